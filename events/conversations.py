@@ -1,0 +1,68 @@
+"""What was decided: the facts of conversations, on `chat.conversations`.
+
+Every message submission gets exactly one of MessageSent, SubmissionRejected or SubmissionRepeated,
+in submission order, at its own partition number. `submission_offset` makes the log its own exact
+resume point; `epoch` is the offset of the WriterClaimed record of the writer that decided, and a
+reader ignores records older than the newest claim it has passed (`events.fence`, ADR 0002).
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from events.ids import ClientMessageId, ConversationId, DeviceId, Milliseconds, Seq, UserId
+
+Offset = Annotated[int, Meta(ge=0)]
+
+
+class WriterClaimed(Struct, frozen=True, kw_only=True):
+    """A process became the only writer of this partition; the record's offset is its epoch."""
+
+    writer_id: Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class MessageSent(Struct, frozen=True, kw_only=True):
+    """A message was accepted as the next fact of its conversation."""
+
+    conversation_id: ConversationId
+    seq: Seq
+    message_number: Seq
+    sender_id: UserId
+    device_id: DeviceId
+    client_message_id: ClientMessageId
+    kind: str
+    body: str
+    reply_to_seq: Seq | None = None
+    sent_at: Milliseconds
+    epoch: Offset
+    submission_offset: Offset
+
+
+class SubmissionRejected(Struct, frozen=True, kw_only=True):
+    """A submission was refused, for a reason that the sender is told."""
+
+    conversation_id: ConversationId
+    sender_id: UserId
+    device_id: DeviceId
+    client_message_id: ClientMessageId
+    code: str
+    detail: str
+    rejected_at: Milliseconds
+    epoch: Offset
+    submission_offset: Offset
+
+
+class SubmissionRepeated(Struct, frozen=True, kw_only=True):
+    """A submission repeated a message that was already sent; the first one stands."""
+
+    conversation_id: ConversationId
+    sender_id: UserId
+    device_id: DeviceId
+    client_message_id: ClientMessageId
+    seq: Seq
+    sent_at: Milliseconds
+    epoch: Offset
+    submission_offset: Offset
+
+
+Fact = MessageSent | SubmissionRejected | SubmissionRepeated

@@ -1,0 +1,39 @@
+"""What one gateway is to do, on its own topic `chat.deliveries.<gateway>`.
+
+A delivery grants nothing: it carries frames that are already decided and already encoded. Each
+names the gateway epoch it was routed to, and a gateway drops those of another epoch.
+"""
+
+from msgspec import Struct
+
+from events.ids import GatewayEpoch, GatewayId, SessionId
+
+
+class RoutedFrame(Struct, frozen=True, kw_only=True):
+    """One encoded client frame and the sessions of this gateway that get it."""
+
+    session_ids: tuple[SessionId, ...]
+    frame: bytes
+
+
+class FramesRouted(Struct, frozen=True, kw_only=True):
+    """Frames were routed to sessions of this gateway, in the order in which they are to be sent."""
+
+    gateway_id: GatewayId
+    gateway_epoch: GatewayEpoch
+    frames: tuple[RoutedFrame, ...]
+
+
+class SessionReplaced(Struct, frozen=True, kw_only=True):
+    """A newer session of the same device exists; the gateway is to close this one."""
+
+    gateway_id: GatewayId
+    gateway_epoch: GatewayEpoch
+    session_id: SessionId
+
+
+class AnnouncementRequested(Struct, frozen=True, kw_only=True):
+    """The session registry lost this gateway; it is to announce its sessions again."""
+
+    gateway_id: GatewayId
+    gateway_epoch: GatewayEpoch

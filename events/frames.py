@@ -1,0 +1,200 @@
+"""What a client is shown: the server frames of protocol `chat.v1.json`, encoded once as JSON.
+
+Workers encode a frame once for its whole audience and the edge moves the bytes, so the frames live
+beside the events. Close codes tell the client what to do: 4000-4499 reconnect with jitter,
+4500-4999 do not (Centrifugo's convention). Instants are milliseconds since 1970-01-01 UTC.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import IntEnum, StrEnum
+from typing import Any
+
+import msgspec
+
+from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
+from events.receipts import Move, ReadMarkerMoved
+
+SUBPROTOCOL = "chat.v1.json"
+
+_encode = msgspec.json.Encoder().encode
+
+
+class CloseCode(IntEnum):
+    """Why a socket was closed, and so what its client is to do."""
+
+    NORMAL = 1000
+    PROTOCOL_ERROR = 1002
+    UNSUPPORTED_DATA = 1003
+    INVALID_TEXT = 1007
+    POLICY_VIOLATION = 1008
+    TOO_BIG = 1009
+    INTERNAL_ERROR = 1011
+    RESTARTING = 1012
+    TRY_LATER = 1013
+    TOO_SLOW = 4002
+    TOKEN_EXPIRED = 4003
+    RATE_LIMITED = 4008
+    BAD_FRAMES = 4500
+    NOT_AUTHENTICATED = 4501
+    UNSUPPORTED_PROTOCOL = 4504
+    REPLACED = 4509
+
+    @property
+    def reconnect(self) -> bool:
+        """Whether the client is to connect again, after a jittered wait."""
+        return self in (1001, 1011, 1012, 1013) or 4000 <= self < 4500
+
+
+class ErrorCode(StrEnum):
+    """Why a frame was not taken, in an `error` frame."""
+
+    BAD_REQUEST = "bad_request"
+    UNKNOWN_TYPE = "unknown_type"
+    FORBIDDEN = "forbidden"
+    TOO_LARGE = "too_large"
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+    NOT_AUTHENTICATED = "not_authenticated"
+
+
+class RejectionCode(StrEnum):
+    """Why a submission was refused, in a `rejected` frame."""
+
+    FORBIDDEN = "forbidden"
+    STALE = "stale"
+    OUT_OF_ORDER = "out_of_order"
+    TOO_LARGE = "too_large"
+    UNKNOWN_KIND = "unknown_kind"
+
+
+def welcome(
+    *,
+    session_id: str,
+    user_id: str,
+    device_id: str,
+    heartbeat_seconds: float,
+    server_time: int,
+    limits: Mapping[str, int],
+) -> bytes:
+    """The first frame after authentication."""
+    return _encode(
+        {
+            "type": "welcome",
+            "session_id": session_id,
+            "user_id": user_id,
+            "device_id": device_id,
+            "heartbeat_seconds": heartbeat_seconds,
+            "server_time": server_time,
+            "limits": limits,
+        }
+    )
+
+
+def heads(conversations: Mapping[str, int], *, more: bool) -> bytes:
+    """How far each conversation of the user goes; `more` when a further frame follows."""
+    return _encode({"type": "heads", "heads": conversations, "more": more})
+
+
+def accepted(sent: MessageSent | SubmissionRepeated) -> bytes:
+    """The first tick, for the sending device."""
+    return _encode(
+        {
+            "type": "accepted",
+            "id": sent.client_message_id,
+            "conversation_id": sent.conversation_id,
+            "seq": sent.seq,
+            "sent_at": sent.sent_at,
+        }
+    )
+
+
+def rejected(refusal: SubmissionRejected) -> bytes:
+    """A refused submission, for the sending device."""
+    return _encode(
+        {
+            "type": "rejected",
+            "id": refusal.client_message_id,
+            "conversation_id": refusal.conversation_id,
+            "code": refusal.code,
+            "detail": refusal.detail,
+        }
+    )
+
+
+def message_object(sent: MessageSent) -> dict[str, Any]:
+    """A message as clients see it, live and in pages alike."""
+    return {
+        "type": "event",
+        "event": "message",
+        "conversation_id": sent.conversation_id,
+        "seq": sent.seq,
+        "number": sent.message_number,
+        "sender_id": sent.sender_id,
+        "device_id": sent.device_id,
+        "id": sent.client_message_id,
+        "kind": sent.kind,
+        "body": sent.body,
+        "reply_to": sent.reply_to_seq,
+        "sent_at": sent.sent_at,
+    }
+
+
+def event(sent: MessageSent) -> bytes:
+    """A message, for every device but the one that sent it."""
+    return _encode(message_object(sent))
+
+
+def receipt(move: Move) -> bytes:
+    """The second or third tick."""
+    return _encode(
+        {
+            "type": "receipt",
+            "conversation_id": move.conversation_id,
+            "user_id": move.user_id,
+            "kind": "read" if type(move) is ReadMarkerMoved else "delivered",
+            "seq": move.seq,
+            "at": move.moved_at,
+        }
+    )
+
+
+def page(
+    *,
+    request_id: str,
+    conversation_id: str,
+    events: Iterable[Mapping[str, Any]],
+    next_seq: int | None,
+    receipts: Iterable[Mapping[str, Any]],
+) -> bytes:
+    """Facts of a conversation, rising by seq; `next` is the cursor of the following page."""
+    return _encode(
+        {
+            "type": "page",
+            "id": request_id,
+            "conversation_id": conversation_id,
+            "events": list(events),
+            "next": next_seq,
+            "receipts": list(receipts),
+        }
+    )
+
+
+def inbox(*, request_id: str, conversations: Iterable[Mapping[str, Any]]) -> bytes:
+    """The newest conversations of the user, newest first."""
+    return _encode({"type": "inbox", "id": request_id, "conversations": list(conversations)})
+
+
+def error(
+    code: ErrorCode,
+    detail: str,
+    *,
+    request_id: str | None = None,
+    retry_after_seconds: float | None = None,
+) -> bytes:
+    """A frame that was not taken."""
+    body: dict[str, Any] = {"type": "error", "code": code.value, "detail": detail}
+    if request_id is not None:
+        body["id"] = request_id
+    if retry_after_seconds is not None:
+        body["retry_after_seconds"] = retry_after_seconds
+    return _encode(body)

@@ -1,0 +1,46 @@
+"""Questions that need a store, on `chat.queries`, keyed by user: the edge asks, a worker answers.
+
+The answer is a frame on the asking gateway's delivery topic, under the same request id.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from events.conversations import Offset
+from events.ids import ConversationId, DeviceId, GatewayEpoch, GatewayId, Seq, SessionId, UserId
+
+Limit = Annotated[int, Meta(ge=1, le=100)]
+RequestId = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class HistoryRequested(Struct, frozen=True, kw_only=True):
+    """A device asked for facts of a conversation after or before a seq.
+
+    Exactly one of after_seq and before_seq is set. The answer waits, for a bounded time, until
+    history holds up_to_seq.
+    """
+
+    request_id: RequestId
+    user_id: UserId
+    device_id: DeviceId
+    gateway_id: GatewayId
+    gateway_epoch: GatewayEpoch
+    session_id: SessionId
+    conversation_id: ConversationId
+    after_seq: Offset | None = None
+    before_seq: Seq | None = None
+    up_to_seq: Seq | None = None
+    limit: Limit
+
+
+class InboxRequested(Struct, frozen=True, kw_only=True):
+    """A device asked for its user's newest conversations with unread counts."""
+
+    request_id: RequestId
+    user_id: UserId
+    device_id: DeviceId
+    gateway_id: GatewayId
+    gateway_epoch: GatewayEpoch
+    session_id: SessionId
+    limit: Limit

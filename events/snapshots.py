@@ -1,0 +1,64 @@
+"""The admission state of one partition at one place of the log, on `chat.snapshots`.
+
+A snapshot is a function of the log up to its offsets, so whoever writes it writes the same parts.
+It is immutable and counts only with its SnapshotCompleted record, which says where its first part
+lies. `fact_offset` and `receipt_offset` are the next offsets to fold after restoring.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from events.conversations import Offset
+from events.ids import ClientMessageId, ConversationId, DeviceId, Milliseconds, Seq, UserId
+
+Count = Annotated[int, Meta(ge=0)]
+
+
+class RememberedMessage(Struct, frozen=True, kw_only=True):
+    """A message id that a retry would repeat, and the seq that it got."""
+
+    sender_id: UserId
+    device_id: DeviceId
+    client_message_id: ClientMessageId
+    seq: Seq
+    sent_at: Milliseconds
+
+
+class MemberMarker(Struct, frozen=True, kw_only=True):
+    """One member's watermark of one kind."""
+
+    user_id: UserId
+    kind: Literal["delivered", "read"]
+    seq: Seq
+
+
+class ConversationSnapshot(Struct, frozen=True, kw_only=True):
+    """The state of one conversation as admission needs it."""
+
+    conversation_id: ConversationId
+    seq: Seq
+    message_number: Count
+    remembered: tuple[RememberedMessage, ...]
+    markers: tuple[MemberMarker, ...]
+
+
+class SnapshotPartWritten(Struct, frozen=True, kw_only=True):
+    """Some conversations of a snapshot, in the order of their ids."""
+
+    fact_offset: Offset
+    receipt_offset: Offset
+    part: Count
+    conversations: tuple[ConversationSnapshot, ...]
+
+
+class SnapshotCompleted(Struct, frozen=True, kw_only=True):
+    """A snapshot of this partition is whole and may be restored."""
+
+    fact_offset: Offset
+    receipt_offset: Offset
+    parts: Count
+    first_part_offset: Offset
+    epoch: int
+    submission_offset: int
+    newest_at: Milliseconds
