@@ -1,0 +1,171 @@
+"""Redis connections: one lean pipelined connection for the stores, one redis-py client for the rest.
+
+`RedisPipe` sends many commands and gives their replies after one round trip, at about a sixth of
+the CPU of redis-py's pipeline (measured: docs/performance.md), since fan-out does this for every
+batch. It speaks RESP3 through hiredis, connects on first use, and shares one connection among its
+callers, in order. A time-out or a broken connection fails everything that waits, with redis-py's
+own errors, and the next call connects again; nothing is repeated here.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, cast
+
+import hiredis
+from redis import exceptions
+from redis.asyncio import Redis
+from redis.asyncio.connection import parse_url
+
+_NOT_YET = object()
+
+
+def connect(url: str, *, timeout_seconds: float) -> "Redis":
+    """A redis-py client that decodes text and bounds every wait."""
+    return Redis.from_url(
+        url,
+        protocol=3,
+        decode_responses=True,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
+    )
+
+
+class RedisPipe:
+    """Many commands, one round trip. The connection is opened when it is first needed."""
+
+    def __init__(self, url: str, *, timeout_seconds: float) -> None:
+        self._address = parse_url(url)
+        self._timeout_seconds = timeout_seconds
+        self._wire: _Wire | None = None
+        self._connecting = asyncio.Lock()
+
+    async def run(self, commands: Sequence[bytes]) -> list[Any]:
+        """One reply for each packed command. Raises what `infra.transient` knows."""
+        if not commands:
+            return []
+        wire = self._wire
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                if wire is None or wire.closed:
+                    wire = await self._connected()
+                replies = await wire.ask(commands)
+        except TimeoutError:
+            if wire is not None:
+                wire.abort("no answer in time")
+            raise exceptions.TimeoutError(
+                f"no answer from Redis in {self._timeout_seconds} s"
+            ) from None
+        except OSError as error:
+            raise exceptions.ConnectionError(
+                f"no connection to Redis: {error}"
+            ) from error
+        for reply in replies:
+            if type(reply) is exceptions.ResponseError:
+                raise reply
+        return replies
+
+    async def close(self) -> None:
+        """Drop the connection."""
+        if self._wire is not None:
+            self._wire.abort("closed")
+            self._wire = None
+
+    async def _connected(self) -> "_Wire":
+        async with self._connecting:
+            if self._wire is None or self._wire.closed:
+                self._wire = await self._open()
+            return self._wire
+
+    async def _open(self) -> "_Wire":
+        loop = asyncio.get_running_loop()
+        address = self._address
+        if path := address.get("path"):
+            _, wire = await loop.create_unix_connection(_Wire, path)
+        else:
+            # parse_url names a TLS connection class for rediss://, and none for redis://
+            secure = (
+                ssl.create_default_context() if "connection_class" in address else None
+            )
+            _, wire = await loop.create_connection(
+                _Wire,
+                address.get("host", "localhost"),
+                address.get("port", 6379),
+                ssl=secure,
+            )
+        hello: tuple[str, ...] = ("HELLO", "3")
+        if password := address.get("password"):
+            hello += ("AUTH", address.get("username") or "default", password)
+        commands = [_pack(*hello)]
+        if number := address.get("db"):
+            commands.append(_pack("SELECT", str(number)))
+        for reply in await wire.ask(commands):
+            if type(reply) is exceptions.ResponseError:
+                wire.abort("refused")
+                raise reply
+        return wire
+
+
+class _Wire(asyncio.Protocol):
+    """One connection: replies belong to those who asked, in the order in which they asked."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._reader = hiredis.Reader(
+            encoding="utf-8",
+            replyError=exceptions.ResponseError,
+            notEnoughData=_NOT_YET,
+        )
+        self._replies: list[Any] = []
+        self._waiting: deque[tuple[int, asyncio.Future[list[Any]]]] = deque()
+        self._transport: asyncio.Transport | None = None
+
+    def ask(self, commands: Sequence[bytes]) -> "asyncio.Future[list[Any]]":
+        """Send packed commands; their replies, errors among them, as they come."""
+        if self.closed or self._transport is None:
+            raise exceptions.ConnectionError("the connection to Redis is closed")
+        answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((len(commands), answer))
+        self._transport.write(b"".join(commands))
+        return answer
+
+    def abort(self, reason: str) -> None:
+        """End the connection; whoever waits gets a ConnectionError."""
+        self.closed = True
+        if self._transport is not None:
+            self._transport.abort()
+        while self._waiting:
+            _, answer = self._waiting.popleft()
+            if not answer.done():
+                answer.set_exception(
+                    exceptions.ConnectionError(
+                        f"the connection to Redis ended: {reason}"
+                    )
+                )
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.abort(str(error or "closed by the server"))
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
+        replies, next_reply = self._replies, self._reader.gets
+        try:
+            while (reply := next_reply()) is not _NOT_YET:
+                replies.append(reply)
+        except hiredis.ProtocolError as error:
+            self.abort(str(error))
+            return
+        while self._waiting and len(replies) >= self._waiting[0][0]:
+            asked, answer = self._waiting.popleft()
+            if not answer.done():
+                answer.set_result(replies[:asked])
+            del replies[:asked]
+
+
+def _pack(*words: str) -> bytes:
+    packed: bytes = hiredis.pack_command(words)  # type: ignore[arg-type]
+    return packed

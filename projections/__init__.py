@@ -1,0 +1,8 @@
+"""Read models: what the log looks like to someone who asks a question; one folder a question.
+
+Each folder has `projection.py`, a pure `project(event, position) -> list[Write]`; `store.py`, the
+only place that issues commands to Cassandra or Redis, on connections handed to it; `tables.cql` or
+`keys.py`, the names in the store. The same log gives the same rows, however often, late or shuffled
+its records are applied: a write carries its record's position, and the newest position wins (I7).
+Read `positions`, then `history`, `inbox`, `receipts`; then `heads`, `sessions`, `routing`, in Redis.
+"""

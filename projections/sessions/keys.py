@@ -1,0 +1,44 @@
+"""The Redis keys that say who is connected where, and how a session is written.
+
+A session is the value of its device's field: `gateway|epoch|session|position`. The position is that
+of the record that wrote it, so an older record that is read again never takes its place.
+"""
+
+from typing import NamedTuple
+
+
+class Session(NamedTuple):
+    """A device's open socket on one gateway."""
+
+    device_id: str
+    gateway_id: str
+    gateway_epoch: str
+    session_id: int
+
+
+def sessions(user_id: str) -> str:
+    """Hash: device -> its newest session."""
+    return f"sessions:{user_id}"
+
+
+def gateway(gateway_id: str) -> str:
+    """The epoch of a living gateway; gone some seconds after it was last heard of."""
+    return f"gateway:{gateway_id}"
+
+
+def gateway_position(gateway_id: str) -> str:
+    """The offset of the record that last renewed `gateway`; it ends with it."""
+    return f"gateway-position:{gateway_id}"
+
+
+def session_value(session: Session, position: int) -> str:
+    """How a session is written."""
+    return (
+        f"{session.gateway_id}|{session.gateway_epoch}|{session.session_id}|{position}"
+    )
+
+
+def session_of(device_id: str, value: str) -> Session:
+    """A session as it was written."""
+    gateway_id, gateway_epoch, session_id, _ = value.split("|")
+    return Session(device_id, gateway_id, gateway_epoch, int(session_id))
