@@ -10,7 +10,14 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from events.conversations import Fact, WriterClaimed
+from events.conversations import (
+    MessageSent,
+    SubmissionRejected,
+    SubmissionRepeated,
+    WriterClaimed,
+)
+
+_DECISIONS = frozenset({MessageSent, SubmissionRejected, SubmissionRepeated})
 
 NO_EPOCH = -1
 """Before any claim was passed."""
@@ -24,12 +31,17 @@ class Fence:
     ignored: int = 0
 
     def admits(self, event: Struct, offset: int) -> bool:
-        """Pass one record, in order; whether it is a decision that counts. A claim is not."""
-        if type(event) is WriterClaimed:
+        """Pass one record, in order; whether it is a decision that counts. A claim is not.
+
+        Raises TypeError for an event that does not belong to the fact log.
+        """
+        kind = type(event)
+        if kind is WriterClaimed:
             self.epoch = max(self.epoch, offset)
             return False
-        assert isinstance(event, Fact)
-        if event.epoch != self.epoch:
+        if kind not in _DECISIONS:
+            raise TypeError(f"{kind.__name__} is no decision")
+        if event.epoch != self.epoch:  # type: ignore[attr-defined]
             self.ignored += 1
             return False
         return True

@@ -65,6 +65,7 @@ class RejectionCode(StrEnum):
     OUT_OF_ORDER = "out_of_order"
     TOO_LARGE = "too_large"
     UNKNOWN_KIND = "unknown_kind"
+    UNKNOWN_REPLY = "unknown_reply"
 
 
 def welcome(

@@ -37,7 +37,7 @@ class ConversationSnapshot(Struct, frozen=True, kw_only=True):
     """The state of one conversation as admission needs it."""
 
     conversation_id: ConversationId
-    seq: Seq
+    seq: Count
     message_number: Count
     remembered: tuple[RememberedMessage, ...]
     markers: tuple[MemberMarker, ...]

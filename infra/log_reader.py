@@ -1,0 +1,82 @@
+"""Reads stretches of the log without a consumer group: for restoring, replaying and looking.
+
+`ends` says where partitions begin and end; `read` gives the records of many stretches at once, each
+in order, and stops when all are read. Synchronous: call it on a thread of its own.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+Place = tuple[str, int]
+"""A topic and a partition of it."""
+
+_KAFKA_SECONDS = 30.0
+_RECORDS_AT_ONCE = 2_000
+
+
+class LogReader:
+    """A groupless reader. Use as a context manager; raises KafkaException and TimeoutError."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": "none",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",
+                "enable.partition.eof": False,
+                "fetch.wait.max.ms": 20,
+                "fetch.queue.backoff.ms": 5,
+                "queued.max.messages.kbytes": 65_536,
+            }
+        )
+
+    def __enter__(self) -> "LogReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+    def ends(self, places: list[Place]) -> dict[Place, tuple[int, int]]:
+        """The first offset and the offset behind the last record of each partition."""
+        return {
+            place: self._consumer.get_watermark_offsets(
+                TopicPartition(*place), timeout=_KAFKA_SECONDS
+            )
+            for place in places
+        }
+
+    def read(
+        self, stretches: Mapping[Place, tuple[int, int]], *, idle_seconds: float = _KAFKA_SECONDS
+    ) -> Iterator[Message]:
+        """The records from each first offset to below each second one.
+
+        Raises TimeoutError when nothing more arrives for `idle_seconds`.
+        """
+        ends = {place: end for place, (start, end) in stretches.items() if start < end}
+        if not ends:
+            return
+        self._consumer.assign([TopicPartition(*place, stretches[place][0]) for place in ends])
+        last_at = time.monotonic()
+        try:
+            while ends:
+                records = self._consumer.consume(_RECORDS_AT_ONCE, 0.01)
+                if not records and time.monotonic() - last_at > idle_seconds:
+                    raise TimeoutError(f"no records for {idle_seconds} s from {sorted(ends)}")
+                for record in records:
+                    if record.error() is not None:
+                        raise KafkaException(record.error())
+                    last_at = time.monotonic()
+                    place = (record.topic(), record.partition())
+                    end = ends.get(place)
+                    if end is None:
+                        continue
+                    if record.offset() < end:
+                        yield record
+                    if record.offset() >= end - 1:
+                        del ends[place]
+        finally:
+            self._consumer.unassign()

@@ -1,0 +1,31 @@
+"""Structured logs: one JSON object a line on standard error, readable lines on a terminal.
+
+Never message bodies or tokens: callers log ids, positions and reasons.
+"""
+
+import logging
+import sys
+
+import structlog
+
+
+def set_up_logs(service: str, *, level: int = logging.INFO) -> None:
+    """Set up logging of this process; called once, by its `__main__`."""
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s %(message)s")
+    for noisy in ("cassandra", "faust", "mode", "aiokafka", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    terminal = sys.stderr.isatty()
+    renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)

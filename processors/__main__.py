@@ -1,0 +1,91 @@
+"""The worker program: `python -m processors admission fanout …`. Wires, starts, stops.
+
+SIGTERM and SIGINT finish the batches in hand, commit, leave the groups and end with 0. Exit codes:
+64 for an unknown role, 70 for a fault of the program, 78 for settings that are missing or wrong.
+"""
+
+import asyncio
+import signal
+import sys
+from importlib import import_module
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from events.codec import Codec
+from events.topics import GROUPS
+from infra.errors import UserError
+from infra.logs import set_up_logs
+from infra.producer import Publisher
+from infra.settings import load
+from infra.telemetry import Telemetry
+from processors.app import WorkerApp, end_process
+from processors.context import Context, Settings
+from processors.health import health_app
+from processors.watchdog import Watchdog
+
+EXIT_USAGE = 64
+
+log = structlog.get_logger()
+
+_WITH_FOLDER = frozenset({"admission", "fanout", "snapshots"})
+
+
+async def work(roles: list[str], settings: Settings) -> None:
+    """Run the roles until a signal comes."""
+    codec = Codec.from_file(settings.schemas.ids)
+    context = Context(settings, codec, Telemetry("processors"))
+    context.publisher = Publisher(
+        settings.kafka.bootstrap, codec, message_timeout_seconds=0, on_fatal=end_process
+    )
+    await context.publisher.start()
+    app = WorkerApp(context)
+    for role in roles:
+        module = f"processors.{role}.agent" if role in _WITH_FOLDER else f"processors.{role}"
+        import_module(module).attach(app, context)
+    progress = {source.group: source.progress for source in app.sources}
+    watchdog = Watchdog(context.loop, progress, end_process)
+    runner = web.AppRunner(health_app(watchdog, progress, context.telemetry), access_log=None)
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        context.loop.add_signal_handler(name, stop.set)
+    await runner.setup()
+    await web.TCPSite(runner, settings.worker.host, settings.worker.health_port).start()
+    app.flow_control.resume()
+    await app.start()
+    for source in app.sources:
+        await app.add_runtime_dependency(source)
+    watchdog.start()
+    log.info("worker started", roles=roles, worker_id=context.worker_id)
+    await stop.wait()
+    watchdog.stop()
+    await asyncio.gather(*(source.stop() for source in app.sources))
+    await app.stop()
+    await context.publisher.stop()
+    await context.close()
+    await runner.cleanup()
+    log.info("worker stopped", worker_id=context.worker_id)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the named roles, all of them when none is named."""
+    roles = arguments or list(GROUPS)
+    unknown = sorted(set(roles) - set(GROUPS))
+    if unknown:
+        print(
+            f"No such role: {', '.join(unknown)}. There are: {', '.join(GROUPS)}.", file=sys.stderr
+        )
+        return EXIT_USAGE
+    try:
+        settings = load(Settings)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    set_up_logs("processors")
+    uvloop.run(work(roles, settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,80 @@
+"""Reads submissions, decides, publishes the decisions: the shell of admission.
+
+Takes `chat.submissions`; puts one decision a message on `chat.conversations` and the moves of
+markers on `chat.receipts`, at the submission's partition number. A batch is acknowledged when
+Kafka has confirmed every record it led to. A submission at or below the highest one decided in the
+log is skipped: its answer is there already (D1).
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from events.receipts import Move, ReadMarkerMoved
+from events.submissions import Marker, MarkersSubmitted, MessageSubmitted
+from events.topics import CONVERSATIONS, RECEIPTS, SUBMISSIONS, partition_of
+from processors.admission.decider import Place, decide, move
+from processors.admission.owner import Owner
+from processors.admission.state import PartitionState, evolve
+from processors.app import WorkerApp
+from processors.context import Context
+from processors.received import Poison, Received
+
+
+def attach(app: WorkerApp, context: Context) -> None:
+    """Attach the agent of the consumer group `admission`."""
+    owner = Owner(context)
+    publish = context.publisher.publish
+
+    @app.batches("admission", topics=(SUBMISSIONS,), assignee=owner.with_guard)
+    async def admit_messages(batch: Sequence[Received]) -> None:
+        for received in batch:
+            _check(received)
+        confirmations: list[asyncio.Future[int]] = []
+        moves: dict[tuple[str, str, bool], Move] = {}
+        for received in batch:
+            state = owner.states[received.partition]
+            place = _place(state, received)
+            if isinstance(received.event, MarkersSubmitted):
+                for marker in received.event.markers:
+                    _admit_marker(state, marker, place, moves)
+            elif received.offset > state.submission_offset:
+                fact = decide(state, received.event, place)  # type: ignore[arg-type]
+                evolve(state, fact)
+                confirmations.append(
+                    publish(
+                        CONVERSATIONS, fact, key=fact.conversation_id, partition=received.partition
+                    )
+                )
+        for moved in moves.values():
+            confirmations.append(publish(RECEIPTS, moved, key=moved.conversation_id))
+        await asyncio.gather(*confirmations)
+
+
+def _admit_marker(
+    state: PartitionState, marker: Marker, place: Place, moves: dict[tuple[str, str, bool], Move]
+) -> None:
+    """Of the moves of one kind in a batch only the last is published: it covers the others."""
+    moved = move(state, marker, place)
+    if moved is not None:
+        evolve(state, moved)
+        key = (moved.conversation_id, moved.user_id, type(moved) is ReadMarkerMoved)
+        moves[key] = moved
+
+
+def _place(state: PartitionState, received: Received) -> Place:
+    """Time never falls within a partition: the later of the submission's and the newest known."""
+    return Place(state.epoch, received.offset, max(received.timestamp, state.newest_at))
+
+
+def _check(received: Received) -> None:
+    """Refuse what can never be decided, before anything of the batch has an effect."""
+    match received.event:
+        case MessageSubmitted(conversation_id=conversation_id):
+            named = [conversation_id]
+        case MarkersSubmitted(markers=markers):
+            named = [marker.conversation_id for marker in markers]
+        case other:
+            raise Poison(received, "wrong_topic", type(other).__name__)
+    for conversation_id in named:
+        if partition_of(conversation_id) != received.partition:
+            raise Poison(received, "wrong_partition", f"{conversation_id} does not belong here")

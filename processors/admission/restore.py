@@ -1,0 +1,142 @@
+"""How admission comes to know its partitions: newest snapshot, then the log after it.
+
+`restore` folds partitions of the fact log up to given offsets, and their receipts up to the end,
+with the same `evolve` as the live writer. Without a snapshot it folds from the start. Reads Kafka
+and nothing else; synchronous.
+"""
+
+from collections.abc import Mapping
+
+import structlog
+from confluent_kafka import Message
+from msgspec import Struct
+
+from events.codec import Codec, DecodeError
+from events.fence import Fence
+from events.snapshots import ConversationSnapshot, SnapshotCompleted, SnapshotPartWritten
+from events.topics import CONVERSATIONS, RECEIPTS, SNAPSHOTS
+from infra.log_reader import LogReader, Place
+from processors.admission.state import PartitionState, evolve, from_snapshot, initial
+
+_TAIL_RECORDS = 32
+_WIDEN = 16
+
+log = structlog.get_logger()
+
+
+def restore(
+    bootstrap: str, codec: Codec, fact_ends: Mapping[int, int]
+) -> dict[int, PartitionState]:
+    """The state of each partition below the given offset of its fact log."""
+    with LogReader(bootstrap) as reader:
+        states = newest_snapshots(reader, codec, fact_ends)
+        receipts = [(RECEIPTS.name, partition) for partition in fact_ends]
+        receipt_ends = {place[1]: end for place, (_, end) in reader.ends(receipts).items()}
+        stretches: dict[Place, tuple[int, int]] = {}
+        for partition, state in states.items():
+            facts = (CONVERSATIONS.name, partition)
+            stretches[facts] = (state.fact_offset, fact_ends[partition])
+            moves = (RECEIPTS.name, partition)
+            stretches[moves] = (state.receipt_offset, receipt_ends[partition])
+        fences = {partition: Fence(state.epoch) for partition, state in states.items()}
+        for record in reader.read(stretches):
+            partition, offset = record.partition(), record.offset()
+            assert partition is not None and offset is not None
+            fold(states[partition], fences[partition], codec, record, offset)
+        for partition, state in states.items():
+            state.epoch = fences[partition].epoch
+            state.fact_offset = max(state.fact_offset, fact_ends[partition])
+            state.receipt_offset = max(state.receipt_offset, receipt_ends[partition])
+        return states
+
+
+def fold(state: PartitionState, fence: Fence, codec: Codec, record: Message, offset: int) -> None:
+    """Fold one record of the fact log or of the receipts.
+
+    What is no event there is passed over: it never was a decision, and the log's other readers
+    have set it aside with its bytes.
+    """
+    try:
+        event = codec.decode(record.value())
+        counts = record.topic() == RECEIPTS.name or fence.admits(event, offset)
+        if counts:
+            evolve(state, event)
+    except (DecodeError, TypeError) as error:
+        log.warning(
+            "passed over",
+            topic=record.topic(),
+            partition=record.partition(),
+            offset=offset,
+            error=str(error),
+        )
+
+
+def newest_snapshots(
+    reader: LogReader, codec: Codec, fact_ends: Mapping[int, int]
+) -> dict[int, PartitionState]:
+    """The newest complete snapshot at or below each offset, or the initial state."""
+    completed = _newest_completed(reader, codec, fact_ends)
+    parts: dict[int, list[ConversationSnapshot]] = {partition: [] for partition in completed}
+    seen: dict[int, int] = dict.fromkeys(completed, 0)
+    stretches = {
+        (SNAPSHOTS.name, partition): (found.first_part_offset, offset)
+        for partition, (offset, found) in completed.items()
+    }
+    for record in reader.read(stretches):
+        partition = record.partition()
+        assert partition is not None
+        found = completed[partition][1]
+        part = _decoded(codec, record)
+        if (
+            isinstance(part, SnapshotPartWritten)
+            and (part.fact_offset, part.receipt_offset) == (found.fact_offset, found.receipt_offset)
+            and part.part == seen[partition]
+        ):
+            parts[partition].extend(part.conversations)
+            seen[partition] += 1
+    states = {partition: initial() for partition in fact_ends}
+    for partition, (_, found) in completed.items():
+        if seen[partition] != found.parts:
+            continue  # parts already expired by retention: fold from the start
+        state = states[partition] = from_snapshot(parts[partition])
+        state.epoch = found.epoch
+        state.submission_offset = found.submission_offset
+        state.newest_at = found.newest_at
+        state.fact_offset = found.fact_offset
+        state.receipt_offset = found.receipt_offset
+    return states
+
+
+def _newest_completed(
+    reader: LogReader, codec: Codec, fact_ends: Mapping[int, int]
+) -> dict[int, tuple[int, SnapshotCompleted]]:
+    """For each partition the newest usable SnapshotCompleted and its offset.
+
+    Looks at the tail of each partition first, and at ever more of it where nothing was found.
+    """
+    found: dict[int, tuple[int, SnapshotCompleted]] = {}
+    bounds = reader.ends([(SNAPSHOTS.name, partition) for partition in fact_ends])
+    tail = _TAIL_RECORDS
+    while bounds:
+        stretches = {place: (max(low, high - tail), high) for place, (low, high) in bounds.items()}
+        for record in reader.read(stretches):
+            event = _decoded(codec, record)
+            partition, offset = record.partition(), record.offset()
+            assert partition is not None and offset is not None
+            if isinstance(event, SnapshotCompleted) and event.fact_offset <= fact_ends[partition]:
+                found[partition] = (offset, event)
+        bounds = {
+            place: (low, high)
+            for place, (low, high) in bounds.items()
+            if place[1] not in found and high - tail > low
+        }
+        tail *= _WIDEN
+    return found
+
+
+def _decoded(codec: Codec, record: Message) -> Struct | None:
+    """The event, or nothing: a snapshot is only a short cut, so a bad record of one is no loss."""
+    try:
+        return codec.decode(record.value())
+    except DecodeError:
+        return None

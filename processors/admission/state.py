@@ -1,0 +1,166 @@
+"""What admission knows of its partitions, folded from facts and moves: `initial`, `evolve`.
+
+State is a function of the log alone: no clock, no random, no look-up. It is changed in place, since
+a copy for each fact would cost more than the decision. Client message ids are remembered for
+`REMEMBERED_MS` of log time, longer than a resend may be old (`decider.STALE_MS`), so no window lets
+a double through (invariant I3).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
+from events.fence import NO_EPOCH
+from events.receipts import DeliveredMarkerMoved, Move, ReadMarkerMoved
+from events.snapshots import ConversationSnapshot, MemberMarker, RememberedMessage
+
+REMEMBERED_MS = 15 * 60_000
+
+MessageKey = tuple[str, str, str, str]
+"""Conversation, sender, device and the device's own id of a message."""
+
+
+@dataclass(slots=True)
+class ConversationState:
+    """One conversation: its newest numbers and its members' markers."""
+
+    seq: int = 0
+    message_number: int = 0
+    markers: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def marker(self, user_id: str, kind: str) -> int:
+        """The highest seq that is delivered to, or read by, a member; 0 for none.
+
+        What was read was delivered.
+        """
+        read = self.markers.get((user_id, "read"), 0)
+        return read if kind == "read" else max(read, self.markers.get((user_id, kind), 0))
+
+
+@dataclass(slots=True)
+class PartitionState:
+    """One partition: its conversations, the ids a retry would repeat, how far it was folded.
+
+    `remembered` is in the order of the log, so the oldest are at its front.
+    """
+
+    conversations: dict[str, ConversationState] = field(default_factory=dict)
+    remembered: dict[MessageKey, tuple[int, int]] = field(default_factory=dict)
+    submission_offset: int = -1
+    newest_at: int = 0
+    epoch: int = NO_EPOCH
+    fact_offset: int = 0
+    receipt_offset: int = 0
+
+    def conversation(self, conversation_id: str) -> ConversationState:
+        """The conversation's state, made when it is new."""
+        found = self.conversations.get(conversation_id)
+        if found is None:
+            found = self.conversations[conversation_id] = ConversationState()
+        return found
+
+
+def initial() -> PartitionState:
+    """The state of an empty partition."""
+    return PartitionState()
+
+
+def evolve(state: PartitionState, event: Struct) -> None:
+    """Fold one decision or move. Folding a move again changes nothing.
+
+    Raises TypeError for an event that is neither.
+    """
+    match event:
+        case MessageSent():
+            _sent(state, event)
+        case SubmissionRejected():
+            state.submission_offset = max(state.submission_offset, event.submission_offset)
+            state.newest_at = max(state.newest_at, event.rejected_at)
+        case SubmissionRepeated():
+            state.submission_offset = max(state.submission_offset, event.submission_offset)
+        case ReadMarkerMoved():
+            _moved(state, event, "read")
+        case DeliveredMarkerMoved():
+            _moved(state, event, "delivered")
+        case _:
+            raise TypeError(f"{type(event).__name__} is no part of admission's state")
+
+
+def _sent(state: PartitionState, sent: MessageSent) -> None:
+    conversation = state.conversation(sent.conversation_id)
+    assert sent.seq == conversation.seq + 1, (
+        f"{sent.conversation_id}: seq {sent.seq} after {conversation.seq}"
+    )
+    conversation.seq = sent.seq
+    conversation.message_number = sent.message_number
+    state.submission_offset = max(state.submission_offset, sent.submission_offset)
+    state.newest_at = max(state.newest_at, sent.sent_at)
+    key = (sent.conversation_id, sent.sender_id, sent.device_id, sent.client_message_id)
+    state.remembered[key] = (sent.seq, sent.sent_at)
+    _forget(state, sent.sent_at - REMEMBERED_MS)
+
+
+def _forget(state: PartitionState, oldest: int) -> None:
+    remembered = state.remembered
+    while remembered:
+        key = next(iter(remembered))
+        if remembered[key][1] >= oldest:
+            return
+        del remembered[key]
+
+
+def _moved(state: PartitionState, moved: Move, kind: str) -> None:
+    markers = state.conversation(moved.conversation_id).markers
+    if moved.seq > markers.get((moved.user_id, kind), 0):
+        markers[moved.user_id, kind] = moved.seq
+
+
+def to_snapshot(state: PartitionState) -> Iterator[ConversationSnapshot]:
+    """The conversations as a snapshot holds them, in the order of their ids."""
+    remembered: dict[str, list[RememberedMessage]] = {}
+    for (conversation_id, sender, device, message_id), (seq, at) in state.remembered.items():
+        remembered.setdefault(conversation_id, []).append(
+            RememberedMessage(
+                sender_id=sender,
+                device_id=device,
+                client_message_id=message_id,
+                seq=seq,
+                sent_at=at,
+            )
+        )
+    for conversation_id in sorted(state.conversations):
+        conversation = state.conversations[conversation_id]
+        yield ConversationSnapshot(
+            conversation_id=conversation_id,
+            seq=conversation.seq,
+            message_number=conversation.message_number,
+            remembered=tuple(remembered.get(conversation_id, ())),
+            markers=tuple(
+                MemberMarker(user_id=user, kind=kind, seq=seq)  # type: ignore[arg-type]
+                for (user, kind), seq in sorted(conversation.markers.items())
+            ),
+        )
+
+
+def from_snapshot(conversations: Iterable[ConversationSnapshot]) -> PartitionState:
+    """A state with a snapshot's conversations; the inverse of `to_snapshot`."""
+    state = initial()
+    remembered: list[tuple[int, MessageKey, int]] = []
+    for held in conversations:
+        conversation = state.conversation(held.conversation_id)
+        conversation.seq = held.seq
+        conversation.message_number = held.message_number
+        conversation.markers = {(one.user_id, one.kind): one.seq for one in held.markers}
+        remembered += (
+            (
+                one.sent_at,
+                (held.conversation_id, one.sender_id, one.device_id, one.client_message_id),
+                one.seq,
+            )
+            for one in held.remembered
+        )
+    remembered.sort(key=lambda entry: entry[0])
+    state.remembered = {key: (seq, sent_at) for sent_at, key, seq in remembered}
+    return state

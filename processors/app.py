@@ -1,0 +1,137 @@
+"""The Faust app of a worker process, and what an agent looks like here.
+
+Faust gives the app, the agents, life cycle and timers. Data comes from a `Source` for each consumer
+group through a Faust channel, one Faust event a batch; Faust's own Kafka client is not started, by
+the boot strategy that Faust offers for that (ADR 0006).
+
+A role says what it reads and what it does with a batch:
+
+    def attach(app: WorkerApp, context: Context) -> None:
+        @app.batches("history", topics=(CONVERSATIONS,), fenced=True)
+        async def project_history(batch: Sequence[Received]) -> None:
+            await store.apply(writes_of(batch))
+
+When the function returns, all it did is confirmed. It may be called again with the same records.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import faust
+import structlog
+from confluent_kafka import TopicPartition
+from faust.app.base import BootStrategy
+from mode.types import ServiceT
+
+from events.topics import Topic
+from processors.context import Context
+from processors.dead_letters import DeadLetters
+from processors.guard import Guard, Handler
+from processors.source import Assignee, Batch, Source
+
+EXIT_SOFTWARE = 70
+"""The exit code of a process that met a fault of its own (EX_SOFTWARE)."""
+
+log = structlog.get_logger()
+
+
+class _WithoutKafka(BootStrategy):  # type: ignore[misc]
+    """Starts agents and timers, and none of Faust's own Kafka clients, tables or web."""
+
+    enable_kafka = False
+    enable_web = False
+
+    def tables(self) -> Iterable[ServiceT[Any]]:
+        return []
+
+
+class WorkerApp(faust.App):  # type: ignore[misc]
+    """A Faust app whose agents take batches of a consumer group."""
+
+    BootStrategy = _WithoutKafka
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(
+            "chatlog",
+            broker=f"kafka://{context.settings.kafka.bootstrap.split(',')[0]}",
+            web_enabled=False,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            table_standby_replicas=0,
+        )
+        self.context = context
+        self.sources: list[Source] = []
+        self.guards: list[Guard] = []
+
+    def batches(
+        self,
+        group: str,
+        *,
+        topics: Sequence[Topic],
+        fenced: bool = False,
+        assignee: "Callable[[Guard], Assignee] | None" = None,
+    ) -> Callable[[Handler], Handler]:
+        """Make an agent of a function that takes batches of these topics.
+
+        `fenced` keeps undecided and outdated records of the fact log away from the function.
+        `assignee` is told of partitions in place of the guard, for roles with a state to restore.
+        """
+
+        def attach(handler: Handler) -> Handler:
+            context = self.context
+            guard = Guard(
+                group,
+                handler,
+                codec=context.codec,
+                dead_letters=DeadLetters(group, context.publisher),
+                telemetry=context.telemetry,
+                fenced=fenced,
+            )
+            channel = self.channel(maxsize=1)
+
+            async def take(batch: Batch) -> None:
+                await channel.send(value=batch)
+
+            source = Source(
+                group=group,
+                topics=[topic.name for topic in topics],
+                bootstrap=context.settings.kafka.bootstrap,
+                take=take,
+                assignee=guard if assignee is None else assignee(guard),
+                epoch_of=guard.epoch_of,
+                on_failure=end_process,
+                client_id=context.worker_id,
+                loop=self.loop,
+                beacon=self.beacon,
+            )
+            source.progress = guard.progress
+            self.sources.append(source)
+            self.guards.append(guard)
+            self.agent(channel, name=handler.__name__, concurrency=1)(_agent_of(guard))
+            return handler
+
+        return attach
+
+
+def _agent_of(guard: Guard) -> Callable[[Any], Any]:
+    async def agent(batches: Any) -> None:
+        async for batch in batches:
+            try:
+                await guard.take(batch.records)
+            except Exception:
+                log.exception("agent failed", group=guard.group)
+                end_process(f"{guard.group} met a fault")
+            batch.done.set_result(None)
+
+    agent.__name__ = guard.group
+    return agent
+
+
+def end_process(reason: str) -> None:
+    """End at once, acknowledging nothing: the next owner of the partitions gets the batch again."""
+    log.critical("process ends", reason=reason)
+    os._exit(EXIT_SOFTWARE)
+
+
+__all__ = ["EXIT_SOFTWARE", "TopicPartition", "WorkerApp", "end_process"]

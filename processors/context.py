@@ -1,0 +1,74 @@
+"""What every role of a worker process shares: settings, codec, publisher, connections, metrics.
+
+Connections are opened on first use, so a process opens only what its roles need, and closed
+together.
+"""
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+from functools import cached_property
+
+from cassandra.cluster import Session
+from redis.asyncio import Redis
+
+from events.codec import Codec
+from infra import cassandra, redis
+from infra.producer import Publisher
+from infra.settings import (
+    CassandraSettings,
+    KafkaSettings,
+    RedisSettings,
+    SchemaSettings,
+    WorkerSettings,
+)
+from infra.telemetry import Telemetry
+
+_REDIS_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a worker process is told."""
+
+    kafka: KafkaSettings
+    schemas: SchemaSettings
+    cassandra: CassandraSettings
+    redis: RedisSettings
+    worker: WorkerSettings
+
+
+class Context:
+    """The shared parts of one worker process; made on its event loop."""
+
+    def __init__(self, settings: Settings, codec: Codec, telemetry: Telemetry) -> None:
+        self.settings = settings
+        self.codec = codec
+        self.telemetry = telemetry
+        self.loop = asyncio.get_running_loop()
+        self.worker_id = f"worker-{uuid.uuid4().hex[:12]}"
+        self.publisher: Publisher
+
+    @cached_property
+    def cassandra(self) -> Session:
+        """The Cassandra session, connected on first use."""
+        return cassandra.connect(self.settings.cassandra)
+
+    @cached_property
+    def redis(self) -> Redis:
+        """The Redis client; its connections open on first command."""
+        return redis.connect(self.settings.redis.url, timeout_seconds=_REDIS_SECONDS)
+
+    @cached_property
+    def redis_pipe(self) -> redis.RedisPipe:
+        """One pipelined Redis connection for the stores; opens on first command."""
+        return redis.RedisPipe(self.settings.redis.url, timeout_seconds=_REDIS_SECONDS)
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        if "redis" in self.__dict__:
+            await self.redis.aclose()
+        if "redis_pipe" in self.__dict__:
+            await self.redis_pipe.close()
+        if "cassandra" in self.__dict__:
+            await asyncio.to_thread(self.cassandra.cluster.shutdown)

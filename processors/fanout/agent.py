@@ -1,0 +1,63 @@
+"""Reads facts and moves, finds who is connected where, publishes deliveries: the shell of fan-out.
+
+Takes `chat.conversations` and `chat.receipts`; puts FramesRouted on `chat.deliveries.<gateway>`,
+one record a gateway and batch. Heads and markers are recorded in Redis before sessions are read, in
+one round trip and with nothing remembered in between: the sessions worker does it the other way
+round, so one of the two always sees the other, and nothing falls between sync and live (D8).
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from events.conversations import MessageSent
+from events.deliveries import FramesRouted
+from events.ids import members_of
+from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
+from events.topics import CONVERSATIONS, RECEIPTS, delivery_topic
+from infra.producer import UnknownTopic
+from processors.app import WorkerApp
+from processors.context import Context
+from processors.fanout.routing import audience, records, route
+from processors.received import Received
+from projections.routing.store import Head, Marker, RoutingStore
+
+
+def attach(app: WorkerApp, context: Context) -> None:
+    """Attach the agent of the consumer group `fanout`."""
+    store = RoutingStore(context.redis_pipe)
+
+    @app.batches("fanout", topics=(CONVERSATIONS, RECEIPTS), fenced=True)
+    async def fan_out(batch: Sequence[Received]) -> None:
+        heads: dict[str, Head] = {}
+        markers: dict[Marker, int] = {}
+        started: list[tuple[str, str]] = []
+        users: dict[str, None] = {}
+        for received in batch:
+            event = received.event
+            users.update(dict.fromkeys(audience(event)))
+            match event:
+                case MessageSent(conversation_id=conversation_id, seq=seq):
+                    heads[conversation_id] = (seq, event.sent_at)
+                    if seq == 1:
+                        started += ((user, conversation_id) for user in members_of(conversation_id))
+                case ReadMarkerMoved():
+                    markers[event.conversation_id, event.user_id, "read"] = event.seq
+                case DeliveredMarkerMoved():
+                    markers[event.conversation_id, event.user_id, "delivered"] = event.seq
+        sessions = await store.record_and_find(heads, markers, started, users.keys())
+        routed = route((received.event for received in batch), sessions)
+        await asyncio.gather(
+            *(
+                _deliver(context, delivery_topic(gateway[0]), record)
+                for gateway, frames in routed.items()
+                for record in records(gateway, frames)
+            )
+        )
+
+
+async def _deliver(context: Context, topic: str, record: FramesRouted) -> None:
+    """Publish one delivery. A gateway whose topic is gone has no sockets left to serve."""
+    try:
+        await context.publisher.publish(topic, record)
+    except UnknownTopic:
+        context.telemetry.records("fanout", "gateway_gone", len(record.frames))

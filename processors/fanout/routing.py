@@ -1,0 +1,113 @@
+"""Who is shown what: a fact or move, and its audience's sessions, to frames for gateways. Pure.
+
+The sending device gets `accepted` or `rejected`; every other device of every member gets the
+message. A delivered move goes to the other members, a read move to the reader's own devices too.
+Each frame is encoded once, whoever gets it (invariant: order of frames to one session is the order
+of the log).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from events import frames
+from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
+from events.deliveries import FramesRouted, RoutedFrame
+from events.ids import members_of
+from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
+from projections.sessions.keys import Session
+
+Gateway = tuple[str, str]
+"""A gateway's id and epoch."""
+
+Sessions = Mapping[str, Sequence[Session]]
+"""The live sessions of each user."""
+
+RECORD_BYTES_MAX = 400_000
+"""Frames in one record; well below what a topic takes."""
+
+
+def audience(event: Struct) -> tuple[str, ...]:
+    """The users some device of whom is shown something of an event."""
+    match event:
+        case MessageSent():
+            return members_of(event.conversation_id)
+        case SubmissionRejected() | SubmissionRepeated():
+            return (event.sender_id,)
+        case ReadMarkerMoved() | DeliveredMarkerMoved():
+            return members_of(event.conversation_id)
+        case _:
+            raise TypeError(f"{type(event).__name__} has no audience")
+
+
+def route(events: Iterable[Struct], sessions: Sessions) -> dict[Gateway, list[RoutedFrame]]:
+    """The frames for each gateway, in the order of the events."""
+    routed: dict[Gateway, list[RoutedFrame]] = {}
+    for event in events:
+        for frame, receivers in _shown(event, sessions):
+            by_gateway: dict[Gateway, list[int]] = {}
+            for session in receivers:
+                gateway = (session.gateway_id, session.gateway_epoch)
+                by_gateway.setdefault(gateway, []).append(session.session_id)
+            for gateway, session_ids in by_gateway.items():
+                routed.setdefault(gateway, []).append(
+                    RoutedFrame(session_ids=tuple(session_ids), frame=frame)
+                )
+    return routed
+
+
+def records(gateway: Gateway, routed: Sequence[RoutedFrame]) -> Iterator[FramesRouted]:
+    """The frames of one gateway as delivery records of bounded size."""
+    start, size = 0, 0
+    for index, one in enumerate(routed):
+        cost = len(one.frame) + 10 * len(one.session_ids)
+        if size and size + cost > RECORD_BYTES_MAX:
+            yield _record(gateway, routed[start:index])
+            start, size = index, 0
+        size += cost
+    yield _record(gateway, routed[start:])
+
+
+def _record(gateway: Gateway, routed: Sequence[RoutedFrame]) -> FramesRouted:
+    return FramesRouted(gateway_id=gateway[0], gateway_epoch=gateway[1], frames=tuple(routed))
+
+
+def _shown(event: Struct, sessions: Sessions) -> Iterator[tuple[bytes, list[Session]]]:
+    """Each frame of an event with the sessions that get it; nothing is encoded for nobody."""
+    match event:
+        case MessageSent():
+            own = _device(sessions, event.sender_id, event.device_id)
+            if own:
+                yield frames.accepted(event), own
+            others = [
+                session
+                for member in members_of(event.conversation_id)
+                for session in sessions.get(member, ())
+                if member != event.sender_id or session.device_id != event.device_id
+            ]
+            if others:
+                yield frames.event(event), others
+        case SubmissionRepeated():
+            own = _device(sessions, event.sender_id, event.device_id)
+            if own:
+                yield frames.accepted(event), own
+        case SubmissionRejected():
+            own = _device(sessions, event.sender_id, event.device_id)
+            if own:
+                yield frames.rejected(event), own
+        case ReadMarkerMoved() | DeliveredMarkerMoved():
+            to_own = type(event) is ReadMarkerMoved
+            receivers = [
+                session
+                for member in members_of(event.conversation_id)
+                for session in sessions.get(member, ())
+                if to_own or member != event.user_id
+            ]
+            if receivers:
+                yield frames.receipt(event), receivers
+        case _:
+            raise TypeError(f"{type(event).__name__} is shown to nobody")
+
+
+def _device(sessions: Sessions, user_id: str, device_id: str) -> list[Session]:
+    return [session for session in sessions.get(user_id, ()) if session.device_id == device_id]

@@ -1,0 +1,28 @@
+"""A decoded record with its place in the log, and the ways in which taking one may end."""
+
+from dataclasses import dataclass
+
+from confluent_kafka import Message
+from msgspec import Struct
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One event as an agent gets it. `timestamp` is the broker's append time in milliseconds."""
+
+    event: Struct
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    record: Message
+
+
+class Poison(Exception):
+    """One record can never be taken: it goes to the dead letters and its batch goes on."""
+
+    def __init__(self, received: Received, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.received = received
+        self.code = code
+        self.detail = detail

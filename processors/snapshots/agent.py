@@ -1,0 +1,104 @@
+"""Folds facts and moves, writes snapshots: the shell.
+
+Takes `chat.conversations` and `chat.receipts` (the same partition numbers of both); puts parts and
+a SnapshotCompleted on `chat.snapshots`. It starts from its own newest snapshot, so it needs no
+committed offset and a repeated snapshot has the same parts.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+
+from events.snapshots import SnapshotCompleted
+from events.topics import CONVERSATIONS, RECEIPTS, SNAPSHOTS
+from infra.log_reader import LogReader
+from processors.admission.restore import newest_snapshots
+from processors.admission.state import PartitionState, evolve
+from processors.app import WorkerApp
+from processors.context import Context
+from processors.guard import Guard
+from processors.received import Received
+from processors.snapshots.plan import is_due, parts
+
+_NEWEST = 2**62
+
+
+def attach(app: WorkerApp, context: Context) -> None:
+    """Attach the agent of the consumer group `snapshots`."""
+    folded = Folded(context)
+
+    @app.batches(
+        "snapshots", topics=(CONVERSATIONS, RECEIPTS), fenced=True, assignee=folded.with_guard
+    )
+    async def write_snapshots(batch: Sequence[Received]) -> None:
+        touched: set[int] = set()
+        for received in batch:
+            state = folded.states[received.partition]
+            if received.topic == RECEIPTS.name:
+                evolve(state, received.event)
+                state.receipt_offset = max(state.receipt_offset, received.offset + 1)
+            elif received.offset >= state.fact_offset:
+                evolve(state, received.event)
+                state.fact_offset = received.offset + 1
+                folded.facts_since[received.partition] += 1
+                touched.add(received.partition)
+        for partition in touched:
+            state = folded.states[partition]
+            if is_due(state, folded.facts_since[partition]):
+                await _write(context, folded.guard, partition, state)
+                folded.facts_since[partition] = 0
+
+
+async def _write(context: Context, guard: Guard, partition: int, state: PartitionState) -> None:
+    offsets = await asyncio.gather(
+        *(context.publisher.publish(SNAPSHOTS, part, partition=partition) for part in parts(state))
+    )
+    completed = SnapshotCompleted(
+        fact_offset=state.fact_offset,
+        receipt_offset=state.receipt_offset,
+        parts=len(offsets),
+        first_part_offset=offsets[0],
+        epoch=guard.epoch_of(CONVERSATIONS.name, partition),
+        submission_offset=state.submission_offset,
+        newest_at=state.newest_at,
+    )
+    await context.publisher.publish(SNAPSHOTS, completed, partition=partition)
+
+
+class Folded:
+    """The states of this process's partitions, and where reading of each began."""
+
+    def __init__(self, context: Context) -> None:
+        self.states: dict[int, PartitionState] = {}
+        self.facts_since: dict[int, int] = {}
+        self.guard: Guard
+        self._context = context
+
+    def with_guard(self, guard: Guard) -> "Folded":
+        """As the assignee of a source whose fence starts where a snapshot ends."""
+        self.guard = guard
+        return self
+
+    def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
+        """Start each partition behind its newest snapshot."""
+        new = {place.partition for place in committed} - set(self.states)
+        if new:
+            with LogReader(self._context.settings.kafka.bootstrap) as reader:
+                ends = dict.fromkeys(sorted(new), _NEWEST)
+                self.states.update(newest_snapshots(reader, self._context.codec, ends))
+            self.facts_since.update(dict.fromkeys(new, 0))
+        for place in committed:
+            state = self.states[place.partition]
+            facts = place.topic == CONVERSATIONS.name
+            start = state.fact_offset if facts else state.receipt_offset
+            place.offset = start or OFFSET_BEGINNING
+            self.guard.start_fence(place.topic, place.partition, state.epoch)
+        return committed
+
+    def revoked(self, partitions: list[TopicPartition]) -> None:
+        """Forget partitions; facts and receipts of one number come and go together."""
+        for place in partitions:
+            self.states.pop(place.partition, None)
+            self.facts_since.pop(place.partition, None)
+        self.guard.revoked(partitions)

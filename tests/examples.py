@@ -1,0 +1,36 @@
+"""Ann, Bob and their conversation: examples that tests start from. Times differ on purpose."""
+
+from events.codec import EVENTS, Codec, schema_of
+from events.ids import direct_conversation
+from events.submissions import MessageSubmitted
+
+ANN, BOB, EVE = "ann", "bob", "eve"
+PHONE, LAPTOP = "phone", "laptop"
+CONVERSATION = direct_conversation(ANN, BOB)
+NOON = 1_763_726_400_000
+"""2025-11-21 12:00 UTC in milliseconds."""
+
+
+def message_id(number: int) -> str:
+    """The client's id of its message with this number."""
+    return f"00000000-0000-4000-8000-{number:012d}"
+
+
+def submitted(number: int = 1, **changes: object) -> MessageSubmitted:
+    """Ann's phone submits its message of this number to Bob."""
+    fields: dict[str, object] = {
+        "conversation_id": CONVERSATION,
+        "sender_id": ANN,
+        "device_id": PHONE,
+        "client_message_id": message_id(number),
+        "kind": "text",
+        "body": f"message {number}",
+    }
+    return MessageSubmitted(**(fields | changes))  # type: ignore[arg-type]
+
+
+def codec() -> Codec:
+    """A codec with ids of its own, for tests without a registry."""
+    return Codec(
+        (number, name, schema_of(event)) for number, (name, event) in enumerate(EVENTS.items(), 1)
+    )

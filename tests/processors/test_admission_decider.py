@@ -1,0 +1,183 @@
+"""The rules of admission: for each, it happens, it is refused, it stays quiet when repeated."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
+from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
+from events.submissions import Marker
+from processors.admission.decider import BODY_BYTES_MAX, STALE_MS, Place, decide, move
+from processors.admission.state import (
+    REMEMBERED_MS,
+    PartitionState,
+    evolve,
+    from_snapshot,
+    initial,
+    to_snapshot,
+)
+from tests.examples import ANN, BOB, CONVERSATION, EVE, LAPTOP, NOON, PHONE, message_id, submitted
+
+
+def place(offset: int, at: int = NOON) -> Place:
+    return Place(epoch=7, submission_offset=offset, at=at)
+
+
+def after(*submissions: object, at: int = NOON) -> PartitionState:
+    """The state after these submissions were decided, a second apart."""
+    state = initial()
+    for offset, one in enumerate(submissions):
+        evolve(state, decide(state, one, place(offset, at + 1000 * offset)))
+    return state
+
+
+def marker(user: str, kind: str, seq: int, conversation: str = CONVERSATION) -> Marker:
+    return Marker(conversation_id=conversation, user_id=user, device_id=PHONE, kind=kind, seq=seq)
+
+
+def refusal(state: PartitionState, submission: object, at: int = NOON) -> str:
+    decision = decide(state, submission, place(99, at))
+    assert isinstance(decision, SubmissionRejected)
+    return decision.code
+
+
+def test_a_first_message_is_sent_as_seq_1() -> None:
+    assert decide(initial(), submitted(1, reply_to_seq=None), place(5)) == MessageSent(
+        conversation_id=CONVERSATION,
+        seq=1,
+        message_number=1,
+        sender_id=ANN,
+        device_id=PHONE,
+        client_message_id=message_id(1),
+        kind="text",
+        body="message 1",
+        reply_to_seq=None,
+        sent_at=NOON,
+        epoch=7,
+        submission_offset=5,
+    )
+
+
+def test_messages_of_both_sides_share_one_order() -> None:
+    state = after(submitted(1), submitted(2, sender_id=BOB))
+    third = decide(state, submitted(3), place(2))
+    assert isinstance(third, MessageSent) and third.seq == 3
+
+
+def test_a_retry_is_answered_with_the_first_seq_and_its_body_is_not_replaced() -> None:
+    state = after(submitted(1), submitted(2))
+    again = decide(state, submitted(1, body="something else"), place(9))
+    assert isinstance(again, SubmissionRepeated)
+    assert (again.seq, again.sent_at) == (1, NOON)
+
+
+def test_the_same_message_id_of_another_device_or_user_is_another_message() -> None:
+    state = after(submitted(1))
+    for other in (submitted(1, device_id=LAPTOP), submitted(1, sender_id=BOB)):
+        assert isinstance(decide(state, other, place(9)), MessageSent)
+
+
+def test_a_stranger_is_refused_whether_or_not_the_conversation_exists() -> None:
+    exists = decide(after(submitted(1)), submitted(1, sender_id=EVE), place(9))
+    unknown = decide(initial(), submitted(1, sender_id=EVE), place(9))
+    assert exists == unknown
+    assert isinstance(exists, SubmissionRejected) and exists.code == "forbidden"
+
+
+def test_what_names_no_conversation_is_refused() -> None:
+    for name in ("d:bob:ann", "x", "d::ann", "d:ann:bob:eve", "d:ann:b/b", "d:ann:" + "b" * 70):
+        assert refusal(initial(), submitted(1, conversation_id=name)) == "forbidden"
+
+
+def test_a_resend_that_is_too_old_is_refused_as_stale() -> None:
+    assert refusal(initial(), submitted(1, first_sent_at=NOON - STALE_MS - 1)) == "stale"
+    young = decide(initial(), submitted(1, first_sent_at=NOON - STALE_MS), place(0))
+    assert isinstance(young, MessageSent)
+
+
+def test_ids_are_remembered_for_longer_than_a_resend_may_be_old() -> None:
+    assert REMEMBERED_MS > STALE_MS
+    state = after(submitted(1))
+    evolve(state, decide(state, submitted(2), place(1, NOON + REMEMBERED_MS)))
+    assert isinstance(decide(state, submitted(1), place(2)), SubmissionRepeated)
+    evolve(state, decide(state, submitted(3), place(2, NOON + REMEMBERED_MS + 1)))
+    assert len(state.remembered) == 2
+
+
+def test_a_message_after_one_that_is_missing_is_refused_and_passes_once_it_is_there() -> None:
+    later = submitted(2, after=message_id(1))
+    assert refusal(initial(), later) == "out_of_order"
+    assert isinstance(decide(after(submitted(1)), later, place(1)), MessageSent)
+
+
+def test_size_kind_and_reply_are_checked() -> None:
+    assert refusal(initial(), submitted(1, body="ä" * (BODY_BYTES_MAX // 2 + 1))) == "too_large"
+    assert refusal(initial(), submitted(1, kind="hologram")) == "unknown_kind"
+    assert refusal(after(submitted(1)), submitted(2, reply_to_seq=2)) == "unknown_reply"
+    fits = decide(initial(), submitted(1, body="ä" * (BODY_BYTES_MAX // 2)), place(0))
+    assert isinstance(fits, MessageSent)
+
+
+def test_a_marker_moves_once_never_back_and_never_beyond_the_newest() -> None:
+    state = after(submitted(1), submitted(2))
+    moved = move(state, marker(BOB, "delivered", 99), place(9))
+    assert isinstance(moved, DeliveredMarkerMoved) and moved.seq == 2
+    evolve(state, moved)
+    assert move(state, marker(BOB, "delivered", 2), place(10)) is None
+    assert move(state, marker(BOB, "delivered", 1), place(10)) is None
+
+
+def test_reading_implies_delivery() -> None:
+    state = after(submitted(1))
+    moved = move(state, marker(BOB, "read", 1), place(9))
+    assert isinstance(moved, ReadMarkerMoved)
+    evolve(state, moved)
+    assert move(state, marker(BOB, "delivered", 1), place(10)) is None
+
+
+def test_markers_of_strangers_and_of_unknown_conversations_move_nothing() -> None:
+    assert move(after(submitted(1)), marker(EVE, "read", 1), place(9)) is None
+    assert move(initial(), marker(BOB, "read", 1), place(9)) is None
+
+
+attempts = st.lists(
+    st.builds(
+        submitted,
+        st.integers(1, 4),
+        sender_id=st.sampled_from([ANN, BOB, EVE]),
+        after=st.none() | st.integers(1, 4).map(message_id),
+        conversation_id=st.sampled_from([CONVERSATION, "d:ann:eve", "nonsense"]),
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=300)
+@given(attempts)
+def test_whatever_is_submitted_seq_has_no_gap_and_deciding_twice_adds_nothing(
+    submissions: list[object],
+) -> None:
+    state, seqs = initial(), {}
+    for offset, one in enumerate(submissions):
+        decision = decide(state, one, place(offset))
+        evolve(state, decision)
+        if isinstance(decision, MessageSent):
+            assert decision.seq == seqs.get(decision.conversation_id, 0) + 1
+            seqs[decision.conversation_id] = decision.seq
+            assert isinstance(decide(state, one, place(offset + 1)), SubmissionRepeated)
+    assert state.submission_offset == len(submissions) - 1
+
+
+@settings(max_examples=200)
+@given(attempts, st.integers(0, 30))
+def test_a_state_restored_from_a_snapshot_decides_like_the_one_it_was_taken_from(
+    submissions: list[object], cut: int
+) -> None:
+    whole = after(*submissions[:cut])
+    restored = from_snapshot(to_snapshot(whole))
+    assert list(to_snapshot(restored)) == list(to_snapshot(whole))
+    assert restored.conversations == whole.conversations
+    for offset, one in enumerate(submissions[cut:], cut):
+        decision = decide(whole, one, place(offset))
+        assert decide(restored, one, place(offset)) == decision
+        evolve(whole, decision)
+        evolve(restored, decision)
