@@ -1,0 +1,83 @@
+"""Whatever the bytes, decoding gives an event or a DecodeError with a stable code."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from events.codec import EVENTS, Codec, DecodeError, EncodeError, schema_of
+from events.conversations import MessageSent
+from events.submissions import MessageSubmitted
+from tests.examples import codec, submitted
+
+CODEC = codec()
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (None, "no_value"),
+        (b"", "malformed"),
+        (b"\x00\x00\x00", "malformed"),
+        (b"\x01" + b"\x00" * 20, "malformed"),
+        (b"\x00\x00\x00\xff\xff" + b"x" * 20, "unknown_schema"),
+        (CODEC.encode(submitted())[:-1], "malformed"),
+        (CODEC.encode(submitted()) + b"x", "malformed"),
+    ],
+)
+def test_what_is_no_event_is_named(data: bytes | None, code: str) -> None:
+    with pytest.raises(DecodeError) as error:
+        CODEC.decode(data)
+    assert error.value.code == code
+
+
+@settings(max_examples=500)
+@given(st.integers(1, len(EVENTS)), st.binary(max_size=200))
+def test_random_bytes_never_raise_anything_else(schema_id: int, body: bytes) -> None:
+    try:
+        CODEC.decode(b"\x00" + schema_id.to_bytes(4, "big") + body)
+    except DecodeError as error:
+        assert error.code in {"malformed", "invalid"}
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_damaged_bytes_never_raise_anything_else(data: st.DataObject) -> None:
+    whole = bytearray(CODEC.encode(submitted(3, reply_to_seq=2)))
+    index = data.draw(st.integers(0, len(whole) - 1))
+    whole[index] = data.draw(st.integers(0, 255))
+    try:
+        CODEC.decode(bytes(whole))
+    except DecodeError as error:
+        assert error.code
+
+
+def test_an_array_that_claims_to_be_huge_costs_nothing() -> None:
+    markers = next(number for number, name in enumerate(EVENTS, 1) if name == "MarkersSubmitted")
+    huge = b"\xfe\xff\xff\xff\xff\xff\xff\xff\x7f"
+    with pytest.raises(DecodeError):
+        CODEC.decode(b"\x00" + markers.to_bytes(4, "big") + huge)
+
+
+def test_an_event_its_schema_cannot_hold_is_an_error_of_the_program() -> None:
+    with pytest.raises(EncodeError):
+        CODEC.encode(submitted(body=None))
+
+
+def test_bytes_of_an_older_schema_become_todays_event() -> None:
+    older = schema_of(MessageSubmitted)
+    older["fields"] = [field for field in older["fields"] if field["name"] != "first_sent_at"]
+    ids = [(number, name, schema_of(event)) for number, (name, event) in enumerate(EVENTS.items())]
+    both = Codec([*ids, (900, "MessageSubmitted", older)])
+    newer = Codec(ids)
+    written = newer.encode(submitted())
+    body_of_older = written[5:-1]  # the last byte is the null of first_sent_at
+    assert both.decode(b"\x00" + (900).to_bytes(4, "big") + body_of_older) == submitted()
+
+
+def test_a_vocabulary_without_ids_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="MessageSent"):
+        Codec(
+            (number, name, schema_of(event))
+            for number, (name, event) in enumerate(EVENTS.items())
+            if event is not MessageSent
+        )
