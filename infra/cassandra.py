@@ -1,0 +1,148 @@
+"""Cassandra: the keyspace and its tables, sessions, and statements from asyncio.
+
+`apply` runs every `projections/*/tables.cql` (statements that may be repeated: CREATE … IF NOT
+EXISTS). `connect` gives the driver's session; `execute` awaits one of its futures. Only prepared
+statements are executed, only by `projections/*/store.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from typing import Any
+
+from cassandra import DriverException, RequestExecutionException
+from cassandra.cluster import (
+    EXEC_PROFILE_DEFAULT,
+    Cluster,
+    ExecutionProfile,
+    NoHostAvailable,
+    Session,
+)
+from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
+from cassandra.query import BatchStatement, BoundStatement, PreparedStatement
+
+from infra.errors import UserError
+from infra.settings import CassandraSettings
+
+CONNECT_TIMEOUT_SECONDS = 10.0
+REQUEST_TIMEOUT_SECONDS = 10.0
+_PROTOCOL = 5
+
+
+def apply(settings: CassandraSettings, statements: Iterable[str] | None = None) -> int:
+    """Create the keyspace and every table; says how many statements ran."""
+    cluster = _cluster(settings)
+    try:
+        session = _connect(cluster, settings, keyspace=None)
+        # Neither a name nor a number can be bound here; both are checked by the settings.
+        session.execute(
+            f"CREATE KEYSPACE IF NOT EXISTS {settings.keyspace} WITH replication = "
+            f"{_replication(settings)} AND durable_writes = true"
+        )
+        session.set_keyspace(settings.keyspace)
+        count = 0
+        for statement in catalogue() if statements is None else statements:
+            session.execute(statement)
+            count += 1
+        return count
+    except (DriverException, RequestExecutionException) as error:
+        raise _failed(settings, f"{type(error).__name__}: {error}") from error
+    finally:
+        cluster.shutdown()
+
+
+def catalogue() -> list[str]:
+    """The statements of every projection's `tables.cql`, in the order of their folders."""
+    folders = sorted(resources.files("projections").iterdir(), key=lambda folder: folder.name)
+    files = [folder / "tables.cql" for folder in folders if folder.is_dir()]
+    return [
+        statement for file in files if file.is_file() for statement in split_cql(file.read_text())
+    ]
+
+
+def split_cql(text: str) -> list[str]:
+    """The statements of a CQL text, without `--` comments. No literal may hold `;` or `--`."""
+    code = "\n".join(line.partition("--")[0] for line in text.splitlines())
+    return [statement.strip() for statement in code.split(";") if statement.strip()]
+
+
+def connect(settings: CassandraSettings) -> Session:
+    """Open a session on the keyspace. Close it with `session.cluster.shutdown()`."""
+    cluster = _cluster(settings)
+    try:
+        return _connect(cluster, settings, keyspace=settings.keyspace)
+    except BaseException:
+        cluster.shutdown()
+        raise
+
+
+async def execute(
+    session: Session,
+    statement: BoundStatement | PreparedStatement | BatchStatement,
+    parameters: Sequence[Any] | None = None,
+) -> list[Any]:
+    """Run a prepared statement or a batch and await its rows (of the first page)."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[list[Any]] = loop.create_future()
+
+    def settle(result: list[Any] | None, error: BaseException | None) -> None:
+        if done.done():  # The caller no longer waits.
+            return
+        if error is None:
+            done.set_result(result or [])
+        else:
+            done.set_exception(error)
+
+    def from_driver_thread(result: list[Any] | None, error: BaseException | None) -> None:
+        try:
+            loop.call_soon_threadsafe(settle, result, error)
+        except RuntimeError:  # The loop is closed: nobody is left to tell.
+            return
+
+    session.execute_async(statement, parameters).add_callbacks(
+        lambda rows: from_driver_thread(rows, None),
+        lambda error: from_driver_thread(None, error),
+    )
+    return await done
+
+
+def _cluster(settings: CassandraSettings) -> Cluster:
+    local = DCAwareRoundRobinPolicy(local_dc=settings.datacenter)
+    profile = ExecutionProfile(
+        load_balancing_policy=TokenAwarePolicy(local), request_timeout=REQUEST_TIMEOUT_SECONDS
+    )
+    return Cluster(
+        list(settings.hosts),
+        port=settings.port,
+        protocol_version=_PROTOCOL,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        control_connection_timeout=CONNECT_TIMEOUT_SECONDS,
+    )
+
+
+def _connect(cluster: Cluster, settings: CassandraSettings, keyspace: str | None) -> Session:
+    try:
+        return cluster.connect(keyspace)
+    except NoHostAvailable as error:
+        raise _failed(settings, "no node answered") from error
+
+
+def _replication(settings: CassandraSettings) -> str:
+    if settings.replication_factor == 1:
+        return "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+    return (
+        "{'class': 'NetworkTopologyStrategy', "
+        f"'{settings.datacenter}': {settings.replication_factor}}}"
+    )
+
+
+def _failed(settings: CassandraSettings, reason: str) -> UserError:
+    hosts = ",".join(settings.hosts)
+    return UserError(
+        "cassandra_failed",
+        f"Cassandra at {hosts} port {settings.port} could not be used: {reason}.",
+        "Run `chatlog status`; if it does not run: `chatlog up`.",
+    )

@@ -1,0 +1,216 @@
+"""Registers the schemas, and writes down the ids that programs read.
+
+Goes in: the packaged `.avsc` of every event in the catalogue. Comes out: a subject for each
+(`<topic>-<namespace>.<Record>`), FULL_TRANSITIVE, and the ids file, which names every version
+the registry holds, so that a program decodes what any release wrote and never asks the registry.
+
+`schemas/registry.lock.json` holds the fingerprint of each subject's current schema: a change of
+the contract is a change of that file, seen in review.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from fastavro.schema import fingerprint, to_parsing_canonical_form
+
+from events.codec import schema_of
+from events.topics import EVENT_TOPICS
+from infra.errors import UserError
+from infra.settings import RegistrySettings, SchemaSettings
+
+COMPATIBILITY = "FULL_TRANSITIVE"
+TIMEOUT_SECONDS = 20.0
+_CONTENT_TYPE = "application/vnd.schemaregistry.v1+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One event's schema under the name it has in the registry."""
+
+    name: str
+    topic: str
+    event: str
+    schema: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaChanges:
+    """What applying the schemas did."""
+
+    registered: tuple[str, ...]
+    """Subjects that have a new version."""
+    unchanged: tuple[str, ...]
+
+
+def subjects() -> list[Subject]:
+    """Every event of the catalogue as a subject."""
+    return [
+        Subject(_subject_name(topic.name, schema), topic.name, event.__name__, schema)
+        for topic in EVENT_TOPICS
+        for event in topic.events
+        for schema in [schema_of(event)]
+    ]
+
+
+def fingerprint_of(schema: dict[str, Any]) -> str:
+    """SHA-256 of the schema's canonical form."""
+    return str(fingerprint(to_parsing_canonical_form(schema), "SHA-256"))
+
+
+def apply(
+    registry: RegistrySettings, schemas: SchemaSettings, wanted: Iterable[Subject] | None = None
+) -> SchemaChanges:
+    """Register what is new and write the ids file; refuses what is incompatible."""
+    registered: list[str] = []
+    unchanged: list[str] = []
+    entries: list[dict[str, Any]] = []
+    with RegistryClient(registry.url) as client:
+        for subject in subjects() if wanted is None else wanted:
+            before = client.versions(subject.name)
+            client.register(subject)
+            client.set_compatibility(subject.name)
+            after = client.versions(subject.name)
+            (unchanged if before == after else registered).append(subject.name)
+            entries += [client.entry(subject, version) for version in after]
+    schemas.ids.parent.mkdir(parents=True, exist_ok=True)
+    partial = schemas.ids.with_suffix(".partial")
+    partial.write_text(json.dumps({"schemas": entries}, indent=1) + "\n")
+    partial.replace(schemas.ids)
+    return SchemaChanges(tuple(registered), tuple(unchanged))
+
+
+def lock_file() -> Path:
+    """Where the lock lives: beside the schemas."""
+    return Path(str(resources.files("schemas"))) / "registry.lock.json"
+
+
+def fingerprints() -> dict[str, str]:
+    """What the lock file should say."""
+    return {subject.name: fingerprint_of(subject.schema) for subject in subjects()}
+
+
+def write_lock() -> int:
+    """Write the lock file anew; says how many subjects it names."""
+    lock_file().write_text(json.dumps(fingerprints(), indent=2, sort_keys=True) + "\n")
+    return len(subjects())
+
+
+def check_lock() -> None:
+    """Refuse schemas that differ from the lock file."""
+    try:
+        locked = json.loads(lock_file().read_text())
+    except FileNotFoundError:
+        locked = {}
+    current = fingerprints()
+    differing = sorted(
+        name for name in locked.keys() | current.keys() if locked.get(name) != current.get(name)
+    )
+    if differing:
+        raise UserError(
+            "schema_lock_differs",
+            f"Schemas differ from schemas/registry.lock.json: {', '.join(differing)}.",
+            "If the contract is meant to change, run `chatlog schemas lock` and commit the file.",
+        )
+
+
+class RegistryClient:
+    """The few requests of the Confluent interface that deployment needs, on one connection."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        secure = parts.scheme == "https"
+        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+        self._connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)
+        self._url, self._path = url, parts.path.rstrip("/")
+
+    def __enter__(self) -> RegistryClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def versions(self, subject: str) -> list[int]:
+        """The versions of a subject, oldest first; none when it is unknown."""
+        status, answer = self._ask("GET", f"/subjects/{quote(subject)}/versions")
+        return [] if status == 404 else [int(version) for version in answer]
+
+    def register(self, subject: Subject) -> None:
+        """Add the schema as the newest version, unless a version is the same."""
+        body = {"schema": json.dumps(subject.schema), "schemaType": "AVRO"}
+        status, answer = self._ask("POST", f"/subjects/{quote(subject.name)}/versions", body)
+        if status == 409:
+            raise UserError(
+                "schema_incompatible",
+                f"The schema of {subject.event} cannot stand beside the versions of "
+                f"{subject.name}: {answer.get('message', 'no reason given')}.",
+                "Add fields with defaults only, remove only those that have one; "
+                "a new meaning is a new event.",
+            )
+        if status == 422:
+            raise UserError(
+                "schema_invalid",
+                f"The registry refuses the schema of {subject.event}: {answer.get('message')}.",
+                "Mend the .avsc file.",
+            )
+
+    def set_compatibility(self, subject: str) -> None:
+        """Hold every later version to the rule."""
+        status, answer = self._ask("GET", f"/config/{quote(subject)}")
+        if status == 200 and answer.get("compatibilityLevel") == COMPATIBILITY:
+            return
+        self._ask("PUT", f"/config/{quote(subject)}", {"compatibility": COMPATIBILITY})
+
+    def entry(self, subject: Subject, version: int) -> dict[str, Any]:
+        """One version as the ids file describes it."""
+        _, answer = self._ask("GET", f"/subjects/{quote(subject.name)}/versions/{version}")
+        schema = json.loads(answer["schema"])
+        return {
+            "id": answer["id"],
+            "subject": subject.name,
+            "topic": subject.topic,
+            "event": subject.event,
+            "version": version,
+            "fingerprint": fingerprint_of(schema),
+            "schema": schema,
+        }
+
+    def _ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        try:
+            self._connection.request(
+                method,
+                self._path + path,
+                None if body is None else json.dumps(body),
+                {"Content-Type": _CONTENT_TYPE, "Accept": _CONTENT_TYPE},
+            )
+            response = self._connection.getresponse()
+            text = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise _failed(self._url, str(error) or type(error).__name__) from error
+        try:
+            answer = json.loads(text) if text else None
+        except ValueError as error:
+            raise _failed(self._url, f"status {response.status}, no JSON") from error
+        if response.status not in (200, 404, 409, 422):
+            raise _failed(self._url, f"status {response.status}: {answer}")
+        return response.status, answer
+
+
+def _subject_name(topic: str, schema: dict[str, Any]) -> str:
+    """TopicRecordName: the topic and the record's full name."""
+    return f"{topic}-{schema['namespace']}.{schema['name']}"
+
+
+def _failed(url: str, reason: str) -> UserError:
+    return UserError(
+        "registry_failed",
+        f"The schema registry at {url} did not answer rightly: {reason}.",
+        "Run `chatlog status`; if it does not run: `chatlog up`.",
+    )

@@ -1,0 +1,240 @@
+"""Every setting of every program: its name, type, unit, default and meaning.
+
+Goes in: environment variables that begin with CHAT_, and below them the env file that
+`chatlog up` writes (`.chatlog/environment`, or the file CHAT_ENV_FILE names). Comes out: frozen
+values. This is the only module that reads the environment, and only when `load` is called.
+
+A program says what it needs by a frozen dataclass of sections and calls `load` once, in its
+`__main__`. Everything that is missing, malformed or unknown is reported together. Defaults suit
+a laptop. Partitions, retention and keys are facts of the system, not settings: `events.topics`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_type_hints
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from infra.errors import UserError
+
+PREFIX = "CHAT_"
+ENV_FILE_NAME = "CHAT_ENV_FILE"
+EXIT_CONFIG = 78
+"""EX_CONFIG of sysexits.h: the program was not configured rightly."""
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(item.strip() for item in value.split(",") if item.strip())
+
+
+CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""A list, written `a,b,c`."""
+
+
+class Section(BaseModel):
+    """Settings that belong together; each subclass names its prefix."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
+    prefix: ClassVar[str]
+
+    @classmethod
+    def variables(cls) -> dict[str, str]:
+        """Each field and the variable that sets it."""
+        return {
+            name: field.alias or f"{cls.prefix}{name.upper()}"
+            for name, field in cls.model_fields.items()
+        }
+
+
+class KafkaSettings(Section):
+    """Where the log is."""
+
+    prefix = "CHAT_KAFKA_"
+
+    bootstrap: str = Field("127.0.0.1:9092", description="Brokers to start from: host:port,…")
+    replication_factor: int = Field(
+        1, ge=1, description="Copies of each partition; 3 in production."
+    )
+
+
+class RegistrySettings(Section):
+    """Where schemas are registered; used at deployment only."""
+
+    prefix = "CHAT_REGISTRY_"
+
+    url: str = Field(
+        "http://127.0.0.1:8081/apis/ccompat/v7", description="Base of the Confluent interface."
+    )
+
+
+class SchemaSettings(Section):
+    """The outcome of registering schemas."""
+
+    prefix = "CHAT_SCHEMA_"
+
+    ids: Path = Field(
+        Path(".chatlog/schema-ids.json"),
+        description="File with the registry's id of each schema version, written at deployment.",
+    )
+
+
+class CassandraSettings(Section):
+    """Where the durable read models are."""
+
+    prefix = "CHAT_CASSANDRA_"
+
+    hosts: CommaSeparated = Field(("127.0.0.1",), description="Nodes to start from: host,…")
+    port: int = Field(9042, ge=1, le=65_535, description="Port of the native protocol.")
+    keyspace: str = Field("chat", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="Keyspace.")
+    datacenter: str = Field("datacenter1", description="The data centre this program is in.")
+    replication_factor: int = Field(1, ge=1, description="Copies of each row; 3 in production.")
+
+
+class RedisSettings(Section):
+    """Where the expiring read models are."""
+
+    prefix = "CHAT_REDIS_"
+
+    url: str = Field("redis://127.0.0.1:6379/0", repr=False, description="Server and database.")
+
+
+class TokenSettings(Section):
+    """Which access tokens are believed."""
+
+    prefix = "CHAT_TOKEN_"
+
+    issuer: str = Field("https://chatlog.local", description="The `iss` a token must name.")
+    audience: str = Field("chatlog", description="The `aud` a token must name.")
+    jwks_file: Path = Field(
+        Path(".chatlog/token-keys.json"), description="Public keys (JWKS) that sign tokens."
+    )
+    environment: Literal["development", "production"] = Field(
+        "development", description="`production` refuses keys made for development."
+    )
+
+
+class EdgeSettings(Section):
+    """One gateway."""
+
+    prefix = "CHAT_EDGE_"
+
+    gateway_id: str = Field(
+        "gateway-1",
+        alias="CHAT_GATEWAY_ID",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
+        description="Name of this gateway, and of its delivery topic.",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=1, le=65_535, description="Port for clients.")
+    health_port: int = Field(8090, ge=1, le=65_535, description="Port for health and metrics.")
+    allowed_origins: CommaSeparated = Field(
+        (), description="Web origins that may connect; clients that send no origin always may."
+    )
+    message_bytes_max: int = Field(65_536, ge=1_024, description="Largest frame of a client.")
+    sockets_max: int = Field(20_000, ge=1, description="Sockets held at once.")
+    send_rate_per_minute: int = Field(100, ge=1, description="Messages a user may send a minute.")
+
+
+class ClientSettings(Section):
+    """What the terminal client and the benchmarks connect to."""
+
+    prefix = "CHAT_GATEWAY_"
+
+    urls: CommaSeparated = Field(
+        ("ws://127.0.0.1:8080/v1/ws",), description="WebSocket addresses of gateways: url,…"
+    )
+
+
+class WorkerSettings(Section):
+    """One worker process."""
+
+    prefix = "CHAT_WORKER_"
+
+    health_port: int = Field(8091, ge=1, le=65_535, description="Port for health and metrics.")
+    group_prefix: str = Field(
+        "chat", pattern=r"^[a-z][a-z0-9-]{0,40}$", description="First word of consumer groups."
+    )
+
+
+Program = TypeVar("Program")
+
+
+def load(program: type[Program], environment: Mapping[str, str] | None = None) -> Program:
+    """Build a program's settings, a dataclass whose fields are sections, from the environment.
+
+    Raises one `UserError` that names every setting that is missing, malformed or unknown.
+    """
+    values = read_environment(os.environ if environment is None else environment)
+    problems = [f"{name} is not a setting" for name in sorted(values.keys() - known_variables())]
+    built: dict[str, Section] = {}
+    for field_name, section in _sections_of(program).items():
+        given = {
+            field: values[variable]
+            for field, variable in section.variables().items()
+            if variable in values
+        }
+        try:
+            built[field_name] = section.model_validate(given, by_name=True)
+        except ValidationError as error:
+            problems += _problems(section, error)
+    if problems:
+        raise UserError(
+            "bad_settings",
+            "The settings cannot be used: " + "; ".join(problems) + ".",
+            "Mend them in the environment or in the env file; "
+            "infra/settings.py says what each means.",
+            exit_status=EXIT_CONFIG,
+        )
+    return program(**built)
+
+
+def read_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """All CHAT_ variables: those of the env file, and over them those of the environment."""
+    named = environment.get(ENV_FILE_NAME)
+    file = Path(named or ".chatlog/environment")
+    if named and not file.is_file():
+        raise UserError(
+            "no_env_file",
+            f"{ENV_FILE_NAME} names {file}, which is no file.",
+            "Mend or unset the variable.",
+            exit_status=EXIT_CONFIG,
+        )
+    from_file = dotenv_values(file, interpolate=False) if file.is_file() else {}
+    merged = {**{name: value or "" for name, value in from_file.items()}, **environment}
+    return {
+        name: value
+        for name, value in merged.items()
+        if name.startswith(PREFIX) and name != ENV_FILE_NAME
+    }
+
+
+def known_variables() -> frozenset[str]:
+    """The name of every variable some program reads."""
+    return frozenset(name for section in sections() for name in section.variables().values())
+
+
+def sections() -> Iterator[type[Section]]:
+    """Every section there is, in the order of this file."""
+    yield from Section.__subclasses__()
+
+
+def inherited_environment() -> dict[str, str]:
+    """The environment child processes inherit."""
+    return dict(os.environ)
+
+
+def _sections_of(program: type) -> dict[str, type[Section]]:
+    return get_type_hints(program)
+
+
+def _problems(section: type[Section], error: ValidationError) -> Iterator[str]:
+    variables = section.variables()
+    for problem in error.errors():
+        place = str(problem["loc"][0]) if problem["loc"] else ""
+        yield f"{variables.get(place, place)}: {problem['msg']}"

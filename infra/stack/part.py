@@ -1,0 +1,77 @@
+"""What a part of the stack is, and what can be said about one.
+
+A `Part` is a value: how to start it and how to ask whether it answers. It does nothing itself;
+`stack` does. Four parts are other people's servers, the rest are our own programs (`services`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class State(StrEnum):
+    """Where a part is in its life."""
+
+    STOPPED = "stopped"
+    WAITING = "waiting"
+    STARTING = "starting"
+    READY = "ready"
+    SILENT = "silent"
+    PAUSED = "paused"
+    DIED = "died"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One process of the stack, described."""
+
+    name: str
+    command: Callable[[], tuple[str, ...]]
+    """The argument list; asked for at the start only, so that a status needs no Java."""
+    folder: Path
+    log_file: Path
+    port: int
+    """The port people connect to."""
+    answers: Callable[[], bool]
+    """Asks the part itself whether it can be used now."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], None] = lambda: None
+    """Writes configuration and formats storage; harmless to repeat."""
+    needs: tuple[str, ...] = ()
+    """Parts that must answer before this one is started."""
+    ready_seconds_max: float = 60.0
+    stop_seconds_max: float = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartStatus:
+    """What one part is doing now."""
+
+    name: str
+    state: State
+    port: int | None = None
+    pid: int | None = None
+    seconds: float | None = None
+    """From start to ready while it starts, since the start afterwards."""
+    resident_bytes: int = 0
+    detail: str = ""
+    """What is wrong, in one line; empty when nothing is."""
+
+    def as_json(self) -> dict[str, object]:
+        """The same as plain JSON values."""
+        return {**asdict(self), "state": str(self.state)}
+
+
+def last_lines(log_file: Path, count: int = 5) -> list[str]:
+    """The end of a log, without blank lines."""
+    try:
+        with log_file.open("rb") as log:
+            log.seek(0, 2)
+            log.seek(max(0, log.tell() - 16_384))
+            text = log.read().decode(errors="replace")
+    except OSError:
+        return []
+    return [line for line in text.splitlines() if line.strip()][-count:]

@@ -1,0 +1,49 @@
+"""Where one instance of the stack lives, and with what its parts are made.
+
+An instance is a folder: `ports.json`, a folder for each part (data, configuration, log, pid
+file) and `environment`, which programs read. Deleting the folder deletes the instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.stack.java import find_java
+from infra.stack.ports import PortBook
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+JARS = CHECKOUT / ".chatlog" / "jars"
+DEFAULT_FOLDER = CHECKOUT / ".chatlog" / "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The folder of an instance, its ports, and what its parts are made with."""
+
+    folder: Path
+    jars: Path
+    ports: PortBook
+    environment: Mapping[str, str]
+    """What every process inherits."""
+
+    def part_folder(self, name: str) -> Path:
+        """The folder of one part, made when missing."""
+        folder = self.folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def jvm(self, part_folder: Path, *flags: str) -> tuple[str, ...]:
+        """Java with what our JVMs share: libraries unpack at home, a full memory ends them."""
+        temporary = part_folder / "tmp"
+        temporary.mkdir(exist_ok=True)
+        return (
+            str(find_java(self.environment)),
+            "-XX:+ExitOnOutOfMemoryError",
+            "-XX:-UsePerfData",
+            "-Djava.awt.headless=true",
+            f"-Djava.io.tmpdir={temporary}",
+            f"-Djna.tmpdir={temporary}",
+            *flags,
+        )

@@ -1,0 +1,179 @@
+"""Child processes that outlive the command which started them.
+
+Goes in: an argument list, an environment, a log file. Comes out: a record, kept in a pid file,
+by which any later command finds the process again.
+
+A record holds the start time and the boot beside the pid, so a reused pid is never taken for
+ours. Each process also carries a marker in its environment, so that one whose pid file was
+never written (we died in between) is still found and ended. Every process leads a session of
+its own: a Ctrl-C in the terminal does not reach it, and signals go to all it started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+MARKER = "CHATLOG_PROCESS_OF"
+LOG_BYTES_MAX = 10 << 20
+_POLL_SECONDS = 0.02
+_ENDED = ("Z", "X")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRecord:
+    """One process, told apart from every other the machine has run or will run."""
+
+    pid: int
+    start_ticks: int
+    boot_id: str
+    started_at: float
+
+
+def spawn(
+    argv: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    log_file: Path,
+    pid_file: Path,
+    marker: str,
+) -> ProcessRecord:
+    """Start a process in a session of its own and write its pid file."""
+    if log_file.exists() and log_file.stat().st_size > LOG_BYTES_MAX:
+        log_file.replace(log_file.with_suffix(".log.1"))
+    with log_file.open("ab") as log:
+        child = subprocess.Popen(
+            argv,
+            cwd=folder,
+            env={**environment, MARKER: marker},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    # Whether it lives is asked of /proc, also by other commands; the handle is not needed, and
+    # without this Python warns about a child that is still running when the handle goes.
+    child.returncode = 0
+    started = _start_ticks(child.pid)
+    record = ProcessRecord(child.pid, started or 0, _boot_id(), time.time())
+    partial = pid_file.with_suffix(".partial")
+    partial.write_text(json.dumps(asdict(record)))
+    partial.replace(pid_file)
+    return record
+
+
+def read_record(pid_file: Path) -> ProcessRecord | None:
+    """Read a pid file; one that is missing or damaged is no record."""
+    try:
+        return ProcessRecord(**json.loads(pid_file.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def is_alive(record: ProcessRecord) -> bool:
+    """Whether exactly this process still runs."""
+    fields = _stat(record.pid)
+    if fields is None or int(fields[19]) != record.start_ticks or record.boot_id != _boot_id():
+        return False
+    if fields[0] in _ENDED:
+        # A child of ours stays as a zombie until it is waited for.
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(record.pid, os.WNOHANG)
+        return False
+    return True
+
+
+def is_paused(record: ProcessRecord) -> bool:
+    """Whether the process is stopped by SIGSTOP."""
+    fields = _stat(record.pid)
+    return fields is not None and fields[0] in ("T", "t") and is_alive(record)
+
+
+def send(record: ProcessRecord, number: signal.Signals) -> bool:
+    """Send a signal to the process and all it started; False when it is gone."""
+    if not is_alive(record):
+        return False
+    try:
+        os.killpg(record.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def end(record: ProcessRecord, *, grace_seconds: float) -> None:
+    """Ask the process to end, then make it; returns when it is gone."""
+    if grace_seconds > 0 and send(record, signal.SIGTERM):
+        send(record, signal.SIGCONT)
+        _wait_until_gone(record, grace_seconds)
+    if send(record, signal.SIGKILL):
+        _wait_until_gone(record, 10.0)
+
+
+def marked(marker: str) -> Iterator[ProcessRecord]:
+    """Find every living process that carries the marker, recorded or not."""
+    wanted = f"{MARKER}={marker}".encode()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            variables = (entry / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        ticks = _start_ticks(int(entry.name))
+        if ticks is not None and wanted in variables:
+            yield ProcessRecord(int(entry.name), ticks, _boot_id(), 0.0)
+
+
+def end_marked(marker: str) -> int:
+    """Kill what `marked` finds, one by one; says how many there were."""
+    count = 0
+    for record in list(marked(marker)):
+        if is_alive(record):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(record.pid, signal.SIGKILL)
+            _wait_until_gone(record, 10.0)
+            count += 1
+    return count
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory the process holds in RAM, 0 when it is gone."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _wait_until_gone(record: ProcessRecord, timeout_seconds: float) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    while is_alive(record) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+
+
+def _stat(pid: int) -> list[str] | None:
+    """Fields of /proc/<pid>/stat from the state on (the name before it may hold anything)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def _start_ticks(pid: int) -> int | None:
+    """When the process started, in clock ticks since boot; None when it has ended."""
+    fields = _stat(pid)
+    if fields is None or fields[0] in _ENDED:
+        return None
+    return int(fields[19])
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -1,0 +1,98 @@
+"""Our own programs as parts: gateways and workers.
+
+A `Service` is a value that can be written down, so any later command can say how it is, kill it
+and start it again. It is ready when its health port answers 200 to `/readyz`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from infra.stack.part import Part
+from infra.stack.ports import PortBook
+from infra.stack.probes import http_answers
+
+FILE_NAME = "service.json"
+ROLES = ("admission", "fanout", "history", "receipts", "sessions", "queries")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One program of ours, as it is to be started."""
+
+    name: str
+    argv: tuple[str, ...]
+    port: int
+    """The port people connect to; of a worker, the health port."""
+    ready_url: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Added to the environment of the stack."""
+    stop_seconds_max: float = 20.0
+
+    def save(self, folder: Path) -> None:
+        """Write it into its own folder of the instance."""
+        part_folder = folder / self.name
+        part_folder.mkdir(parents=True, exist_ok=True)
+        (part_folder / FILE_NAME).write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+
+def saved_services(folder: Path) -> list[Service]:
+    """Every service of the instance, by name."""
+    services = []
+    for file in sorted(folder.glob(f"*/{FILE_NAME}")):
+        values = json.loads(file.read_text())
+        services.append(Service(**{**values, "argv": tuple(values["argv"])}))
+    return services
+
+
+def part_of(service: Service, folder: Path, environment: Mapping[str, str]) -> Part:
+    """The service as a part of the instance in the folder."""
+    part_folder = folder / service.name
+    return Part(
+        name=service.name,
+        command=lambda: service.argv,
+        folder=part_folder,
+        log_file=part_folder / "service.log",
+        port=service.port,
+        answers=lambda: http_answers(service.ready_url),
+        environment={**environment, **service.environment},
+        stop_seconds_max=service.stop_seconds_max,
+    )
+
+
+def gateway(ports: PortBook, name: str, environment: Mapping[str, str] | None = None) -> Service:
+    """A gateway on ports of its own; its name is its gateway id."""
+    port, health_port = ports.port(name), ports.port(f"{name}.health")
+    return Service(
+        name=name,
+        argv=(sys.executable, "-m", "edge"),
+        port=port,
+        ready_url=f"http://127.0.0.1:{health_port}/readyz",
+        environment={
+            "CHAT_GATEWAY_ID": name,
+            "CHAT_EDGE_PORT": str(port),
+            "CHAT_EDGE_HEALTH_PORT": str(health_port),
+            **(environment or {}),
+        },
+    )
+
+
+def worker(
+    ports: PortBook,
+    name: str,
+    roles: Sequence[str] = ROLES,
+    environment: Mapping[str, str] | None = None,
+) -> Service:
+    """One worker process that hosts the roles."""
+    health_port = ports.port(f"{name}.health")
+    return Service(
+        name=name,
+        argv=(sys.executable, "-m", "processors", *roles),
+        port=health_port,
+        ready_url=f"http://127.0.0.1:{health_port}/readyz",
+        environment={"CHAT_WORKER_HEALTH_PORT": str(health_port), **(environment or {})},
+    )

@@ -1,0 +1,328 @@
+"""The stack of one folder: starts its parts, watches them, breaks them on purpose, ends them.
+
+Every method may be called from any process at any time: what runs is read from pid files and
+/proc, never remembered here. Starting what runs and stopping what does not are harmless.
+Parts start side by side, each as soon as those it needs answer; "ready" is always the part's own
+answer, never a wait of some length.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
+from infra.errors import UserError
+from infra.settings import inherited_environment
+from infra.stack import artifacts, process
+from infra.stack.cassandra import DATACENTER, cassandra
+from infra.stack.kafka import kafka
+from infra.stack.part import Part, PartStatus, State, last_lines
+from infra.stack.place import DEFAULT_FOLDER, JARS, Place
+from infra.stack.ports import PortBook, is_free
+from infra.stack.redis import redis
+from infra.stack.registry import registry
+from infra.stack.services import FILE_NAME, Service, part_of, saved_services
+
+PART_NAMES = ("kafka", "registry", "cassandra", "redis")
+DISK_FREE_BYTES_MIN = 1 << 30
+_POLL_SECONDS = 0.1
+
+OnProgress = Callable[[PartStatus], None]
+
+
+class Stack:
+    """Four servers and any number of our own services, all in one folder."""
+
+    def __init__(self, folder: Path = DEFAULT_FOLDER, *, jars: Path = JARS) -> None:
+        self.folder = folder.resolve()
+        self.ports = PortBook(self.folder / "ports.json")
+        self._jars = jars
+
+    # The whole
+
+    def start(self, on_progress: OnProgress = lambda status: None) -> None:
+        """Start what does not run yet; returns when all four parts answer."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._one_at_a_time():
+            self._check_disk()
+            artifacts.ensure(self._jars)
+            if not any(self._record(name) for name in self.names()):
+                process.end_marked(str(self.folder))
+                self._move_off_taken_ports()
+            self._start_side_by_side(self._servers(), on_progress)
+            self.write_environment()
+
+    def stop(self, on_progress: OnProgress = lambda status: None) -> None:
+        """End every process of this folder, also what was half-started or left behind."""
+        if not self.folder.exists():
+            return
+        with self._one_at_a_time():
+            services = [service.name for service in saved_services(self.folder)]
+            # Clients before servers, so that nothing waits for one that is gone.
+            for group in (services, ["registry"], ["kafka", "cassandra", "redis"]):
+                with ThreadPoolExecutor(max_workers=8) as pool:
+                    list(pool.map(lambda name: self.stop_part(name, on_progress), group))
+            process.end_marked(str(self.folder))
+            for name in services:
+                (self.folder / name / FILE_NAME).unlink(missing_ok=True)
+
+    def wipe(self) -> None:
+        """Stop, and delete all data of the instance."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def names(self) -> list[str]:
+        """The four parts and the services, in the order in which they start."""
+        return [*PART_NAMES, *(service.name for service in saved_services(self.folder))]
+
+    def status(self) -> list[PartStatus]:
+        """What each part is doing now, by asking it."""
+        if not self.ports.known():
+            return [PartStatus(name=name, state=State.STOPPED) for name in PART_NAMES]
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            return list(pool.map(lambda name: self.part_status(name), self.names()))
+
+    # One part
+
+    def part_status(self, name: str) -> PartStatus:
+        """What this part is doing now, and what is wrong with it."""
+        part, record = self.part(name), process.read_record(self._pid_file(name))
+        if record is None:
+            return PartStatus(name=name, state=State.STOPPED, port=part.port)
+        if not process.is_alive(record):
+            last = last_lines(part.log_file, 1)
+            detail = (
+                f"ended by itself or was killed; last log line: {last[0] if last else '(none)'}"
+            )
+            return PartStatus(name=name, state=State.DIED, port=part.port, detail=detail)
+        seconds = time.time() - record.started_at
+        if process.is_paused(record):
+            state, detail = State.PAUSED, "stopped by SIGSTOP"
+        elif part.answers():
+            state, detail = State.READY, ""
+        elif seconds < part.ready_seconds_max:
+            state, detail = State.STARTING, "does not answer yet"
+        else:
+            state, detail = State.SILENT, "runs, but does not answer"
+        return PartStatus(
+            name=name,
+            state=state,
+            port=part.port,
+            pid=record.pid,
+            seconds=round(seconds, 1),
+            resident_bytes=process.resident_bytes(record.pid),
+            detail=detail,
+        )
+
+    def start_part(self, name: str, on_progress: OnProgress = lambda status: None) -> None:
+        """Start one part and wait until it answers."""
+        self._start(self.part(name), on_progress)
+
+    def run(self, service: Service, on_progress: OnProgress = lambda status: None) -> None:
+        """Start a service of ours as a part of this stack and wait until it is ready."""
+        service.save(self.folder)
+        self.write_environment()
+        self.start_part(service.name, on_progress)
+
+    def stop_part(self, name: str, on_progress: OnProgress = lambda status: None) -> None:
+        """Ask one part to end, wait, and make it end if it does not."""
+        pid_file = self._pid_file(name)
+        record = process.read_record(pid_file)
+        if record is not None:
+            process.end(record, grace_seconds=self.part(name).stop_seconds_max)
+        pid_file.unlink(missing_ok=True)
+        on_progress(PartStatus(name=name, state=State.STOPPED))
+
+    def kill(self, name: str) -> None:
+        """SIGKILL the part and all it started, as a crash would; returns when it is gone."""
+        process.end(self._living(name), grace_seconds=0)
+
+    def pause(self, name: str) -> None:
+        """SIGSTOP: the part keeps its sockets and answers nothing."""
+        process.send(self._living(name), signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """SIGCONT: the part goes on where it was."""
+        process.send(self._living(name), signal.SIGCONT)
+
+    def part(self, name: str) -> Part:
+        """The description of one part."""
+        for service in saved_services(self.folder):
+            if service.name == name:
+                return part_of(service, self.folder, self.environment())
+        return _BUILDERS[name](self._place())
+
+    # What programs need to know
+
+    def environment(self) -> dict[str, str]:
+        """The settings by which programs find this stack."""
+        address = "127.0.0.1"
+        gateways = [s for s in saved_services(self.folder) if "CHAT_GATEWAY_ID" in s.environment]
+        return {
+            "CHAT_KAFKA_BOOTSTRAP": f"{address}:{self.ports.port('kafka')}",
+            "CHAT_REGISTRY_URL": f"http://{address}:{self.ports.port('registry')}/apis/ccompat/v7",
+            "CHAT_CASSANDRA_HOSTS": address,
+            "CHAT_CASSANDRA_PORT": str(self.ports.port("cassandra")),
+            "CHAT_CASSANDRA_DATACENTER": DATACENTER,
+            "CHAT_REDIS_URL": f"redis://{address}:{self.ports.port('redis')}/0",
+            "CHAT_SCHEMA_IDS": str(self.folder / "schema-ids.json"),
+            "CHAT_TOKEN_JWKS_FILE": str(self.folder / "token-keys.json"),
+            "CHAT_GATEWAY_URLS": ",".join(f"ws://{address}:{s.port}/v1/ws" for s in gateways),
+        }
+
+    def write_environment(self) -> None:
+        """Write `environment` into the folder as KEY=VALUE lines."""
+        lines = [f"{name}={value}\n" for name, value in self.environment().items()]
+        partial = self.folder / "environment.partial"
+        partial.write_text("".join(lines))
+        partial.replace(self.folder / "environment")
+
+    # Inside
+
+    def _place(self) -> Place:
+        return Place(
+            folder=self.folder,
+            jars=self._jars,
+            ports=self.ports,
+            environment=inherited_environment(),
+        )
+
+    def _servers(self) -> list[Part]:
+        return [self.part(name) for name in PART_NAMES]
+
+    def _start_side_by_side(self, parts: list[Part], on_progress: OnProgress) -> None:
+        ready = {part.name: Event() for part in parts}
+        failed = Event()
+
+        def start_when_possible(part: Part) -> None:
+            on_progress(PartStatus(name=part.name, state=State.WAITING, port=part.port))
+            try:
+                for needed in part.needs:
+                    while not ready[needed].wait(_POLL_SECONDS):
+                        if failed.is_set():
+                            return
+                self._start(part, on_progress)
+                ready[part.name].set()
+            except BaseException:
+                failed.set()
+                raise
+
+        with ThreadPoolExecutor(max_workers=len(parts)) as pool:
+            for future in [pool.submit(start_when_possible, part) for part in parts]:
+                future.result()
+
+    def _start(self, part: Part, on_progress: OnProgress) -> None:
+        record = self._record(part.name)
+        began = time.monotonic()
+
+        def report(state: State, detail: str = "") -> None:
+            seconds = round(time.monotonic() - began, 1)
+            on_progress(
+                PartStatus(
+                    name=part.name,
+                    state=state,
+                    port=part.port,
+                    pid=record.pid if record else None,
+                    seconds=seconds,
+                    detail=detail,
+                )
+            )
+
+        report(State.STARTING)
+        try:
+            if record is None:
+                if not is_free(part.port):
+                    raise _port_taken(part)
+                part.prepare()
+                record = process.spawn(
+                    part.command(),
+                    environment={**inherited_environment(), **part.environment},
+                    folder=part.folder,
+                    log_file=part.log_file,
+                    pid_file=self._pid_file(part.name),
+                    marker=str(self.folder),
+                )
+            self._wait_until_ready(part, record)
+        except UserError as error:
+            report(State.DIED, error.sentence)
+            raise
+        report(State.READY)
+
+    def _wait_until_ready(self, part: Part, record: process.ProcessRecord) -> None:
+        deadline = time.monotonic() + part.ready_seconds_max
+        while not part.answers():
+            if not process.is_alive(record):
+                raise UserError(
+                    "part_died",
+                    f"{part.name} ended while it was starting: "
+                    + (" | ".join(last_lines(part.log_file, 3)) or "it logged nothing")
+                    + ".",
+                    f"Read {part.log_file}, then run `chatlog doctor`.",
+                )
+            if time.monotonic() > deadline:
+                raise UserError(
+                    "part_silent",
+                    f"{part.name} runs but did not answer within {part.ready_seconds_max:.0f} s.",
+                    f"Read {part.log_file}, then run `chatlog down` and `chatlog up`.",
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _record(self, name: str) -> process.ProcessRecord | None:
+        """The living process of a part."""
+        record = process.read_record(self._pid_file(name))
+        return record if record is not None and process.is_alive(record) else None
+
+    def _living(self, name: str) -> process.ProcessRecord:
+        record = self._record(name)
+        if record is None:
+            raise UserError(
+                "part_not_running", f"{name} does not run.", "Start it first: `chatlog up`."
+            )
+        return record
+
+    def _pid_file(self, name: str) -> Path:
+        return self.folder / name / "pid.json"
+
+    def _move_off_taken_ports(self) -> None:
+        for name, port in self.ports.known().items():
+            if not is_free(port):
+                self.ports.renew(name)
+
+    def _check_disk(self) -> None:
+        free_bytes = shutil.disk_usage(self.folder).free
+        if free_bytes < DISK_FREE_BYTES_MIN:
+            raise UserError(
+                "disk_full",
+                f"Only {free_bytes >> 20} MiB are free on the disk of {self.folder}; "
+                f"the stack needs {DISK_FREE_BYTES_MIN >> 20} MiB.",
+                "Free some space, for example with `chatlog down --wipe`.",
+            )
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+_BUILDERS: Mapping[str, Callable[[Place], Part]] = {
+    "kafka": kafka,
+    "registry": registry,
+    "cassandra": cassandra,
+    "redis": redis,
+}
+
+
+def _port_taken(part: Part) -> UserError:
+    return UserError(
+        "port_taken",
+        f"Port {part.port}, on which the other programs look for {part.name}, is taken.",
+        "End what listens there, or run `chatlog down` and `chatlog up` to move to other ports.",
+    )

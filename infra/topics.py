@@ -1,0 +1,169 @@
+"""Makes a cluster match the topic catalogue, and refuses what would break it.
+
+Goes in: topics from `events.topics`. Comes out: what was created and what was changed. Doing it
+twice changes nothing. The partition count of a live topic is never changed: records with one key
+would no longer keep their order, and co-partitioned topics would no longer meet.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewTopic,
+    ResourceType,
+)
+
+from events.topics import COMMON_CONFIG, TOPICS, Topic
+from infra.errors import UserError
+from infra.settings import KafkaSettings
+
+TIMEOUT_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class TopicChanges:
+    """What applying the catalogue did, by topic name."""
+
+    created: tuple[str, ...]
+    changed: dict[str, dict[str, str]]
+    """Broker settings that were set, for each topic that existed."""
+    unchanged: tuple[str, ...]
+
+
+def apply(settings: KafkaSettings, topics: Iterable[Topic] = TOPICS) -> TopicChanges:
+    """Create what is missing and set what differs; refuse other partition counts first."""
+    wanted = {topic.name: topic for topic in topics}
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 0})
+    try:
+        existing = partition_counts(admin)
+        _refuse_other_partition_counts(wanted, existing)
+        missing = [topic for topic in wanted.values() if topic.name not in existing]
+        present = [topic for topic in wanted.values() if topic.name in existing]
+        _create(admin, missing, settings.replication_factor)
+        changed = _set_config(admin, present)
+    except KafkaException as error:
+        raise _unreachable(settings, error) from error
+    return TopicChanges(
+        created=tuple(topic.name for topic in missing),
+        changed=changed,
+        unchanged=tuple(topic.name for topic in present if topic.name not in changed),
+    )
+
+
+def config_of(topic: Topic) -> dict[str, str]:
+    """Every broker setting the catalogue asks of a topic."""
+    return {
+        **COMMON_CONFIG,
+        "cleanup.policy": topic.cleanup_policy,
+        "retention.ms": str(topic.retention_ms),
+        **topic.config,
+    }
+
+
+def partition_counts(admin: AdminClient) -> dict[str, int]:
+    """Every topic of the cluster and its number of partitions."""
+    metadata = admin.list_topics(timeout=TIMEOUT_SECONDS)
+    return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+
+
+def _refuse_other_partition_counts(wanted: dict[str, Topic], existing: dict[str, int]) -> None:
+    differing = [
+        f"{name} has {existing[name]}, the catalogue says {topic.partitions}"
+        for name, topic in wanted.items()
+        if existing.get(name, topic.partitions) != topic.partitions
+    ]
+    if differing:
+        raise UserError(
+            "partition_count_changed",
+            f"The number of partitions of a live topic never changes: {'; '.join(differing)}.",
+            "Nothing was applied. Put the number back in events/topics.py; "
+            "more partitions need a topic with a new name.",
+        )
+
+
+def _create(admin: AdminClient, topics: list[Topic], replication_factor: int) -> None:
+    if not topics:
+        return
+    futures = admin.create_topics(
+        [
+            NewTopic(
+                topic.name,
+                num_partitions=topic.partitions,
+                replication_factor=replication_factor,
+                config=config_of(topic),
+            )
+            for topic in topics
+        ],
+        operation_timeout=TIMEOUT_SECONDS,
+        request_timeout=TIMEOUT_SECONDS,
+    )
+    for future in futures.values():
+        try:
+            future.result(TIMEOUT_SECONDS)
+        except KafkaException as error:
+            # Somebody else applied the same catalogue at the same moment.
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+    _wait_until_known(admin, topics)
+
+
+def _wait_until_known(admin: AdminClient, topics: list[Topic]) -> None:
+    """A topic can be used a moment after its creation was confirmed."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not {topic.name for topic in topics} <= partition_counts(admin).keys():
+        if time.monotonic() > deadline:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        time.sleep(0.05)
+
+
+def _set_config(admin: AdminClient, topics: list[Topic]) -> dict[str, dict[str, str]]:
+    if not topics:
+        return {}
+    resources = [ConfigResource(ResourceType.TOPIC, topic.name) for topic in topics]
+    described = admin.describe_configs(resources, request_timeout=TIMEOUT_SECONDS)
+    changed: dict[str, dict[str, str]] = {}
+    for topic, resource in zip(topics, resources, strict=True):
+        current = described[resource].result(TIMEOUT_SECONDS)
+        differing = {
+            name: value
+            for name, value in config_of(topic).items()
+            if name not in current
+            or current[name].value != value
+            or current[name].source != ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+        }
+        if differing:
+            changed[topic.name] = differing
+    alterations = [
+        ConfigResource(
+            ResourceType.TOPIC,
+            name,
+            incremental_configs=[
+                ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
+                for key, value in differing.items()
+            ],
+        )
+        for name, differing in changed.items()
+    ]
+    if alterations:
+        for future in admin.incremental_alter_configs(
+            alterations, request_timeout=TIMEOUT_SECONDS
+        ).values():
+            future.result(TIMEOUT_SECONDS)
+    return changed
+
+
+def _unreachable(settings: KafkaSettings, error: KafkaException) -> UserError:
+    return UserError(
+        "kafka_failed",
+        f"Kafka at {settings.bootstrap} did not apply the topics: {error.args[0].str()}.",
+        "Run `chatlog status`; if Kafka does not run: `chatlog up`.",
+    )

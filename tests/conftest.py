@@ -1,0 +1,53 @@
+"""What every test may use: the real stack, started once a session and only when a test asks.
+
+`stack` is a running `Stack` with all catalogues applied, in a folder of its own that is wiped
+first and stopped at the end, also on Ctrl-C and SIGTERM. A test that breaks a part starts it again.
+Two test sessions in one checkout take different folders (`.chatlog/test`, `.chatlog/test-2`, …).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from infra import catalogues
+from infra.settings import load
+from infra.stack.place import CHECKOUT
+from infra.stack.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    with ExitStack() as cleanup:
+        stack = Stack(_free_folder(cleanup))
+        stack.wipe()
+        cleanup.callback(stack.stop)
+        previous = signal.signal(signal.SIGTERM, _end_the_session)
+        cleanup.callback(signal.signal, signal.SIGTERM, previous)
+        stack.start()
+        catalogues.apply(load(catalogues.CatalogueSettings, stack.environment()))
+        yield stack
+
+
+def _free_folder(cleanup: ExitStack) -> Path:
+    """The first folder that no other test session holds."""
+    base = CHECKOUT / ".chatlog"
+    base.mkdir(exist_ok=True)
+    for number in range(1, 10):
+        folder = base / (f"test-{number}" if number > 1 else "test")
+        held = cleanup.enter_context(folder.with_suffix(".held").open("w"))
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue
+        return folder
+    raise RuntimeError("nine test sessions run in this checkout already")
+
+
+def _end_the_session(number: int, frame: object) -> None:
+    pytest.exit("ended by SIGTERM", returncode=143)
