@@ -2,7 +2,7 @@
 
 A submission says only what is true when it is published: someone submitted something. Admission
 turns each into one decision record of the conversation (`events.conversations`); markers, which
-are idempotent, become moves in `events.receipts`. The broker's append time is the submission's time.
+are idempotent, become moves in `events.receipts`. The broker's append time is a submission's time.
 """
 
 from typing import Annotated, Literal

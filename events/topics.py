@@ -11,8 +11,16 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from events import conversations, deliveries, gateways, queries, receipts, sessions, snapshots
-from events import submissions
+from events import (
+    conversations,
+    deliveries,
+    gateways,
+    queries,
+    receipts,
+    sessions,
+    snapshots,
+    submissions,
+)
 
 PARTITIONS = 64
 """Partitions of every topic whose order belongs to a conversation or a user."""

@@ -16,6 +16,11 @@ _KAFKA_SECONDS = 30.0
 _RECORDS_AT_ONCE = 2_000
 
 
+def place_of(record: Message) -> tuple[str, int, int]:
+    """Topic, partition and offset of a record that was consumed."""
+    return record.topic(), record.partition(), record.offset()  # type: ignore[return-value]
+
+
 class LogReader:
     """A groupless reader. Use as a context manager; raises KafkaException and TimeoutError."""
 
@@ -70,13 +75,13 @@ class LogReader:
                     if record.error() is not None:
                         raise KafkaException(record.error())
                     last_at = time.monotonic()
-                    place = (record.topic(), record.partition())
-                    end = ends.get(place)
+                    topic, partition, offset = place_of(record)
+                    end = ends.get((topic, partition))
                     if end is None:
                         continue
-                    if record.offset() < end:
+                    if offset < end:
                         yield record
-                    if record.offset() >= end - 1:
-                        del ends[place]
+                    if offset >= end - 1:
+                        del ends[topic, partition]
         finally:
             self._consumer.unassign()

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_type_hints
+from typing import Annotated, ClassVar, Literal, TypeVar, get_type_hints
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -156,10 +156,8 @@ class WorkerSettings(Section):
 
     prefix = "CHAT_WORKER_"
 
+    host: str = Field("127.0.0.1", description="Address to listen on for health and metrics.")
     health_port: int = Field(8091, ge=1, le=65_535, description="Port for health and metrics.")
-    group_prefix: str = Field(
-        "chat", pattern=r"^[a-z][a-z0-9-]{0,40}$", description="First word of consumer groups."
-    )
 
 
 Program = TypeVar("Program")

@@ -36,17 +36,17 @@ EXIT_SOFTWARE = 70
 log = structlog.get_logger()
 
 
-class _WithoutKafka(BootStrategy):  # type: ignore[misc]
+class _WithoutKafka(BootStrategy):
     """Starts agents and timers, and none of Faust's own Kafka clients, tables or web."""
 
     enable_kafka = False
     enable_web = False
 
-    def tables(self) -> Iterable[ServiceT[Any]]:
+    def tables(self) -> Iterable[ServiceT]:
         return []
 
 
-class WorkerApp(faust.App):  # type: ignore[misc]
+class WorkerApp(faust.App):
     """A Faust app whose agents take batches of a consumer group."""
 
     BootStrategy = _WithoutKafka

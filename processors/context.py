@@ -13,8 +13,9 @@ from cassandra.cluster import Session
 from redis.asyncio import Redis
 
 from events.codec import Codec
-from infra import cassandra, redis
+from infra import cassandra
 from infra.producer import Publisher
+from infra.redis import RedisPipe, connect
 from infra.settings import (
     CassandraSettings,
     KafkaSettings,
@@ -57,12 +58,12 @@ class Context:
     @cached_property
     def redis(self) -> Redis:
         """The Redis client; its connections open on first command."""
-        return redis.connect(self.settings.redis.url, timeout_seconds=_REDIS_SECONDS)
+        return connect(self.settings.redis.url, timeout_seconds=_REDIS_SECONDS)
 
     @cached_property
-    def redis_pipe(self) -> redis.RedisPipe:
+    def redis_pipe(self) -> RedisPipe:
         """One pipelined Redis connection for the stores; opens on first command."""
-        return redis.RedisPipe(self.settings.redis.url, timeout_seconds=_REDIS_SECONDS)
+        return RedisPipe(self.settings.redis.url, timeout_seconds=_REDIS_SECONDS)
 
     async def close(self) -> None:
         """Close what was opened."""

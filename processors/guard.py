@@ -19,6 +19,7 @@ from confluent_kafka import Message, TopicPartition
 from events.codec import Codec, DecodeError
 from events.fence import NO_EPOCH, Fence
 from events.topics import CONVERSATIONS
+from infra.log_reader import place_of
 from infra.telemetry import Telemetry
 from infra.transient import is_transient
 from processors.dead_letters import DeadLetters
@@ -109,7 +110,7 @@ class Guard:
             except DecodeError as error:
                 aside.append(self._dead_letters.set_aside(record, error.code, error.detail))
                 continue
-            topic, partition, offset = record.topic(), record.partition(), record.offset()
+            topic, partition, offset = place_of(record)
             if topic == self._fenced_topic:
                 try:
                     admitted = self._fences[partition].admits(event, offset)

@@ -20,11 +20,18 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka import OFFSET_BEGINNING
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 from mode import Service
 
 from events.fence import NO_EPOCH
+from infra.log_reader import place_of
 
 BATCH_RECORDS = 500
 _POLL_SECONDS = 0.5
@@ -182,7 +189,10 @@ class Source(Service):
                     return False
 
     def _store_offsets(self, consumer: Consumer, records: list[Message]) -> None:
-        last = {(record.topic(), record.partition()): record.offset() for record in records}
+        last: dict[tuple[str, int], int] = {}
+        for record in records:
+            topic, partition, offset = place_of(record)
+            last[topic, partition] = offset
         consumer.store_offsets(
             offsets=[
                 TopicPartition(

@@ -47,7 +47,19 @@ def attach(app: WorkerApp, context: Context) -> None:
                 )
         for moved in moves.values():
             confirmations.append(publish(RECEIPTS, moved, key=moved.conversation_id))
+        await _confirmed(confirmations)
+
+
+async def _confirmed(confirmations: list["asyncio.Future[int]"]) -> None:
+    """Wait until Kafka has every record.
+
+    State is ahead of the log until then, so a record that Kafka will not take must end the process:
+    the next owner claims, and decides from what the log really holds.
+    """
+    try:
         await asyncio.gather(*confirmations)
+    except Exception as error:
+        raise RuntimeError("decisions were not confirmed") from error
 
 
 def _admit_marker(

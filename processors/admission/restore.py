@@ -15,7 +15,7 @@ from events.codec import Codec, DecodeError
 from events.fence import Fence
 from events.snapshots import ConversationSnapshot, SnapshotCompleted, SnapshotPartWritten
 from events.topics import CONVERSATIONS, RECEIPTS, SNAPSHOTS
-from infra.log_reader import LogReader, Place
+from infra.log_reader import LogReader, Place, place_of
 from processors.admission.state import PartitionState, evolve, from_snapshot, initial
 
 _TAIL_RECORDS = 32
@@ -40,8 +40,7 @@ def restore(
             stretches[moves] = (state.receipt_offset, receipt_ends[partition])
         fences = {partition: Fence(state.epoch) for partition, state in states.items()}
         for record in reader.read(stretches):
-            partition, offset = record.partition(), record.offset()
-            assert partition is not None and offset is not None
+            _, partition, offset = place_of(record)
             fold(states[partition], fences[partition], codec, record, offset)
         for partition, state in states.items():
             state.epoch = fences[partition].epoch
@@ -83,8 +82,7 @@ def newest_snapshots(
         for partition, (offset, found) in completed.items()
     }
     for record in reader.read(stretches):
-        partition = record.partition()
-        assert partition is not None
+        _, partition, _ = place_of(record)
         found = completed[partition][1]
         part = _decoded(codec, record)
         if (
@@ -121,8 +119,7 @@ def _newest_completed(
         stretches = {place: (max(low, high - tail), high) for place, (low, high) in bounds.items()}
         for record in reader.read(stretches):
             event = _decoded(codec, record)
-            partition, offset = record.partition(), record.offset()
-            assert partition is not None and offset is not None
+            _, partition, offset = place_of(record)
             if isinstance(event, SnapshotCompleted) and event.fact_offset <= fact_ends[partition]:
                 found[partition] = (offset, event)
         bounds = {

@@ -1,4 +1,4 @@
-"""Schemas, types and topics say the same; accepted examples round-trip, refused ones are refused."""
+"""Schemas, types and topics say the same; accepted examples round-trip, others are refused."""
 
 import json
 import typing

@@ -60,7 +60,8 @@ def test_a_first_message_is_sent_as_seq_1() -> None:
 def test_messages_of_both_sides_share_one_order() -> None:
     state = after(submitted(1), submitted(2, sender_id=BOB))
     third = decide(state, submitted(3), place(2))
-    assert isinstance(third, MessageSent) and third.seq == 3
+    assert isinstance(third, MessageSent)
+    assert third.seq == 3
 
 
 def test_a_retry_is_answered_with_the_first_seq_and_its_body_is_not_replaced() -> None:
@@ -80,7 +81,8 @@ def test_a_stranger_is_refused_whether_or_not_the_conversation_exists() -> None:
     exists = decide(after(submitted(1)), submitted(1, sender_id=EVE), place(9))
     unknown = decide(initial(), submitted(1, sender_id=EVE), place(9))
     assert exists == unknown
-    assert isinstance(exists, SubmissionRejected) and exists.code == "forbidden"
+    assert isinstance(exists, SubmissionRejected)
+    assert exists.code == "forbidden"
 
 
 def test_what_names_no_conversation_is_refused() -> None:
@@ -120,7 +122,8 @@ def test_size_kind_and_reply_are_checked() -> None:
 def test_a_marker_moves_once_never_back_and_never_beyond_the_newest() -> None:
     state = after(submitted(1), submitted(2))
     moved = move(state, marker(BOB, "delivered", 99), place(9))
-    assert isinstance(moved, DeliveredMarkerMoved) and moved.seq == 2
+    assert isinstance(moved, DeliveredMarkerMoved)
+    assert moved.seq == 2
     evolve(state, moved)
     assert move(state, marker(BOB, "delivered", 2), place(10)) is None
     assert move(state, marker(BOB, "delivered", 1), place(10)) is None
