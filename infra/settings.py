@@ -112,8 +112,13 @@ class TokenSettings(Section):
     issuer: str = Field("https://chatlog.local", description="The `iss` a token must name.")
     audience: str = Field("chatlog", description="The `aud` a token must name.")
     jwks_file: Path = Field(
-        Path(".chatlog/token-keys.json"), description="Public keys (JWKS) that sign tokens."
+        Path(".chatlog/keys/jwks.json"), description="Public keys (JWKS) that sign tokens."
     )
+    signing_key_file: Path = Field(
+        Path(".chatlog/keys/signing.pem"),
+        description="Private key that `chatlog token` signs with; made at first start.",
+    )
+    leeway_seconds: float = Field(30.0, ge=0, le=300, description="How far clocks may differ.")
     environment: Literal["development", "production"] = Field(
         "development", description="`production` refuses keys made for development."
     )
@@ -136,9 +141,35 @@ class EdgeSettings(Section):
     allowed_origins: CommaSeparated = Field(
         (), description="Web origins that may connect; clients that send no origin always may."
     )
-    message_bytes_max: int = Field(65_536, ge=1_024, description="Largest frame of a client.")
     sockets_max: int = Field(20_000, ge=1, description="Sockets held at once.")
-    send_rate_per_minute: int = Field(100, ge=1, description="Messages a user may send a minute.")
+    send_rate_per_minute: int = Field(600, ge=1, description="Messages a socket may send a minute.")
+    send_burst: int = Field(100, ge=1, description="Messages a socket may send at once.")
+    frame_rate_per_minute: int = Field(
+        12_000, ge=1, description="Frames of any kind from a socket a minute; more closes it."
+    )
+    frame_burst: int = Field(2_000, ge=1, description="Frames of any kind from a socket at once.")
+    in_flight_max: int = Field(
+        256, ge=1, description="Requests of a socket that may wait for Kafka at once."
+    )
+    outbox_frames_max: int = Field(
+        4_096, ge=1, description="Frames that may wait for a slow client; more closes it."
+    )
+    outbox_bytes_max: int = Field(
+        4_194_304, ge=65_536, description="Bytes that may wait for a slow client; more closes it."
+    )
+    hello_seconds: float = Field(5.0, gt=0, description="Time to authenticate in.")
+    heartbeat_seconds: float = Field(
+        30.0, gt=0, description="A socket silent for so long is pinged; for twice as long, closed."
+    )
+    frame_seconds: float = Field(
+        20.0, gt=0, description="Time for a frame to arrive in whole once it has begun."
+    )
+    message_timeout_seconds: float = Field(
+        10.0, gt=0, description="Time for Kafka to confirm; then a client is told `unavailable`."
+    )
+    drain_seconds: float = Field(
+        10.0, ge=0, description="At a stop, sockets are closed evenly over this time."
+    )
 
 
 class ClientSettings(Section):

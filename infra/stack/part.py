@@ -60,9 +60,23 @@ class PartStatus:
     detail: str = ""
     """What is wrong, in one line; empty when nothing is."""
 
+    @property
+    def remedy(self) -> str:
+        """What to do about it; empty when nothing is wrong."""
+        return _REMEDIES.get(self.state, "")
+
     def as_json(self) -> dict[str, object]:
         """The same as plain JSON values."""
-        return {**asdict(self), "state": str(self.state)}
+        return {**asdict(self), "state": str(self.state), "remedy": self.remedy}
+
+
+_REMEDIES = {
+    State.STOPPED: "start it with `chatlog up`",
+    State.STARTING: "wait a moment, then ask again",
+    State.SILENT: "read its log; `chatlog down` and `chatlog up` start it anew",
+    State.PAUSED: "send it SIGCONT, or `chatlog down` and `chatlog up`",
+    State.DIED: "read its log; `chatlog up` starts it again",
+}
 
 
 def last_lines(log_file: Path, count: int = 5) -> list[str]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import random
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 _LOWEST = 15_000
@@ -86,3 +87,31 @@ def _ephemeral_lowest() -> int:
     except (OSError, ValueError, IndexError):
         lowest = 32_768
     return lowest if lowest > _LOWEST + 1_000 else 32_768
+
+
+def holder_of(port: int) -> str:
+    """Who listens on the port, as far as this user may see."""
+    inodes = set(_listening_inodes(port))
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            links = {str(link.readlink()) for link in (entry / "fd").iterdir()}
+            name = (entry / "comm").read_text().strip()
+        except OSError:
+            continue
+        if any(f"socket:[{inode}]" in links for inode in inodes):
+            return f"{name} (process {entry.name})"
+    return "another program"
+
+
+def _listening_inodes(port: int) -> Iterator[str]:
+    listening = "0A"
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            rows = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for row in map(str.split, rows):
+            if row[3] == listening and int(row[1].rpartition(":")[2], 16) == port:
+                yield row[9]

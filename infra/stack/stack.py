@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -43,7 +44,7 @@ class Stack:
     def __init__(self, folder: Path = DEFAULT_FOLDER, *, jars: Path = JARS) -> None:
         self.folder = folder.resolve()
         self.ports = PortBook(self.folder / "ports.json")
-        self._jars = jars
+        self.jars = jars
 
     # The whole
 
@@ -52,11 +53,11 @@ class Stack:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._one_at_a_time():
             self._check_disk()
-            artifacts.ensure(self._jars)
+            artifacts.ensure(self.jars)
             if not any(self._record(name) for name in self.names()):
                 process.end_marked(str(self.folder))
                 self._move_off_taken_ports()
-            self._start_side_by_side(self._servers(), on_progress)
+            self._start_side_by_side([self.part(name) for name in PART_NAMES], on_progress)
             self.write_environment()
 
     def stop(self, on_progress: OnProgress = lambda status: None) -> None:
@@ -123,13 +124,14 @@ class Stack:
 
     def start_part(self, name: str, on_progress: OnProgress = lambda status: None) -> None:
         """Start one part and wait until it answers."""
-        self._start(self.part(name), on_progress)
+        self._start_side_by_side([replace(self.part(name), needs=())], on_progress)
 
-    def run(self, service: Service, on_progress: OnProgress = lambda status: None) -> None:
-        """Start a service of ours as a part of this stack and wait until it is ready."""
-        service.save(self.folder)
+    def run(self, *services: Service, on_progress: OnProgress = lambda status: None) -> None:
+        """Start services of ours as parts of this stack and wait until all are ready."""
+        for service in services:
+            service.save(self.folder)
         self.write_environment()
-        self.start_part(service.name, on_progress)
+        self._start_side_by_side([self.part(service.name) for service in services], on_progress)
 
     def stop_part(self, name: str, on_progress: OnProgress = lambda status: None) -> None:
         """Ask one part to end, wait, and make it end if it does not."""
@@ -189,48 +191,48 @@ class Stack:
     def _place(self) -> Place:
         return Place(
             folder=self.folder,
-            jars=self._jars,
+            jars=self.jars,
             ports=self.ports,
             environment=inherited_environment(),
         )
 
-    def _servers(self) -> list[Part]:
-        return [self.part(name) for name in PART_NAMES]
-
     def _start_side_by_side(self, parts: list[Part], on_progress: OnProgress) -> None:
         ready = {part.name: Event() for part in parts}
-        failed = Event()
+        give_up = Event()
 
         def start_when_possible(part: Part) -> None:
             on_progress(PartStatus(name=part.name, state=State.WAITING, port=part.port))
             try:
                 for needed in part.needs:
                     while not ready[needed].wait(_POLL_SECONDS):
-                        if failed.is_set():
+                        if give_up.is_set():
                             return
-                self._start(part, on_progress)
+                self._start(part, on_progress, give_up)
                 ready[part.name].set()
             except BaseException:
-                failed.set()
+                give_up.set()
                 raise
 
         with ThreadPoolExecutor(max_workers=len(parts)) as pool:
-            for future in [pool.submit(start_when_possible, part) for part in parts]:
-                future.result()
+            try:
+                for future in [pool.submit(start_when_possible, part) for part in parts]:
+                    future.result()
+            except BaseException:  # Ctrl-C too: let the threads go, so that we can.
+                give_up.set()
+                raise
 
-    def _start(self, part: Part, on_progress: OnProgress) -> None:
+    def _start(self, part: Part, on_progress: OnProgress, give_up: Event) -> None:
         record = self._record(part.name)
         began = time.monotonic()
 
         def report(state: State, detail: str = "") -> None:
-            seconds = round(time.monotonic() - began, 1)
             on_progress(
                 PartStatus(
                     name=part.name,
                     state=state,
                     port=part.port,
                     pid=record.pid if record else None,
-                    seconds=seconds,
+                    seconds=round(time.monotonic() - began, 1),
                     detail=detail,
                 )
             )
@@ -238,40 +240,34 @@ class Stack:
         report(State.STARTING)
         try:
             if record is None:
-                if not is_free(part.port):
-                    raise _port_taken(part)
-                part.prepare()
-                record = process.spawn(
-                    part.command(),
-                    environment={**inherited_environment(), **part.environment},
-                    folder=part.folder,
-                    log_file=part.log_file,
-                    pid_file=self._pid_file(part.name),
-                    marker=str(self.folder),
-                )
-            self._wait_until_ready(part, record)
+                record = self._launch(part)
+            self._wait_until_ready(part, record, give_up)
         except UserError as error:
             report(State.DIED, error.sentence)
             raise
-        report(State.READY)
+        if not give_up.is_set():
+            report(State.READY)
 
-    def _wait_until_ready(self, part: Part, record: process.ProcessRecord) -> None:
+    def _launch(self, part: Part) -> process.ProcessRecord:
+        if not is_free(part.port):
+            raise _port_taken(part)
+        part.prepare()
+        return process.spawn(
+            part.command(),
+            environment={**inherited_environment(), **part.environment},
+            folder=part.folder,
+            log_file=part.log_file,
+            pid_file=self._pid_file(part.name),
+            marker=str(self.folder),
+        )
+
+    def _wait_until_ready(self, part: Part, record: process.ProcessRecord, give_up: Event) -> None:
         deadline = time.monotonic() + part.ready_seconds_max
-        while not part.answers():
+        while not part.answers() and not give_up.is_set():
             if not process.is_alive(record):
-                raise UserError(
-                    "part_died",
-                    f"{part.name} ended while it was starting: "
-                    + (" | ".join(last_lines(part.log_file, 3)) or "it logged nothing")
-                    + ".",
-                    f"Read {part.log_file}, then run `chatlog doctor`.",
-                )
+                raise _part_died(part)
             if time.monotonic() > deadline:
-                raise UserError(
-                    "part_silent",
-                    f"{part.name} runs but did not answer within {part.ready_seconds_max:.0f} s.",
-                    f"Read {part.log_file}, then run `chatlog down` and `chatlog up`.",
-                )
+                raise _part_silent(part)
             time.sleep(_POLL_SECONDS)
 
     def _record(self, name: str) -> process.ProcessRecord | None:
@@ -318,6 +314,23 @@ _BUILDERS: Mapping[str, Callable[[Place], Part]] = {
     "cassandra": cassandra,
     "redis": redis,
 }
+
+
+def _part_died(part: Part) -> UserError:
+    said = " | ".join(last_lines(part.log_file, 3)) or "it logged nothing"
+    return UserError(
+        "part_died",
+        f"{part.name} ended while it was starting: {said}.",
+        f"Read {part.log_file}, then run `chatlog doctor`.",
+    )
+
+
+def _part_silent(part: Part) -> UserError:
+    return UserError(
+        "part_silent",
+        f"{part.name} runs but did not answer within {part.ready_seconds_max:.0f} s.",
+        f"Read {part.log_file}, then run `chatlog down` and `chatlog up`.",
+    )
 
 
 def _port_taken(part: Part) -> UserError:

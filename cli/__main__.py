@@ -1,0 +1,105 @@
+"""The entry of `chatlog`: names the commands, and turns every error into one sentence.
+
+To add a command: write `cli/<name>.py` with a function or a cyclopts `App`, and add a line to
+`COMMANDS`. Modules are imported only when their command is used, so that starting stays fast.
+
+Exit statuses:
+  0    done; for `status` and `doctor`: nothing is wrong
+  1    it could not be done, or something is wrong; the sentence says what
+  2    the command line was not understood
+  70   chatlog itself failed; the sentence names the file that holds the details
+  78   the settings cannot be used
+  130  interrupted with Ctrl-C
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cyclopts import App, CycloptsError
+
+from infra.errors import UserError
+
+EXIT_USAGE = 2
+EXIT_INTERNAL = 70
+EXIT_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command, and where it is to be found when it is used."""
+
+    name: str
+    target: str
+    help: str
+
+
+COMMANDS = (
+    Command("up", "cli.stack:up", "Start the stack, apply the catalogues, start our services."),
+    Command("down", "cli.stack:down", "End everything that `up` started."),
+    Command("status", "cli.stack:status", "Say how each part is."),
+    Command("doctor", "cli.stack:doctor", "Say what is wrong with this machine and the stack."),
+    Command("topics", "cli.catalogues:topics", "Apply or list the topic catalogue."),
+    Command("schemas", "cli.catalogues:schemas", "Apply, check or lock the schemas."),
+    Command("artifacts", "cli.artifacts:app", "Fetch, check or lock the jars of the stack."),
+)
+
+
+def build() -> App:
+    """The command line with every command, none of them imported yet."""
+    app = App(
+        name="chatlog",
+        help="A messaging back end whose only truth is a Kafka log.",
+        suppress_keyboard_interrupt=False,
+        result_action="return_value",
+    )
+    for command in COMMANDS:
+        app.command(command.target, name=command.name, help=command.help)
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; the exit status."""
+    try:
+        status = build()(arguments, exit_on_error=False)
+        return status if isinstance(status, int) else 0
+    except CycloptsError:  # It has printed what it did not understand.
+        return EXIT_USAGE
+    except UserError as error:
+        print(f"chatlog: {error.sentence}\n{error.remedy}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("chatlog: interrupted.", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # The reader of our output has left, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # The last line of defence: no traceback reaches a user.
+        print(
+            f"chatlog: this should not have happened: {type(error).__name__}: {error}.\n"
+            f"Please report it with the file {_write_details()}.",
+            file=sys.stderr,
+        )
+        return EXIT_INTERNAL
+
+
+def _write_details() -> Path:
+    handle, name = tempfile.mkstemp(prefix="chatlog-error-", suffix=".log")
+    with os.fdopen(handle, "w") as file:
+        file.write(traceback.format_exc())
+    return Path(name)
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""`chatlog artifacts …`: the jars of the stack."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from cyclopts import App
+
+from infra.stack import artifacts
+from infra.stack.place import JARS
+
+app = App(name="artifacts", help="Fetch, check or lock the jars of the stack.")
+
+
+@app.command
+def fetch() -> None:
+    """Download what is missing through Maven and check every file against the lock."""
+    if artifacts.is_complete(JARS):
+        print("The jars are here.")
+        return
+    total = len(artifacts.locked())
+    print(f"Fetching up to {total} files (about 220 MB) through Maven …", flush=True)
+    artifacts.ensure(JARS, lambda name: print(f"  {name}", flush=True))
+    print(f"{total} files are here and match the lock.")
+
+
+@app.command
+def check() -> int:
+    """Say whether the jars that are here were checked against the lock as it is now."""
+    complete = artifacts.is_complete(JARS)
+    print("The jars match the lock." if complete else "The jars are missing or out of date.")
+    return 0 if complete else 1
+
+
+@app.command
+def lock() -> None:
+    """Take what Maven brings now as the truth: writes infra/stack/artifacts.lock anew."""
+    with tempfile.TemporaryDirectory() as folder:
+        artifacts.download(Path(folder), lambda name: print(f"  {name}", flush=True))
+        count = artifacts.write_lock(Path(folder))
+    print(f"{artifacts.LOCK_FILE} names {count} files.")

@@ -1,0 +1,81 @@
+"""`chatlog topics …` and `chatlog schemas …`: make a cluster match the catalogues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cyclopts import App
+from rich.console import Console
+from rich.table import Table
+
+from events.topics import TOPICS, Topic
+from infra import registry as registry_catalogue
+from infra import topics as topic_catalogue
+from infra.settings import KafkaSettings, RegistrySettings, SchemaSettings, load
+
+topics = App(name="topics", help="Apply or list the topic catalogue.")
+schemas = App(name="schemas", help="Apply, check or lock the schemas.")
+
+
+@dataclass(frozen=True, slots=True)
+class _TopicSettings:
+    kafka: KafkaSettings
+
+
+@dataclass(frozen=True, slots=True)
+class _SchemaSettings:
+    registry: RegistrySettings
+    schemas: SchemaSettings
+
+
+@topics.command(name="apply")
+def apply_topics() -> None:
+    """Create missing topics and set what differs; a partition count is never changed."""
+    changes = topic_catalogue.apply(load(_TopicSettings).kafka)
+    for name in changes.created:
+        print(f"created    {name}")
+    for name, values in changes.changed.items():
+        print(f"changed    {name}: {', '.join(f'{k}={v}' for k, v in values.items())}")
+    print(f"{len(changes.unchanged)} topics were as they should be.")
+
+
+@topics.command(name="list")
+def list_topics() -> None:
+    """Show the catalogue."""
+    table = Table("topic", "partitions", "kept", "holds", box=None)
+    for topic in TOPICS:
+        table.add_row(topic.name, str(topic.partitions), _kept(topic), topic.holds)
+    Console().print(table)
+
+
+@schemas.command(name="apply")
+def apply_schemas() -> None:
+    """Register new schemas and write the ids file; an incompatible schema is refused."""
+    registry_catalogue.check_lock()
+    settings = load(_SchemaSettings)
+    changes = registry_catalogue.apply(settings.registry, settings.schemas)
+    for subject in changes.registered:
+        print(f"registered  {subject}")
+    print(f"{len(changes.unchanged)} subjects were as they should be; ids: {settings.schemas.ids}")
+
+
+@schemas.command(name="check")
+def check_schemas() -> None:
+    """Refuse schemas that differ from schemas/registry.lock.json; needs no registry."""
+    registry_catalogue.check_lock()
+    print("The schemas match schemas/registry.lock.json.")
+
+
+@schemas.command(name="lock")
+def lock_schemas() -> None:
+    """Write schemas/registry.lock.json anew: the contract is meant to change."""
+    print(f"{registry_catalogue.lock_file()} names {registry_catalogue.write_lock()} subjects.")
+
+
+def _kept(topic: Topic) -> str:
+    if topic.cleanup_policy == "compact":
+        return "newest of each key"
+    if topic.retention_ms < 0:
+        return "for ever"
+    hours = topic.retention_ms / 3_600_000
+    return f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.0f} hours"

@@ -1,0 +1,130 @@
+"""Says what is wrong with this machine and this instance, and what to do, in one line each.
+
+Looks and touches nothing: it starts no part and takes no port.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from infra.errors import UserError
+from infra.settings import inherited_environment
+from infra.stack import artifacts
+from infra.stack.java import find_java
+from infra.stack.part import State
+from infra.stack.ports import holder_of, is_free
+from infra.stack.redis import find_redis
+from infra.stack.stack import DISK_FREE_BYTES_MIN, Stack
+
+MEMORY_FREE_BYTES_MIN = 3 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at."""
+
+    subject: str
+    ok: bool
+    sentence: str
+    code: str = ""
+    """Stable name of what is wrong; empty when nothing is."""
+    remedy: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """The same as plain JSON values."""
+        return asdict(self)
+
+
+def examine(stack: Stack) -> list[Finding]:
+    """Everything that could keep the stack from running, most basic first."""
+    return [
+        _java(),
+        _redis(),
+        _jars(stack.jars),
+        _disk(stack.folder),
+        *_memory(stack),
+        *_parts(stack),
+        *_ports(stack),
+    ]
+
+
+def _java() -> Finding:
+    try:
+        return Finding("java", True, f"Java 17 is {find_java(inherited_environment())}")
+    except UserError as error:
+        return _bad("java", error)
+
+
+def _redis() -> Finding:
+    try:
+        return Finding("redis-server", True, f"redis-server is {find_redis()}")
+    except UserError as error:
+        return _bad("redis-server", error)
+
+
+def _jars(jars: Path) -> Finding:
+    if artifacts.is_complete(jars):
+        return Finding("jars", True, "the jars are here and match artifacts.lock")
+    sentence = "The jars of the stack are missing or do not match infra/stack/artifacts.lock."
+    return Finding("jars", False, sentence, "no_jars", "Run `make setup`.")
+
+
+def _disk(folder: Path) -> Finding:
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free_bytes = shutil.disk_usage(existing).free
+    sentence = f"{free_bytes / (1 << 30):.1f} GiB are free on the disk of {existing}"
+    if free_bytes >= DISK_FREE_BYTES_MIN:
+        return Finding("disk", True, sentence)
+    return Finding("disk", False, f"Only {sentence}.", "disk_full", "Free some space.")
+
+
+def _memory(stack: Stack) -> Iterator[Finding]:
+    """Only while the stack does not run; later its own memory is missing from what is free."""
+    if any(status.pid for status in stack.status()):
+        return
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            free_bytes = int(line.split()[1]) << 10
+            sentence = f"{free_bytes / (1 << 30):.1f} GiB of memory are free"
+            if free_bytes >= MEMORY_FREE_BYTES_MIN:
+                yield Finding("memory", True, sentence)
+            else:
+                yield Finding(
+                    "memory",
+                    False,
+                    f"Only {sentence}; the stack needs up to 3 GiB.",
+                    "low_memory",
+                    "End other programs first.",
+                )
+
+
+def _parts(stack: Stack) -> Iterator[Finding]:
+    for status in stack.status():
+        name, state = status.name, status.state
+        if state in (State.READY, State.STOPPED):
+            yield Finding(name, True, f"{name} is {state}")
+        else:
+            sentence = f"{name} is {state}: {status.detail}."
+            yield Finding(name, False, sentence, f"part_{state}", f"{status.remedy}.")
+
+
+def _ports(stack: Stack) -> Iterator[Finding]:
+    """A remembered port that somebody else listens on while its part does not run."""
+    running = {status.name for status in stack.status() if status.pid}
+    for name, port in stack.ports.known().items():
+        if name.partition(".")[0] in running or is_free(port):
+            continue
+        yield Finding(
+            f"port {port}",
+            False,
+            f"Port {port}, remembered for {name}, is taken by {holder_of(port)}.",
+            "port_taken",
+            "End it, or run `chatlog down` and `chatlog up` to move to other ports.",
+        )
+
+
+def _bad(subject: str, error: UserError) -> Finding:
+    return Finding(subject, False, error.sentence, error.code, error.remedy)
