@@ -10,19 +10,9 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from events.conversations import Offset
-from events.ids import ClientMessageId, ConversationId, DeviceId, Milliseconds, Seq, UserId
+from events.ids import ConversationId, Milliseconds, Seq, UserId
 
 Count = Annotated[int, Meta(ge=0)]
-
-
-class RememberedMessage(Struct, frozen=True, kw_only=True):
-    """A message id that a retry would repeat, and the seq that it got."""
-
-    sender_id: UserId
-    device_id: DeviceId
-    client_message_id: ClientMessageId
-    seq: Seq
-    sent_at: Milliseconds
 
 
 class MemberMarker(Struct, frozen=True, kw_only=True):
@@ -39,17 +29,17 @@ class ConversationSnapshot(Struct, frozen=True, kw_only=True):
     conversation_id: ConversationId
     seq: Count
     message_number: Count
-    remembered: tuple[RememberedMessage, ...]
     markers: tuple[MemberMarker, ...]
 
 
 class SnapshotPartWritten(Struct, frozen=True, kw_only=True):
-    """Some conversations of a snapshot, in the order of their ids."""
+    """Part of a snapshot: conversations in the order of their ids, or ids a retry would repeat."""
 
     fact_offset: Offset
     receipt_offset: Offset
     part: Count
     conversations: tuple[ConversationSnapshot, ...]
+    remembered: bytes
 
 
 class SnapshotCompleted(Struct, frozen=True, kw_only=True):

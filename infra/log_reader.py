@@ -38,6 +38,7 @@ class LogReader:
                 "queued.max.messages.kbytes": 65_536,
             }
         )
+        self._known_topics: set[str] = set()
 
     def __enter__(self) -> "LogReader":
         return self
@@ -64,6 +65,10 @@ class LogReader:
         ends = {place: end for place, (start, end) in stretches.items() if start < end}
         if not ends:
             return
+        for topic in {topic for topic, _ in ends} - self._known_topics:
+            # Otherwise librdkafka learns of the topic by a timer, a second later.
+            self._consumer.list_topics(topic, timeout=_KAFKA_SECONDS)
+            self._known_topics.add(topic)
         self._consumer.assign([TopicPartition(*place, stretches[place][0]) for place in ends])
         last_at = time.monotonic()
         try:

@@ -13,7 +13,8 @@ from events.frames import RejectionCode
 from events.ids import members_of
 from events.receipts import DeliveredMarkerMoved, Move, ReadMarkerMoved
 from events.submissions import Marker, MessageSubmitted
-from processors.admission.state import ConversationState, MessageKey, PartitionState
+from processors.admission.remembered import message_digest
+from processors.admission.state import ConversationState, PartitionState
 
 STALE_MS = 10 * 60_000
 """A resend may be this old by the log's time; the ids of older messages may be forgotten."""
@@ -41,7 +42,7 @@ def decide(state: PartitionState, submitted: MessageSubmitted, place: Place) -> 
         return _refuse(
             submitted, place, RejectionCode.FORBIDDEN, "You are not in this conversation."
         )
-    first = state.remembered.get(_key(submitted, submitted.client_message_id))
+    first = state.remembered.find(message_digest(submitted, submitted.client_message_id))
     if first is not None:
         return SubmissionRepeated(
             conversation_id=submitted.conversation_id,
@@ -103,15 +104,14 @@ def _refusal(
         return RejectionCode.TOO_LARGE, f"A message holds at most {BODY_BYTES_MAX} bytes."
     if submitted.first_sent_at is not None and submitted.first_sent_at < place.at - STALE_MS:
         return RejectionCode.STALE, "Sent too long ago to be repeated: sync, then send it anew."
-    if submitted.after is not None and _key(submitted, submitted.after) not in state.remembered:
+    if (
+        submitted.after is not None
+        and message_digest(submitted, submitted.after) not in state.remembered
+    ):
         return RejectionCode.OUT_OF_ORDER, "An earlier message is missing: send that one first."
     if submitted.reply_to_seq is not None and submitted.reply_to_seq > conversation.seq:
         return RejectionCode.UNKNOWN_REPLY, "There is no such message to answer."
     return None
-
-
-def _key(submitted: MessageSubmitted, message_id: str) -> MessageKey:
-    return (submitted.conversation_id, submitted.sender_id, submitted.device_id, message_id)
 
 
 def _refuse(

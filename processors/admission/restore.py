@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from events.codec import Codec, DecodeError
 from events.fence import Fence
-from events.snapshots import ConversationSnapshot, SnapshotCompleted, SnapshotPartWritten
+from events.snapshots import SnapshotCompleted, SnapshotPartWritten
 from events.topics import CONVERSATIONS, RECEIPTS, SNAPSHOTS
 from infra.log_reader import LogReader, Place, place_of
-from processors.admission.state import PartitionState, evolve, from_snapshot, initial
+from processors.admission.state import PartitionState, add_snapshot, evolve, initial
 
 _TAIL_RECORDS = 32
 _WIDEN = 16
@@ -75,8 +75,8 @@ def newest_snapshots(
 ) -> dict[int, PartitionState]:
     """The newest complete snapshot at or below each offset, or the initial state."""
     completed = _newest_completed(reader, codec, fact_ends)
-    parts: dict[int, list[ConversationSnapshot]] = {partition: [] for partition in completed}
-    seen: dict[int, int] = dict.fromkeys(completed, 0)
+    states = {partition: initial() for partition in fact_ends}
+    parts_seen: dict[int, int] = dict.fromkeys(completed, 0)
     stretches = {
         (SNAPSHOTS.name, partition): (found.first_part_offset, offset)
         for partition, (offset, found) in completed.items()
@@ -88,15 +88,15 @@ def newest_snapshots(
         if (
             isinstance(part, SnapshotPartWritten)
             and (part.fact_offset, part.receipt_offset) == (found.fact_offset, found.receipt_offset)
-            and part.part == seen[partition]
+            and part.part == parts_seen[partition]
         ):
-            parts[partition].extend(part.conversations)
-            seen[partition] += 1
-    states = {partition: initial() for partition in fact_ends}
+            add_snapshot(states[partition], part.conversations, part.remembered)
+            parts_seen[partition] += 1
     for partition, (_, found) in completed.items():
-        if seen[partition] != found.parts:
-            continue  # parts already expired by retention: fold from the start
-        state = states[partition] = from_snapshot(parts[partition])
+        if parts_seen[partition] != found.parts:
+            states[partition] = initial()  # retention took some of it: fold from the start
+            continue
+        state = states[partition]
         state.epoch = found.epoch
         state.submission_offset = found.submission_offset
         state.newest_at = found.newest_at

@@ -14,12 +14,10 @@ from msgspec import Struct
 from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
 from events.fence import NO_EPOCH
 from events.receipts import DeliveredMarkerMoved, Move, ReadMarkerMoved
-from events.snapshots import ConversationSnapshot, MemberMarker, RememberedMessage
+from events.snapshots import ConversationSnapshot, MemberMarker
+from processors.admission.remembered import Remembered, message_digest
 
 REMEMBERED_MS = 15 * 60_000
-
-MessageKey = tuple[str, str, str, str]
-"""Conversation, sender, device and the device's own id of a message."""
 
 
 @dataclass(slots=True)
@@ -41,13 +39,10 @@ class ConversationState:
 
 @dataclass(slots=True)
 class PartitionState:
-    """One partition: its conversations, the ids a retry would repeat, how far it was folded.
-
-    `remembered` is in the order of the log, so the oldest are at its front.
-    """
+    """One partition: its conversations, the ids a retry would repeat, how far it was folded."""
 
     conversations: dict[str, ConversationState] = field(default_factory=dict)
-    remembered: dict[MessageKey, tuple[int, int]] = field(default_factory=dict)
+    remembered: Remembered = field(default_factory=Remembered)
     submission_offset: int = -1
     newest_at: int = 0
     epoch: int = NO_EPOCH
@@ -97,18 +92,8 @@ def _sent(state: PartitionState, sent: MessageSent) -> None:
     conversation.message_number = sent.message_number
     state.submission_offset = max(state.submission_offset, sent.submission_offset)
     state.newest_at = max(state.newest_at, sent.sent_at)
-    key = (sent.conversation_id, sent.sender_id, sent.device_id, sent.client_message_id)
-    state.remembered[key] = (sent.seq, sent.sent_at)
-    _forget(state, sent.sent_at - REMEMBERED_MS)
-
-
-def _forget(state: PartitionState, oldest: int) -> None:
-    remembered = state.remembered
-    while remembered:
-        key = next(iter(remembered))
-        if remembered[key][1] >= oldest:
-            return
-        del remembered[key]
+    state.remembered.add(message_digest(sent, sent.client_message_id), sent.seq, sent.sent_at)
+    state.remembered.forget(sent.sent_at - REMEMBERED_MS)
 
 
 def _moved(state: PartitionState, moved: Move, kind: str) -> None:
@@ -119,24 +104,12 @@ def _moved(state: PartitionState, moved: Move, kind: str) -> None:
 
 def to_snapshot(state: PartitionState) -> Iterator[ConversationSnapshot]:
     """The conversations as a snapshot holds them, in the order of their ids."""
-    remembered: dict[str, list[RememberedMessage]] = {}
-    for (conversation_id, sender, device, message_id), (seq, at) in state.remembered.items():
-        remembered.setdefault(conversation_id, []).append(
-            RememberedMessage(
-                sender_id=sender,
-                device_id=device,
-                client_message_id=message_id,
-                seq=seq,
-                sent_at=at,
-            )
-        )
     for conversation_id in sorted(state.conversations):
         conversation = state.conversations[conversation_id]
         yield ConversationSnapshot(
             conversation_id=conversation_id,
             seq=conversation.seq,
             message_number=conversation.message_number,
-            remembered=tuple(remembered.get(conversation_id, ())),
             markers=tuple(
                 MemberMarker(user_id=user, kind=kind, seq=seq)  # type: ignore[arg-type]
                 for (user, kind), seq in sorted(conversation.markers.items())
@@ -144,23 +117,14 @@ def to_snapshot(state: PartitionState) -> Iterator[ConversationSnapshot]:
         )
 
 
-def from_snapshot(conversations: Iterable[ConversationSnapshot]) -> PartitionState:
-    """A state with a snapshot's conversations; the inverse of `to_snapshot`."""
-    state = initial()
-    remembered: list[tuple[int, MessageKey, int]] = []
+def add_snapshot(
+    state: PartitionState, conversations: Iterable[ConversationSnapshot], remembered: bytes
+) -> None:
+    """Put a part of a snapshot into a state; parts come in their order."""
     for held in conversations:
-        conversation = state.conversation(held.conversation_id)
-        conversation.seq = held.seq
-        conversation.message_number = held.message_number
-        conversation.markers = {(one.user_id, one.kind): one.seq for one in held.markers}
-        remembered += (
-            (
-                one.sent_at,
-                (held.conversation_id, one.sender_id, one.device_id, one.client_message_id),
-                one.seq,
-            )
-            for one in held.remembered
+        state.conversations[held.conversation_id] = ConversationState(
+            seq=held.seq,
+            message_number=held.message_number,
+            markers={(one.user_id, one.kind): one.seq for one in held.markers},
         )
-    remembered.sort(key=lambda entry: entry[0])
-    state.remembered = {key: (seq, sent_at) for sent_at, key, seq in remembered}
-    return state
+    state.remembered.add_packed(remembered)

@@ -1,6 +1,7 @@
 """When a snapshot is due, and into which parts it is cut. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import islice
 
 from events.snapshots import ConversationSnapshot, SnapshotPartWritten
 from processors.admission.state import PartitionState, to_snapshot
@@ -8,37 +9,36 @@ from processors.admission.state import PartitionState, to_snapshot
 FACTS_BETWEEN = 4_096
 """At least so many facts lie between two snapshots of a partition."""
 
-_PART_ENTRIES = 2_000
-"""Conversations, remembered ids and markers in one part: about 250 KiB."""
+_ENTRIES_A_FACT = 8
+"""And at least one for so many entries, so that a large state is not written too often."""
+
+_CONVERSATIONS_A_PART = 2_000
+_REMEMBERED_A_PART = 8_192
 
 
 def is_due(state: PartitionState, facts_since: int) -> bool:
     """Whether enough was folded since the last snapshot to be worth its size."""
     entries = len(state.conversations) + len(state.remembered)
-    return facts_since >= max(FACTS_BETWEEN, entries)
+    return facts_since >= max(FACTS_BETWEEN, entries // _ENTRIES_A_FACT)
 
 
 def parts(state: PartitionState) -> Iterator[SnapshotPartWritten]:
-    """The snapshot of a state, cut into parts in the order of the conversation ids."""
-    for number, conversations in enumerate(_cut(to_snapshot(state))):
+    """The snapshot of a state in parts of about 250 KiB: conversations, then remembered ids."""
+    for number, (conversations, remembered) in enumerate(_pieces(state)):
         yield SnapshotPartWritten(
             fact_offset=state.fact_offset,
             receipt_offset=state.receipt_offset,
             part=number,
             conversations=conversations,
+            remembered=remembered,
         )
 
 
-def _cut(
-    conversations: Iterable[ConversationSnapshot],
-) -> Iterator[tuple[ConversationSnapshot, ...]]:
-    part: list[ConversationSnapshot] = []
-    entries = 0
-    for conversation in conversations:
-        part.append(conversation)
-        entries += 1 + len(conversation.remembered) + len(conversation.markers)
-        if entries >= _PART_ENTRIES:
-            yield tuple(part)
-            part, entries = [], 0
-    if part:
-        yield tuple(part)
+def _pieces(
+    state: PartitionState,
+) -> Iterator[tuple[tuple[ConversationSnapshot, ...], bytes]]:
+    conversations = to_snapshot(state)
+    while piece := tuple(islice(conversations, _CONVERSATIONS_A_PART)):
+        yield piece, b""
+    for packed in state.remembered.packed(_REMEMBERED_A_PART):
+        yield (), packed

@@ -31,9 +31,9 @@ def event_of(path: Path) -> type[Struct]:
 def value_of(path: Path) -> object:
     """The example's value; bytes are written as text in JSON."""
 
-    def to_bytes(found: dict[str, object]) -> dict[str, object]:
-        frame = found.get("frame")
-        return found | {"frame": frame.encode()} if isinstance(frame, str) else found
+    def to_bytes(found: dict[str, typing.Any]) -> dict[str, object]:
+        binary = {name: found[name].encode() for name in ("frame", "remembered") if name in found}
+        return found | binary
 
     return json.loads(path.read_text(), object_hook=to_bytes)
 
