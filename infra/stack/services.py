@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from events.topics import GROUPS
 from infra.stack.part import Part
 from infra.stack.ports import PortBook
 from infra.stack.probes import http_answers
 
 FILE_NAME = "service.json"
-ROLES = ("admission", "fanout", "history", "receipts", "sessions", "queries")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ def gateway(ports: PortBook, name: str, environment: Mapping[str, str] | None = 
 def worker(
     ports: PortBook,
     name: str,
-    roles: Sequence[str] = ROLES,
+    roles: Sequence[str] = GROUPS,
     environment: Mapping[str, str] | None = None,
 ) -> Service:
     """One worker process that hosts the roles."""

@@ -1,0 +1,57 @@
+"""Reading the log of a running stack in tests, and waiting for what must come."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from confluent_kafka import Message
+from msgspec import Struct
+
+from events.codec import Codec
+from events.fence import Fence
+from events.topics import CONVERSATIONS
+from infra.log_reader import LogReader
+from infra.stack.stack import Stack
+
+WAIT_SECONDS = 30.0
+
+
+def codec_of(stack: Stack) -> Codec:
+    """The codec of the stack's registry."""
+    return Codec.from_file(Path(stack.environment()["CHAT_SCHEMA_IDS"]))
+
+
+def records(stack: Stack, topic: str, partition: int, start: int = 0) -> list[Message]:
+    """Every record of a partition from an offset on."""
+    with LogReader(stack.environment()["CHAT_KAFKA_BOOTSTRAP"]) as reader:
+        place = (topic, partition)
+        low, high = reader.ends([place])[place]
+        return list(reader.read({place: (max(low, start), high)}))
+
+
+def decisions(stack: Stack, partition: int, conversation_id: str | None = None) -> list[Struct]:
+    """What a reader of the fact log sees, from the start; of one conversation if it is named."""
+    codec, fence = codec_of(stack), Fence()
+    seen = []
+    for record in records(stack, CONVERSATIONS.name, partition):
+        event = codec.decode(record.value())
+        offset = record.offset()
+        assert offset is not None
+        if fence.admits(event, offset) and conversation_id in (None, event.conversation_id):
+            seen.append(event)
+    return seen
+
+
+async def until(
+    holds: Callable[[], object], *, seconds: float = WAIT_SECONDS, what: str = "it"
+) -> object:
+    """Wait until a function gives something true, and give that."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = await asyncio.to_thread(holds)
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} did not happen in {seconds} s")
+        await asyncio.sleep(0.1)
