@@ -1,0 +1,227 @@
+"""The public API: a device of a user that is online whenever it can be.
+
+    async with Client(["ws://127.0.0.1:8080/v1/ws"], token_source, SqliteStore(path)) as client:
+        message = await client.send("bob", "hi")
+        await message.accepted()
+        async for message in client.messages(): ...
+
+What was sent survives the process and the network; what arrives is handed over once and in order.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Self
+from uuid import uuid4
+
+from aiohttp import ClientSession
+
+from client import frames
+from client.engine import Engine, Options, TokenSource
+from client.errors import ClientError
+from client.messages import Link, Message, Notice, direct_conversation, others_in
+from client.outgoing import Outgoing
+from client.state import State
+from client.store import Store
+
+_HANDED_BATCH = 100
+_PAGE_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A conversation as a list of conversations shows it."""
+
+    conversation_id: str
+    others: tuple[str, ...]
+    seq: int
+    unread: int
+    newest: Message | None
+
+
+class Client:
+    """One device. `on_notice` is called with each piece of news, inside the event loop."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        token_source: TokenSource,
+        store: Store,
+        *,
+        on_notice: Callable[[Notice], None] | None = None,
+        http: ClientSession | None = None,
+        options: Options | None = None,
+        random: Random | None = None,
+    ) -> None:
+        if not urls:
+            raise ValueError("a client needs the address of a gateway")
+        self._store = store
+        self._engine = Engine(
+            urls, token_source, store, on_notice, http, options or Options(), random or Random()
+        )
+        self._unhanded: deque[tuple[int, Message]] = deque()
+        self._last_given = 0
+
+    async def __aenter__(self) -> Self:
+        """Begin to connect; returns at once, so that an offline device can write messages."""
+        self._engine.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Leave in good order: what was sent is on its way or in the outbox."""
+        await self.close()
+
+    async def close(self) -> None:
+        """End the connection and let go of the store."""
+        await self._engine.close()
+        if self._last_given:
+            self._store.handed(self._last_given)
+            self._last_given = 0
+        self._store.close()
+
+    # Sending and reading
+
+    async def send(
+        self, to: str, body: str, *, kind: str = "text", reply_to: int | None = None
+    ) -> Outgoing:
+        """Send to a user or a conversation; on the disk when this returns, whatever the network.
+
+        Raises ClientError `too_large` and `outbox_full`, StoreError, and Stopped.
+        """
+        self._engine.check_running()
+        message_id = str(uuid4())
+        entry, out = self.state.send(message_id, to, kind, body, reply_to, self._engine.now())
+        handle = self._engine.handles.made(entry)
+        self._engine.apply(out)
+        return handle
+
+    async def read(self, conversation: str, seq: int | None = None) -> None:
+        """The user has read everything up to seq (by default, all that is here)."""
+        conversation_id = self.conversation_id(conversation)
+        newest = self.state.sync.conversation(conversation_id).cursor
+        self._engine.apply(self.state.read(conversation_id, newest if seq is None else seq))
+
+    def messages(self) -> "Client":
+        """New messages, each conversation in order, each once, one's own at their place.
+
+        Meant for one reader. When the process dies while the application works on a message, that
+        message comes again in the next process. Ends by raising Stopped.
+        """
+        return self
+
+    def __aiter__(self) -> Self:
+        """See `messages`."""
+        return self
+
+    async def __anext__(self) -> Message:
+        """The next new message. Raises Stopped."""
+        while not self._unhanded:
+            if self._last_given:
+                self._store.handed(self._last_given)
+                self._last_given = 0
+            self._engine.check_running()
+            self._unhanded.extend(self._store.unhanded(_HANDED_BATCH))
+            if not self._unhanded:
+                self._engine.arrived.clear()
+                await self._engine.arrived.wait()
+        self._last_given, message = self._unhanded.popleft()
+        return message
+
+    # Looking
+
+    @property
+    def state(self) -> State:
+        """What this device knows; to look at, not to change."""
+        return self._engine.state
+
+    @property
+    def user_id(self) -> str:
+        """Whose device this is; empty until the first welcome of this store."""
+        return self.state.user_id
+
+    @property
+    def link(self) -> Link:
+        """The state of the connection."""
+        return self._engine.link
+
+    @property
+    def online(self) -> bool:
+        """Whether there is an authenticated connection."""
+        return self._engine.online
+
+    def conversation_id(self, conversation: str) -> str:
+        """The id of a conversation, which may be named by the other user."""
+        if ":" in conversation:
+            return conversation
+        if not self.user_id:
+            raise ClientError("unknown_identity", "this device has never been online")
+        return direct_conversation(self.user_id, conversation)
+
+    def chats(self) -> list[Chat]:
+        """The conversations of this device, newest first; works offline."""
+        found = []
+        for conversation in self.state.conversations.values():
+            history = self._store.history(conversation.id, None, 1)
+            after = max(conversation.read, conversation.mine)
+            found.append(
+                Chat(
+                    conversation.id,
+                    others_in(conversation.id, self.user_id),
+                    conversation.cursor,
+                    self._store.unread(conversation.id, after, self.user_id),
+                    history[0] if history else None,
+                )
+            )
+        return sorted(found, key=lambda chat: -(chat.newest.sent_at if chat.newest else 0))
+
+    async def history(
+        self, conversation: str, *, before: int | None = None, limit: int = 50
+    ) -> list[Message]:
+        """The newest messages below a seq, rising: from this device, else from the server."""
+        conversation_id = self.conversation_id(conversation)
+        found = list(self._store.history(conversation_id, before, limit))
+        known_from = found[0].seq if found else before
+        missing = min(limit - len(found), _PAGE_MAX)
+        if missing > 0 and known_from is not None and known_from > 1 and self.online:
+            page = await self.fetch(conversation_id, before=known_from, limit=missing)
+            found = [Message.of(event) for event in page.events] + found
+        return found
+
+    async def fetch(
+        self,
+        conversation: str,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        up_to: int | None = None,
+        limit: int = _PAGE_MAX,
+    ) -> frames.Page:
+        """A page of history as the server has it. Raises Refused, Unanswered, Stopped."""
+        request_id = self.state.sync.next_request_id()
+        conversation_id = self.conversation_id(conversation)
+        frame = frames.fetch(
+            request_id, conversation_id, after=after, before=before, up_to=up_to, limit=limit
+        )
+        answer = await self._engine.ask(request_id, frame)
+        assert isinstance(answer, frames.Page)
+        return answer
+
+    async def inbox(self, limit: int = 50) -> list[frames.InboxItem]:
+        """The newest conversations as the server has them. Raises Refused, Unanswered, Stopped."""
+        request_id = self.state.sync.next_request_id()
+        answer = await self._engine.ask(request_id, frames.inbox(request_id, limit))
+        assert isinstance(answer, frames.Inbox)
+        return answer.conversations
+
+    async def until_online(self, timeout_seconds: float | None = None) -> None:
+        """Wait for a connection. Raises Stopped, TimeoutError."""
+        await self._engine.until(lambda: self.online, timeout_seconds)
+
+    async def until_caught_up(self, timeout_seconds: float | None = None) -> None:
+        """Wait until everything that the server told of is here. Raises Stopped, TimeoutError."""
+        await self._engine.until(lambda: self.online and self.state.caught_up, timeout_seconds)
+
+    async def until_sent(self, timeout_seconds: float | None = None) -> None:
+        """Wait until the outbox is empty. Raises Stopped, TimeoutError."""
+        await self._engine.until(lambda: self.state.unsent == 0, timeout_seconds)

@@ -1,0 +1,140 @@
+"""One authenticated socket, from the upgrade to its end, and what its end means.
+
+Every way to fail becomes Disconnected, which says whether to come back and how long to wait at
+least. The token goes in the Authorization header of the upgrade.
+"""
+
+import asyncio
+from typing import Any
+
+import aiohttp
+from aiohttp import ClientSession, ClientWebSocketResponse, ClientWSTimeout, WSMsgType
+
+from client import frames
+from client.frames import ServerFrame, Unknown, Welcome
+
+CONNECT_TIMEOUT_SECONDS = 10.0
+FRAME_BYTES_MAX = 4 * 1024 * 1024
+"""A page holds 256 KiB of bodies; escaped in JSON they may take six times that."""
+
+_CLOSES = {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED}
+_STOP_CODES = {4509: "replaced", 4504: "unsupported_protocol"}
+_REFUSED_UPGRADES = {400, 401, 403, 404, 426}
+
+
+class Disconnected(Exception):
+    """The socket ended, or could not be opened."""
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        reconnect: bool,
+        close_code: int | None = None,
+        unauthorized: bool = False,
+        retry_after_seconds: float = 0.0,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.reconnect = reconnect
+        self.close_code = close_code
+        self.unauthorized = unauthorized
+        self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def stop_code(self) -> str:
+        """The stable word for an end that is final."""
+        if self.unauthorized:
+            return "not_authenticated"
+        return _STOP_CODES.get(self.close_code or 0, "refused")
+
+
+class Connection:
+    """An open socket after its welcome."""
+
+    def __init__(self, socket: ClientWebSocketResponse[bool], url: str) -> None:
+        self._socket = socket
+        self.url = url
+        self.retry_after_seconds = 0.0
+
+    async def receive(self) -> ServerFrame | Unknown:
+        """The next frame. Raises Disconnected."""
+        message = await self._socket.receive()
+        if message.type is WSMsgType.TEXT or message.type is WSMsgType.BINARY:
+            frame = frames.decode(message.data)
+            if type(frame) is frames.Error and frame.id is None:
+                self.retry_after_seconds = frame.retry_after_seconds or 0.0
+            return frame
+        raise self._ended(message)
+
+    def _ended(self, message: Any) -> Disconnected:
+        if message.type not in _CLOSES:
+            return Disconnected(f"the socket broke: {message.data}", reconnect=True)
+        code = self._socket.close_code
+        reason = message.extra if isinstance(message.extra, str) else ""
+        return Disconnected(
+            f"closed with {code} {reason}".rstrip(),
+            reconnect=frames.reconnects(code),
+            close_code=code,
+            unauthorized=code == 4501,
+            retry_after_seconds=self.retry_after_seconds,
+        )
+
+    async def send(self, frame: bytes) -> None:
+        """Write one frame. Raises ConnectionError when the socket is gone."""
+        await self._socket.send_frame(frame, WSMsgType.TEXT)
+
+    async def close(self) -> None:
+        """Say goodbye."""
+        await self._socket.close()
+
+
+async def connect(
+    http: ClientSession, url: str, token: str, *, heartbeat_seconds: float
+) -> tuple[Connection, Welcome]:
+    """Open a socket and wait for its welcome. Raises Disconnected."""
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+            socket = await http.ws_connect(
+                url,
+                protocols=(frames.SUBPROTOCOL,),
+                headers={"Authorization": f"Bearer {token}"},
+                heartbeat=heartbeat_seconds,
+                max_msg_size=FRAME_BYTES_MAX,
+                timeout=ClientWSTimeout(ws_close=2.0),
+                decode_text=False,
+            )
+    except aiohttp.WSServerHandshakeError as error:
+        raise _refused_upgrade(url, error) from error
+    except TimeoutError as error:
+        raise Disconnected(f"{url} did not answer", reconnect=True) from error
+    except (aiohttp.InvalidURL, ValueError) as error:
+        raise Disconnected(f"{url} is no WebSocket address", reconnect=False) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise Disconnected(f"{url} cannot be reached", reconnect=True) from error
+    connection = Connection(socket, url)
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+            return connection, await _welcomed(connection)
+    except BaseException as error:
+        await connection.close()
+        if isinstance(error, TimeoutError):
+            raise Disconnected(f"{url} sent no welcome", reconnect=True) from error
+        raise
+
+
+async def _welcomed(connection: Connection) -> Welcome:
+    while True:
+        frame = await connection.receive()
+        if isinstance(frame, Welcome):
+            return frame
+
+
+def _refused_upgrade(url: str, error: aiohttp.WSServerHandshakeError) -> Disconnected:
+    wait = error.headers.get("Retry-After", "0") if error.headers is not None else "0"
+    return Disconnected(
+        f"{url} answered {error.status}",
+        reconnect=error.status not in _REFUSED_UPGRADES,
+        unauthorized=error.status == 401,
+        retry_after_seconds=float(wait) if wait.isdigit() else 0.0,
+    )

@@ -1,0 +1,219 @@
+"""The wire of protocol `chat.v1.json`, as a client sees it: server frames as types, ours as bytes.
+
+Frames of a type that this library does not know are left out, so a newer server may say more.
+Close codes say what to do: 4000-4499 connect again with jitter, 4500-4999 do not.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+SUBPROTOCOL = "chat.v1.json"
+BODY_BYTES_MAX = 65_536
+"""Until a server says otherwise. A longer frame would end the connection, so it is never sent."""
+
+_RECONNECT = frozenset({1001, 1006, 1011, 1012, 1013})
+
+
+class Welcome(Struct, frozen=True, tag_field="type", tag="welcome"):
+    """The socket is authenticated as this user and device."""
+
+    session_id: str | int
+    user_id: str
+    device_id: str
+    heartbeat_seconds: float
+    server_time: int
+    limits: dict[str, int] = {}
+
+
+class Heads(Struct, frozen=True, tag_field="type", tag="heads"):
+    """How far each conversation goes; what comes later is delivered live."""
+
+    heads: dict[str, int]
+    more: bool = False
+
+
+class Accepted(Struct, frozen=True, tag_field="type", tag="accepted"):
+    """A message of this device is in the log, at this seq."""
+
+    id: str
+    conversation_id: str
+    seq: int
+    sent_at: int
+
+
+class Rejected(Struct, frozen=True, tag_field="type", tag="rejected"):
+    """A message of this device was refused."""
+
+    id: str
+    conversation_id: str
+    code: str
+    detail: str = ""
+
+
+class Event(Struct, frozen=True, tag_field="type", tag="event"):
+    """One fact of a conversation; `event` names its kind, today always `message`."""
+
+    conversation_id: str
+    seq: int
+    event: str = "message"
+    number: int | None = None
+    sender_id: str = ""
+    device_id: str = ""
+    id: str = ""
+    kind: str = "text"
+    body: str = ""
+    reply_to: int | None = None
+    sent_at: int = 0
+
+
+class Receipt(Struct, frozen=True, tag_field="type", tag="receipt"):
+    """A member has everything up to seq (`delivered`), or has read it (`read`)."""
+
+    conversation_id: str
+    user_id: str
+    kind: str
+    seq: int
+    at: int = 0
+
+
+class Markers(Struct, frozen=True):
+    """Both watermarks of one member, as pages and inboxes carry them."""
+
+    user_id: str
+    delivered: int = 0
+    read: int = 0
+
+
+class Page(Struct, frozen=True, tag_field="type", tag="page"):
+    """Facts of a conversation, rising by seq; `next` is where the following page begins."""
+
+    id: str
+    conversation_id: str
+    events: list[Event]
+    next: int | None = None
+    receipts: list[Markers] = []
+
+
+class Newest(Struct, frozen=True):
+    """The newest message of a conversation, as an inbox shows it."""
+
+    seq: int
+    sender_id: str
+    kind: str
+    preview: str
+    sent_at: int
+    number: int | None = None
+
+
+class InboxItem(Struct, frozen=True):
+    """One conversation in an inbox."""
+
+    conversation_id: str
+    seq: int
+    unread: int = 0
+    read: int = 0
+    newest: Newest | None = None
+    receipts: list[Markers] = []
+
+
+class Inbox(Struct, frozen=True, tag_field="type", tag="inbox"):
+    """The newest conversations of the user, newest first."""
+
+    id: str
+    conversations: list[InboxItem]
+
+
+class Error(Struct, frozen=True, tag_field="type", tag="error"):
+    """A frame of ours was not taken."""
+
+    code: str
+    detail: str = ""
+    id: str | None = None
+    retry_after_seconds: float | None = None
+
+
+class Unknown(Struct, frozen=True):
+    """A frame that this library does not know, and why it could not be read."""
+
+    detail: str
+
+
+ServerFrame = Welcome | Heads | Accepted | Rejected | Event | Receipt | Page | Inbox | Error
+
+_decode = msgspec.json.Decoder(ServerFrame).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def decode(data: bytes | str) -> ServerFrame | Unknown:
+    """The frame in the bytes; Unknown when it is none of ours. Never raises."""
+    try:
+        frame: ServerFrame = _decode(data)
+        return frame
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Unknown(str(error))
+
+
+def send(
+    message_id: str,
+    to: str,
+    kind: str,
+    body: str,
+    reply_to: int | None,
+    after: str | None,
+    first_sent_at: int | None,
+) -> bytes:
+    """A message to a user or a conversation."""
+    frame: dict[str, Any] = {"type": "send", "id": message_id, "to": to, "kind": kind, "body": body}
+    if reply_to is not None:
+        frame["reply_to"] = reply_to
+    if after is not None:
+        frame["after"] = after
+    if first_sent_at is not None:
+        frame["first_sent_at"] = first_sent_at
+    return _encode(frame)
+
+
+def marker(kind: str, conversation_id: str, seq: int) -> bytes:
+    """A watermark of this device: `delivered` or `read`."""
+    return _encode({"type": kind, "conversation_id": conversation_id, "seq": seq})
+
+
+def fetch(
+    request_id: str,
+    conversation_id: str,
+    *,
+    after: int | None = None,
+    before: int | None = None,
+    up_to: int | None = None,
+    limit: int = 100,
+) -> bytes:
+    """A page of facts after or before a seq; the answer waits until history holds `up_to`."""
+    frame: dict[str, Any] = {
+        "type": "fetch",
+        "id": request_id,
+        "conversation_id": conversation_id,
+        "limit": limit,
+    }
+    for name, value in (("after", after), ("before", before), ("up_to", up_to)):
+        if value is not None:
+            frame[name] = value
+    return _encode(frame)
+
+
+def inbox(request_id: str, limit: int) -> bytes:
+    """The newest conversations."""
+    return _encode({"type": "inbox", "id": request_id, "limit": limit})
+
+
+def token(text: str) -> bytes:
+    """A fresh token for the same user and device, before the old one ends."""
+    return _encode({"type": "token", "token": text})
+
+
+def reconnects(close_code: int | None) -> bool:
+    """Whether a socket that ended with this code is to be opened again."""
+    if close_code is None:
+        return True
+    return close_code in _RECONNECT or 4000 <= close_code < 4500

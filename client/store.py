@@ -1,0 +1,243 @@
+"""Where a device keeps what it knows: one SQLite file for each device of each user.
+
+`save` writes the changes of one step of the core in one transaction. A message that is to be sent
+is on the disk before it is tried (synchronous FULL); what the server could say again is only safe
+from the death of the process (NORMAL). Messages are handed to the application from here, so
+whatever was stored and not handed over when a process died is handed over by the next.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from client.effects import (
+    Change,
+    ConversationChanged,
+    Entry,
+    EntryChanged,
+    EntryQueued,
+    EntryRefused,
+    EntrySettled,
+    IdentityLearnt,
+    MarkersChanged,
+    MessageStored,
+)
+from client.errors import StoreError
+from client.messages import Message
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS device (
+    one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL,
+    user_id TEXT NOT NULL DEFAULT '', device_id TEXT NOT NULL DEFAULT '',
+    handed INTEGER NOT NULL DEFAULT 0);
+INSERT OR IGNORE INTO device (one, version) VALUES (1, 1);
+CREATE TABLE IF NOT EXISTS conversations (
+    conversation_id TEXT PRIMARY KEY, cursor INTEGER NOT NULL, delivered INTEGER NOT NULL,
+    read INTEGER NOT NULL, mine INTEGER NOT NULL, unsettled INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS markers (
+    conversation_id TEXT NOT NULL, user_id TEXT NOT NULL, delivered INTEGER NOT NULL,
+    read INTEGER NOT NULL, PRIMARY KEY (conversation_id, user_id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS messages (
+    arrival INTEGER PRIMARY KEY AUTOINCREMENT, conversation_id TEXT NOT NULL, seq INTEGER NOT NULL,
+    id TEXT NOT NULL, sender_id TEXT NOT NULL, device_id TEXT NOT NULL, kind TEXT NOT NULL,
+    body TEXT NOT NULL, reply_to INTEGER, sent_at INTEGER NOT NULL,
+    UNIQUE (conversation_id, seq));
+CREATE TABLE IF NOT EXISTS outbox (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL, recipient TEXT NOT NULL,
+    conversation_id TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, reply_to INTEGER,
+    first_sent_at INTEGER);
+CREATE TABLE IF NOT EXISTS refused (
+    id TEXT PRIMARY KEY, recipient TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL,
+    code TEXT NOT NULL, detail TEXT NOT NULL);
+"""
+
+_COLUMNS = "conversation_id, seq, id, sender_id, device_id, kind, body, reply_to, sent_at"
+
+
+class Store(Protocol):
+    """What the client asks of a store. Calls are short and do not block on a network."""
+
+    def load(self) -> Sequence[Change]:
+        """What the core is restored from."""
+        ...
+
+    def save(self, changes: Sequence[Change]) -> None:
+        """Keep the changes, all or none."""
+        ...
+
+    def unhanded(self, limit: int) -> Sequence[tuple[int, Message]]:
+        """The oldest messages that were not handed over, each with its number of arrival."""
+        ...
+
+    def handed(self, arrival: int) -> None:
+        """Everything up to this arrival has been handed to the application."""
+        ...
+
+    def history(self, conversation_id: str, before: int | None, limit: int) -> Sequence[Message]:
+        """The newest messages below a seq, rising."""
+        ...
+
+    def unread(self, conversation_id: str, after: int, user_id: str) -> int:
+        """How many messages of others lie beyond a seq."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file."""
+        ...
+
+
+class SqliteStore:
+    """A store in one file. Raises StoreError when another process has it or it is no store."""
+
+    def __init__(self, path: Path | str) -> None:
+        try:
+            self._db = sqlite3.connect(str(path), isolation_level=None, timeout=1.0)
+            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.executescript(_TABLES)
+            (version,) = self._db.execute("SELECT version FROM device").fetchone()
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise StoreError("in_use", f"{path} is in use by another process") from error
+            raise StoreError("unusable", f"{path} cannot be opened: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise StoreError("unusable", f"{path} is no message store: {error}") from error
+        if version != 1:
+            raise StoreError("unusable", f"{path} was written by a newer version of this program")
+
+    def load(self) -> list[Change]:
+        """What the core is restored from."""
+        run = self._db.execute
+        user_id, device_id = run("SELECT user_id, device_id FROM device").fetchone()
+        changes: list[Change] = [IdentityLearnt(user_id, device_id)] if user_id else []
+        for row in run("SELECT * FROM conversations"):
+            conversation_id, cursor, delivered, read, mine, unsettled = row
+            changes.append(
+                ConversationChanged(conversation_id, cursor, delivered, read, mine, bool(unsettled))
+            )
+        changes += [MarkersChanged(*row) for row in run("SELECT * FROM markers")]
+        entries = run(
+            "SELECT number, id, recipient, conversation_id, kind, body, reply_to, first_sent_at"
+            " FROM outbox ORDER BY number"
+        )
+        changes += [EntryQueued(Entry(*row)) for row in entries]
+        return changes
+
+    def save(self, changes: Sequence[Change]) -> None:
+        """Keep the changes, all or none."""
+        durable = any(isinstance(change, EntryQueued | EntryChanged) for change in changes)
+        self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        self._db.execute("BEGIN")
+        try:
+            for change in changes:
+                self._save(change)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise StoreError("unusable", f"the message store cannot be written: {error}") from error
+
+    def _save(self, change: Change) -> None:
+        run = self._db.execute
+        match change:
+            case MessageStored(message):
+                run(
+                    f"INSERT OR IGNORE INTO messages ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",
+                    _row(message),
+                )
+            case ConversationChanged():
+                run(
+                    "INSERT OR REPLACE INTO conversations VALUES (?,?,?,?,?,?)",
+                    (
+                        change.conversation_id,
+                        change.cursor,
+                        change.delivered,
+                        change.read,
+                        change.mine,
+                        change.unsettled,
+                    ),
+                )
+            case MarkersChanged():
+                run(
+                    "INSERT OR REPLACE INTO markers VALUES (?,?,?,?)",
+                    (change.conversation_id, change.user_id, change.delivered, change.read),
+                )
+            case EntryQueued(entry) | EntryChanged(entry):
+                run(
+                    "INSERT OR REPLACE INTO outbox VALUES (?,?,?,?,?,?,?,?)",
+                    (
+                        entry.order,
+                        entry.id,
+                        entry.to,
+                        entry.conversation_id,
+                        entry.kind,
+                        entry.body,
+                        entry.reply_to,
+                        entry.first_sent_at,
+                    ),
+                )
+            case EntrySettled():
+                run("DELETE FROM outbox WHERE number = ?", (change.order,))
+            case EntryRefused():
+                run(
+                    "INSERT OR REPLACE INTO refused"
+                    " SELECT id, recipient, kind, body, ?, ? FROM outbox WHERE number = ?",
+                    (change.code, change.detail, change.order),
+                )
+                run("DELETE FROM outbox WHERE number = ?", (change.order,))
+            case IdentityLearnt():
+                run(
+                    "UPDATE device SET user_id = ?, device_id = ?",
+                    (change.user_id, change.device_id),
+                )
+
+    def unhanded(self, limit: int) -> list[tuple[int, Message]]:
+        """The oldest messages that were not handed over, each with its number of arrival."""
+        rows = self._db.execute(
+            f"SELECT arrival, {_COLUMNS} FROM messages"
+            " WHERE arrival > (SELECT handed FROM device) ORDER BY arrival LIMIT ?",
+            (limit,),
+        )
+        return [(row[0], Message(*row[1:])) for row in rows]
+
+    def handed(self, arrival: int) -> None:
+        """Everything up to this arrival has been handed to the application."""
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute("UPDATE device SET handed = max(handed, ?)", (arrival,))
+
+    def history(self, conversation_id: str, before: int | None, limit: int) -> list[Message]:
+        """The newest messages below a seq, rising."""
+        rows: Iterable[tuple[object, ...]] = self._db.execute(
+            f"SELECT {_COLUMNS} FROM messages WHERE conversation_id = ? AND seq < ?"
+            " ORDER BY seq DESC LIMIT ?",
+            (conversation_id, 2**62 if before is None else before, limit),
+        )
+        return [Message(*row) for row in rows][::-1]  # type: ignore[arg-type]
+
+    def unread(self, conversation_id: str, after: int, user_id: str) -> int:
+        """How many messages of others lie beyond a seq."""
+        (count,) = self._db.execute(
+            "SELECT count(*) FROM messages"
+            " WHERE conversation_id = ? AND seq > ? AND sender_id != ?",
+            (conversation_id, after, user_id),
+        ).fetchone()
+        return int(count)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+
+def _row(message: Message) -> tuple[object, ...]:
+    return (
+        message.conversation_id,
+        message.seq,
+        message.id,
+        message.sender_id,
+        message.device_id,
+        message.kind,
+        message.body,
+        message.reply_to,
+        message.sent_at,
+    )

@@ -1,0 +1,171 @@
+"""A small model of the server for the tests of the client: the protocol's rules without its parts.
+
+It keeps one list of facts a conversation, remembers client message ids for ten minutes of its own
+time, refuses what overtakes and what is stale, and answers fetches and inboxes. In go a device and
+a frame; out come frames and the device that each is for. Tests make it forget, fail and lose.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+REMEMBERED_MS = 600_000
+
+Device = tuple[str, str]
+Frame = dict[str, Any]
+
+
+def members(conversation_id: str) -> list[str]:
+    return sorted(set(conversation_id.split(":")[1:]))
+
+
+@dataclass
+class ModelServer:
+    now: int = 1_000_000
+    log: dict[str, list[Frame]] = field(default_factory=lambda: defaultdict(list))
+    ids: dict[tuple[str, Device, str], tuple[int, int]] = field(default_factory=dict)
+    markers: dict[tuple[str, str, str], int] = field(default_factory=lambda: defaultdict(int))
+    devices: set[Device] = field(default_factory=set)
+    page_limit: int = 100
+    repeats: int = 0
+
+    def conversations(self, user: str) -> list[str]:
+        return [name for name in self.log if user in members(name)]
+
+    def heads(self, user: str) -> Frame:
+        heads = {name: len(self.log[name]) for name in self.conversations(user)}
+        return {"type": "heads", "heads": heads, "more": False}
+
+    def welcome(self, device: Device) -> Frame:
+        return {
+            "type": "welcome",
+            "session_id": "1",
+            "user_id": device[0],
+            "device_id": device[1],
+            "heartbeat_seconds": 30,
+            "server_time": self.now,
+            "limits": {},
+        }
+
+    def handle(self, device: Device, frame: Frame) -> list[tuple[Device, Frame]]:
+        """What a frame of a device leads to."""
+        match frame["type"]:
+            case "send":
+                return self._send(device, frame)
+            case "delivered" | "read":
+                return self._marker(device, frame)
+            case "fetch":
+                return [(device, self._page(frame))]
+            case "inbox":
+                return [(device, self._inbox(device, frame))]
+        return [(device, {"type": "error", "code": "unknown_type", "detail": frame["type"]})]
+
+    def _send(self, device: Device, frame: Frame) -> list[tuple[Device, Frame]]:
+        to = frame["to"]
+        conversation_id = to if ":" in to else "d:" + ":".join(sorted((device[0], to)))
+        known = self._remembered(conversation_id, device, frame["id"])
+        if known is not None:
+            self.repeats += 1
+            return [(device, _accepted(frame["id"], conversation_id, *known))]
+        refusal = self._refusal(conversation_id, device, frame)
+        if refusal is not None:
+            rejected = {"type": "rejected", "id": frame["id"], "detail": ""}
+            return [(device, rejected | {"conversation_id": conversation_id, "code": refusal})]
+        log = self.log[conversation_id]
+        seq = len(log) + 1
+        event = {
+            "type": "event",
+            "event": "message",
+            "conversation_id": conversation_id,
+            "seq": seq,
+            "number": seq,
+            "sender_id": device[0],
+            "device_id": device[1],
+            "id": frame["id"],
+            "kind": frame["kind"],
+            "body": frame["body"],
+            "reply_to": frame.get("reply_to"),
+            "sent_at": self.now,
+        }
+        log.append(event)
+        self.ids[conversation_id, device, frame["id"]] = (seq, self.now)
+        others = [(d, event) for d in self._devices(conversation_id) if d != device]
+        return [(device, _accepted(frame["id"], conversation_id, seq, self.now)), *others]
+
+    def _refusal(self, conversation_id: str, device: Device, frame: Frame) -> str | None:
+        first_sent_at = frame.get("first_sent_at")
+        if device[0] not in members(conversation_id):
+            return "forbidden"
+        if first_sent_at is not None and first_sent_at < self.now - REMEMBERED_MS:
+            return "stale"
+        after = frame.get("after")
+        if after is not None and self._remembered(conversation_id, device, after) is None:
+            return "out_of_order"
+        return None
+
+    def _remembered(
+        self, conversation_id: str, device: Device, message_id: str
+    ) -> tuple[int, int] | None:
+        found = self.ids.get((conversation_id, device, message_id))
+        return found if found is not None and found[1] >= self.now - REMEMBERED_MS else None
+
+    def _marker(self, device: Device, frame: Frame) -> list[tuple[Device, Frame]]:
+        conversation_id, kind, seq = frame["conversation_id"], frame["type"], frame["seq"]
+        assert seq <= len(self.log[conversation_id]), "a watermark beyond the head"
+        key = (conversation_id, device[0], kind)
+        if seq <= self.markers[key]:
+            return []
+        self.markers[key] = seq
+        receipt = {"type": "receipt", "conversation_id": conversation_id, "user_id": device[0]}
+        receipt |= {"kind": kind, "seq": seq, "at": self.now}
+        return [
+            (d, receipt)
+            for d in self._devices(conversation_id)
+            if kind == "read" or d[0] != device[0]
+        ]
+
+    def _page(self, frame: Frame) -> Frame:
+        conversation_id = frame["conversation_id"]
+        log = self.log[conversation_id]
+        limit = min(frame["limit"], self.page_limit)
+        if "after" in frame:
+            events = log[frame["after"] : frame["after"] + limit]
+            more = frame["after"] + limit < len(log)
+            following = events[-1]["seq"] if events and more else None
+        else:
+            events = log[: frame["before"] - 1][-limit:]
+            following = events[0]["seq"] if events and events[0]["seq"] > 1 else None
+        page = {"type": "page", "id": frame["id"], "conversation_id": conversation_id}
+        return page | {"events": events, "next": following, "receipts": self._both(conversation_id)}
+
+    def _inbox(self, device: Device, frame: Frame) -> Frame:
+        items = [
+            {
+                "conversation_id": name,
+                "seq": len(self.log[name]),
+                "unread": 0,
+                "read": self.markers[name, device[0], "read"],
+                "newest": None,
+                "receipts": self._both(name),
+            }
+            for name in self.conversations(device[0])
+        ]
+        return {"type": "inbox", "id": frame["id"], "conversations": items[: frame["limit"]]}
+
+    def _both(self, conversation_id: str) -> list[Frame]:
+        return [
+            {
+                "user_id": user,
+                "delivered": self.markers[conversation_id, user, "delivered"],
+                "read": self.markers[conversation_id, user, "read"],
+            }
+            for user in members(conversation_id)
+        ]
+
+    def _devices(self, conversation_id: str) -> list[Device]:
+        return sorted(d for d in self.devices if d[0] in members(conversation_id))
+
+
+def _accepted(message_id: str, conversation_id: str, seq: int, sent_at: int) -> Frame:
+    frame = {"type": "accepted", "id": message_id, "conversation_id": conversation_id}
+    return frame | {"seq": seq, "sent_at": sent_at}
