@@ -57,7 +57,7 @@ EDGE_SOCKETS = Metric(
 )
 EDGE_SESSIONS = Metric("chat.edge.sessions", "gauge", "{session}", "Authenticated devices now.")
 EDGE_FRAMES_RECEIVED = Metric(
-    "chat.edge.frames.received", "counter", "{frame}", "Client frames, by type.", ("type",)
+    "chat.edge.frames.received", "counter", "{frame}", "Client frames, control frames apart."
 )
 EDGE_FRAMES_SENT = Metric(
     "chat.edge.frames.sent", "counter", "{frame}", "Frames put on sockets, control frames apart."

@@ -1,0 +1,85 @@
+"""The gateway program: `python -m edge`. Wires, starts, stops.
+
+SIGTERM and SIGINT drain the gateway and end it with 0; a second one ends it at once. Exit codes: 70
+for a fault of the program, 78 for settings that are missing or wrong, 1 when Kafka is not there.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from dataclasses import dataclass
+
+import structlog
+import uvloop
+
+from edge.gateway import Gateway, Settings
+from events.codec import Codec
+from infra.errors import UserError
+from infra.logs import set_up_logs
+from infra.settings import EdgeSettings, KafkaSettings, SchemaSettings, TokenSettings, load
+from infra.tokens import ensure_development_key
+
+EXIT_SOFTWARE = 70
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramSettings:
+    """What the environment says."""
+
+    edge: EdgeSettings
+    kafka: KafkaSettings
+    schemas: SchemaSettings
+    tokens: TokenSettings
+
+
+async def serve(settings: ProgramSettings) -> None:
+    """Run a gateway until a signal comes."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def signalled() -> None:
+        if stop.is_set():
+            os._exit(1)
+        stop.set()
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, signalled)
+    codec = Codec.from_file(settings.schemas.ids)
+    gateway = Gateway(
+        Settings(edge=settings.edge, kafka=settings.kafka, tokens=settings.tokens),
+        codec,
+        end_process,
+    )
+    await gateway.start()
+    gc.collect()
+    gc.freeze()
+    await stop.wait()
+    await gateway.stop()
+
+
+def end_process(reason: str) -> None:
+    """End at once: the producer or the consumer can no longer keep its promise."""
+    log.critical("process ends", reason=reason)
+    os._exit(EXIT_SOFTWARE)
+
+
+def main() -> int:
+    """Run a gateway."""
+    set_up_logs("edge")
+    try:
+        settings = load(ProgramSettings)
+        if settings.tokens.environment == "development":
+            ensure_development_key(settings.tokens)
+        uvloop.run(serve(settings))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""What a session wants done: values that the shell carries out.
+
+They come from `session` and are carried out by `websocket`, in order.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from events.frames import CloseCode, ErrorCode
+from events.submissions import Marker
+from events.topics import Topic
+
+
+class Publish(Struct, frozen=True, gc=False):
+    """Publish an event; tell the session by `confirmed` or `unavailable` what became of it."""
+
+    topic: Topic
+    event: Struct
+    key: str
+    request_id: str
+
+
+class Reply(Struct, frozen=True, gc=False):
+    """Send a frame to this client."""
+
+    frame: bytes
+
+
+class Refuse(Struct, frozen=True, gc=False):
+    """Send an error to this client."""
+
+    code: ErrorCode
+    frame: bytes
+
+
+class Mark(Struct, frozen=True, gc=False):
+    """Submit a marker, soon."""
+
+    marker: Marker
+
+
+class Check(Struct, frozen=True, gc=False):
+    """Check a token; tell the session by `authenticated` or `refused`."""
+
+    token: str
+
+
+class Close(Struct, frozen=True, gc=False):
+    """Close the socket."""
+
+    code: CloseCode
+    reason: str
+
+
+Effect = Publish | Reply | Refuse | Mark | Check | Close
+Effects = Sequence[Effect]

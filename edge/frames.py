@@ -1,0 +1,247 @@
+"""What clients may say: the client frames of protocol `chat.v1.json`, and how text becomes one.
+
+In: the text of one WebSocket message. Out: a frame, or a Problem with the error code to answer.
+JSON is taken strictly: duplicate keys, numbers beyond 2^53 or infinite, NaN, lone surrogates,
+nesting and many fields are refused. Fields that a frame does not know are ignored: a client cannot
+set `sender_id` or `seq` that way, and a newer client may say more than an older gateway knows.
+"""
+
+import json
+from typing import Annotated, Any, NoReturn
+
+import msgspec
+from msgspec import Meta, Struct
+
+from events.frames import ErrorCode
+from events.ids import is_client_message_id, is_name
+
+BODY_BYTES_MAX = 65_536
+"""Of UTF-8, in one message."""
+
+FRAME_BYTES_MAX = 4 * BODY_BYTES_MAX + 4_096
+"""One WebSocket message. JSON may escape: any real text grows by less than 4; only a body made
+mostly of control characters, each written as six bytes, meets this limit before that of bodies."""
+
+FIELDS_MAX = 32
+KINDS = frozenset(("text",))
+_INTEGER_MAX = 2**53 - 1
+_INTEGER_DIGITS_MAX = len(str(_INTEGER_MAX))
+_CONVERSATION_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-:")
+
+Seq = Annotated[int, Meta(ge=1, le=_INTEGER_MAX)]
+Cursor = Annotated[int, Meta(ge=0, le=_INTEGER_MAX)]
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+ConversationId = Annotated[str, Meta(min_length=1, max_length=160)]
+
+
+class Hello(Struct, frozen=True, gc=False):
+    """The first frame of a client that sent no Authorization header."""
+
+    token: str
+
+
+class Token(Struct, frozen=True, gc=False):
+    """A fresh token for the same device, before the old one expires."""
+
+    token: str
+
+
+class Send(Struct, frozen=True, kw_only=True, gc=False):
+    """A message. `to` names a user (or a conversation); otherwise `conversation_id` is given."""
+
+    id: Id
+    to: ConversationId | None = None
+    conversation_id: ConversationId | None = None
+    kind: str = "text"
+    body: str
+    reply_to: Seq | None = None
+    after: Id | None = None
+    first_sent_at: Cursor | None = None
+
+
+class Delivered(Struct, frozen=True, gc=False):
+    """Everything up to seq has reached this device."""
+
+    conversation_id: ConversationId
+    seq: Seq
+
+
+class Read(Struct, frozen=True, gc=False):
+    """Everything up to seq was read by this user."""
+
+    conversation_id: ConversationId
+    seq: Seq
+
+
+class Fetch(Struct, frozen=True, kw_only=True, gc=False):
+    """Facts of a conversation after or before a seq, once history holds `up_to`."""
+
+    id: Id
+    conversation_id: ConversationId
+    after: Cursor | None = None
+    before: Seq | None = None
+    up_to: Seq | None = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 100
+
+
+class Inbox(Struct, frozen=True, kw_only=True, gc=False):
+    """The newest conversations."""
+
+    id: Id
+    limit: Annotated[int, Meta(ge=1, le=50)] = 50
+
+
+ClientFrame = Hello | Token | Send | Delivered | Read | Fetch | Inbox
+
+TYPES: dict[str, type[ClientFrame]] = {
+    "hello": Hello,
+    "token": Token,
+    "send": Send,
+    "delivered": Delivered,
+    "read": Read,
+    "fetch": Fetch,
+    "inbox": Inbox,
+}
+"""Every client frame by its `type`."""
+
+
+class Problem(Struct, frozen=True, gc=False):
+    """A frame that is not taken. Each strike brings the socket nearer to being closed."""
+
+    code: ErrorCode
+    detail: str
+    request_id: str | None = None
+    strike: bool = True
+
+
+class _Refused(ValueError):
+    """JSON that is not taken, with a detail for the client."""
+
+
+def parse(text: str) -> ClientFrame | Problem:
+    """The frame in a text, or what is wrong with it."""
+    try:
+        value = _decode(text)
+        if "\\u" in text:
+            msgspec.json.encode(value)
+    except _Refused as error:
+        return Problem(ErrorCode.BAD_REQUEST, str(error))
+    except UnicodeEncodeError:
+        return Problem(ErrorCode.BAD_REQUEST, "A surrogate stands alone.")
+    except (ValueError, RecursionError):
+        return Problem(ErrorCode.BAD_REQUEST, "The frame is not JSON.")
+    if type(value) is not dict:
+        return Problem(ErrorCode.BAD_REQUEST, "A frame is a JSON object.")
+    name = value.get("type")
+    if type(name) is not str:
+        return Problem(ErrorCode.BAD_REQUEST, "A frame has a `type`.", _id_of(value))
+    kind = TYPES.get(name)
+    if kind is None:
+        return Problem(
+            ErrorCode.UNKNOWN_TYPE, "There is no such type of frame.", _id_of(value), strike=False
+        )
+    try:
+        frame = msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        return Problem(ErrorCode.BAD_REQUEST, str(error), _id_of(value))
+    fault: Problem | None = _CHECKS[kind](frame)
+    return frame if fault is None else fault
+
+
+def _check_send(frame: Send) -> Problem | None:
+    if not is_client_message_id(frame.id):
+        return Problem(ErrorCode.BAD_REQUEST, "`id` is no lower-case UUID.", frame.id)
+    if (frame.to is None) is (frame.conversation_id is None):
+        return _bad(frame, "Either `to` or `conversation_id` is given.")
+    if not is_conversation(frame.to or frame.conversation_id or ""):
+        return _bad(frame, "`to` or `conversation_id` is no id.")
+    if frame.to is not None and ":" not in frame.to and not is_name(frame.to):
+        return _bad(frame, "`to` is no user id.")
+    if frame.after is not None and not is_client_message_id(frame.after):
+        return _bad(frame, "`after` is no lower-case UUID.")
+    if frame.kind not in KINDS:
+        return _bad(frame, "There is no such kind of message.")
+    if not frame.body:
+        return _bad(frame, "The body is empty.")
+    if len(frame.body) * 4 > BODY_BYTES_MAX and len(frame.body.encode()) > BODY_BYTES_MAX:
+        return Problem(
+            ErrorCode.TOO_LARGE,
+            f"A message holds at most {BODY_BYTES_MAX} bytes.",
+            frame.id,
+            strike=False,
+        )
+    return None
+
+
+def _check_marker(frame: Delivered | Read) -> Problem | None:
+    if not is_conversation(frame.conversation_id):
+        return Problem(ErrorCode.BAD_REQUEST, "`conversation_id` is no id.")
+    return None
+
+
+def _check_fetch(frame: Fetch) -> Problem | None:
+    if not is_conversation(frame.conversation_id):
+        return _bad(frame, "`conversation_id` is no id.")
+    if (frame.after is None) is (frame.before is None):
+        return _bad(frame, "Either `after` or `before` is given.")
+    return None
+
+
+def _check_nothing(_: Any) -> Problem | None:
+    return None
+
+
+_CHECKS: dict[type[ClientFrame], Any] = {
+    Hello: _check_nothing,
+    Token: _check_nothing,
+    Send: _check_send,
+    Delivered: _check_marker,
+    Read: _check_marker,
+    Fetch: _check_fetch,
+    Inbox: _check_nothing,
+}
+
+
+def is_conversation(text: str) -> bool:
+    """Whether the text may be a conversation id; who may use it, admission decides."""
+    return _CONVERSATION_CHARACTERS.issuperset(text)
+
+
+def _bad(frame: Send | Fetch, detail: str) -> Problem:
+    return Problem(ErrorCode.BAD_REQUEST, detail, frame.id)
+
+
+def _id_of(value: dict[str, Any]) -> str | None:
+    found = value.get("id")
+    return found if type(found) is str and len(found) <= 64 else None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > FIELDS_MAX:
+        raise _Refused(f"An object has at most {FIELDS_MAX} fields.")
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise _Refused("A field is given twice.")
+    return value
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _INTEGER_DIGITS_MAX + 1:
+        raise _Refused("A number is beyond 2^53.")
+    return int(digits)
+
+
+def _fraction(digits: str) -> float:
+    value = float(digits)
+    if value in (float("inf"), float("-inf")):
+        raise _Refused("A number is out of range.")
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    raise _Refused(f"{name} is no JSON.")
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_fraction, parse_constant=_constant
+).decode

@@ -1,0 +1,105 @@
+"""Checks tokens with the keys of a JWKS file, and remembers those it has checked.
+
+A signature costs about as much CPU as five messages, so a believed token is remembered until it
+expires (a bounded number of them). The file is read again when it has changed: looked at once a
+minute, and on a token with an unknown key, but never more than once a minute.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from edge.tokens import BadKeys, Keys, Principal, Refusal, keys_of, verify
+from infra.errors import UserError
+from infra.settings import EXIT_CONFIG, TokenSettings
+
+REMEMBERED_MAX = 20_000
+RELOAD_SECONDS = 60.0
+
+log = structlog.get_logger()
+
+
+class Keyring:
+    """The keys in force, and the tokens they have vouched for."""
+
+    def __init__(
+        self,
+        settings: TokenSettings,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._now = now
+        self._remembered: dict[str, Principal] = {}
+        self._seen: tuple[int, int] | None = None
+        self._looked_at = 0.0
+        self._keys: Keys = {}
+
+    def load(self) -> None:
+        """Read the keys; for the start of the program. Raises UserError."""
+        try:
+            self._read(self._settings.jwks_file)
+        except (OSError, BadKeys) as error:
+            raise UserError(
+                "bad_token_keys",
+                f"The token keys in {self._settings.jwks_file} cannot be used: {error}.",
+                "Set CHAT_TOKEN_JWKS_FILE to the JWKS of the identity provider.",
+                exit_status=EXIT_CONFIG,
+            ) from error
+
+    def refresh(self) -> None:
+        """Read the file again if it changed; at most once a minute. Bad keys change nothing."""
+        now = self._now()
+        if now - self._looked_at < RELOAD_SECONDS:
+            return
+        self._looked_at = now
+        try:
+            self._read(self._settings.jwks_file)
+        except (OSError, BadKeys) as error:
+            log.error("token keys not read", error=str(error))
+
+    async def keep_fresh(self) -> None:
+        """Look at the file once a minute, until cancelled."""
+        while True:
+            await asyncio.sleep(RELOAD_SECONDS)
+            self.refresh()
+
+    def check(self, token: str) -> Principal | Refusal:
+        """Whom the token names, or why it is refused."""
+        now = self._now()
+        remembered = self._remembered.get(token)
+        if remembered is not None and now < remembered.expires_at:
+            return remembered
+        outcome = self._verify(token, now)
+        if isinstance(outcome, Refusal):
+            if not outcome.unknown_key:
+                return outcome
+            self.refresh()
+            outcome = self._verify(token, now)
+        if isinstance(outcome, Principal):
+            if len(self._remembered) >= REMEMBERED_MAX:
+                del self._remembered[next(iter(self._remembered))]
+            self._remembered[token] = outcome
+        return outcome
+
+    def _verify(self, token: str, now: float) -> Principal | Refusal:
+        return verify(
+            token,
+            self._keys,
+            now,
+            issuer=self._settings.issuer,
+            audience=self._settings.audience,
+            leeway_seconds=self._settings.leeway_seconds,
+        )
+
+    def _read(self, path: Path) -> None:
+        status = path.stat()
+        seen = (status.st_mtime_ns, status.st_ino)
+        if seen != self._seen:
+            production = self._settings.environment == "production"
+            self._keys = keys_of(path.read_bytes(), production=production)
+            self._seen = seen
+            self._remembered.clear()

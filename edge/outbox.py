@@ -1,0 +1,113 @@
+"""What waits to be written to one socket: bounded, and written with the fewest system calls.
+
+In: frames, as bytes. Out: at most one write for all frames of a loop pass. While the client does
+not read, frames wait here instead of in the transport; when more wait than the bound allows, `put`
+says so, and the socket is to be closed: one slow device slows no other and fills no memory.
+"""
+
+import asyncio
+from collections import deque
+from typing import Protocol
+
+CHUNK_BYTES = 131_072
+"""Of waiting frames, written at once; the transport's own buffer stays near this."""
+
+
+class Flow(Protocol):
+    """What knows whether the client reads: aiohttp's protocol."""
+
+    @property
+    def writing_paused(self) -> bool:
+        """Whether the transport's buffer is full."""
+
+
+class Writer(Protocol):
+    """What waits until the client reads: aiohttp's stream writer."""
+
+    async def drain(self) -> None:
+        """Wait until the transport's buffer has room."""
+
+
+class Outbox:
+    """The frames that wait for one socket."""
+
+    __slots__ = (
+        "_bytes",
+        "_bytes_max",
+        "_flow",
+        "_frames_max",
+        "_slowly",
+        "_transport",
+        "_waiting",
+        "_writer",
+    )
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        flow: Flow,
+        writer: Writer,
+        *,
+        frames_max: int,
+        bytes_max: int,
+    ) -> None:
+        self._transport = transport
+        self._flow = flow
+        self._writer = writer
+        self._frames_max = frames_max
+        self._bytes_max = bytes_max
+        self._waiting: deque[bytes] | list[bytes] = []
+        self._bytes = 0
+        self._slowly: asyncio.Task[None] | None = None
+
+    def put(self, frame: bytes) -> bool:
+        """Add a frame; False when too much waits already."""
+        self._bytes += len(frame)
+        if self._bytes > self._bytes_max or len(self._waiting) >= self._frames_max:
+            return False
+        self._waiting.append(frame)
+        return True
+
+    def flush(self) -> None:
+        """Write what waits, as far as the client reads."""
+        if self._slowly is not None:
+            return
+        waiting = self._waiting
+        if self._bytes <= CHUNK_BYTES and not self._flow.writing_paused:
+            if waiting:
+                self._transport.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
+                waiting.clear()
+                self._bytes = 0
+            return
+        self._slowly = asyncio.get_running_loop().create_task(self._write_slowly())
+
+    def abandon(self, last: bytes) -> None:
+        """Drop what waits, and write one last frame behind what is on its way."""
+        self._waiting = []
+        self._bytes = 0
+        if self._slowly is not None:
+            self._slowly.cancel()
+        self._transport.write(last)
+
+    async def _write_slowly(self) -> None:
+        waiting = self._waiting = deque(self._waiting)
+        try:
+            while waiting:
+                if self._flow.writing_paused:
+                    await self._writer.drain()
+                if self._transport.is_closing():
+                    return
+                chunk = [waiting.popleft()]
+                size = len(chunk[0])
+                while waiting and size + len(waiting[0]) <= CHUNK_BYTES:
+                    size += len(waiting[0])
+                    chunk.append(waiting.popleft())
+                self._bytes -= size
+                self._transport.write(b"".join(chunk))
+                await asyncio.sleep(0)
+        except ConnectionError:
+            return
+        finally:
+            self._slowly = None
+            self._waiting = []
+            self._bytes = 0

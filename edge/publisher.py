@@ -1,0 +1,124 @@
+"""Publishes what this gateway has to say, and repeats what must not be left unsaid.
+
+In: events of sessions and of the gateway. Out: records on their topics. Three kinds of care:
+- what a client asked for is tried for a bounded time, then the client is told `unavailable`;
+- markers are watermarks: those that were not taken are coalesced again with newer ones;
+- the life of sessions and of the gateway is repeated until Kafka has it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+from msgspec import Struct
+
+from edge.markers import Markers
+from events.codec import Codec
+from events.submissions import Marker, MarkersSubmitted
+from events.topics import SUBMISSIONS, Topic
+from infra.producer import Publisher
+from infra.telemetry import EDGE_PUBLISHED, EDGE_UNAVAILABLE, Telemetry
+
+MARKERS_SECONDS = 0.1
+_AGAIN_SECONDS = 1.0
+
+Outcome = Callable[[bool], None]
+"""Told whether Kafka confirmed."""
+
+log = structlog.get_logger()
+
+
+class EdgePublisher:
+    """The gateway's side of the log."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        codec: Codec,
+        telemetry: Telemetry,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._publisher = publisher
+        self._encode = codec.encode
+        self._telemetry = telemetry
+        self._loop = loop
+        self._markers = Markers()
+        self._markers_due: asyncio.TimerHandle | None = None
+        self.confirmed_at = float("-inf")
+        """When Kafka last confirmed something, on the monotonic clock."""
+
+    def submit(self, topic: Topic, event: Struct, key: str, outcome: Outcome) -> None:
+        """Publish what a client asked for."""
+        self._publisher.send(
+            topic.name,
+            self._encode(event),
+            partial(self._submitted, topic.name, outcome),
+            key.encode(),
+        )
+
+    def mark(self, marker: Marker) -> None:
+        """Submit a marker within a tenth of a second, together with others."""
+        if not self._markers.add(marker):
+            self._telemetry.count(EDGE_UNAVAILABLE, 1, "markers")
+        if self._markers_due is None:
+            self._markers_due = self._loop.call_later(MARKERS_SECONDS, self.flush_markers)
+
+    def flush_markers(self) -> None:
+        """Submit the markers that wait."""
+        self._markers_due = None
+        for partition, packed in self._markers.take():
+            self._publisher.send(
+                SUBMISSIONS.name,
+                self._encode(packed),
+                partial(self._marked, packed),
+                partition=partition,
+            )
+
+    def announce(
+        self, topic: Topic, event: Struct, key: str, still: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Publish until Kafka has it, or it is no longer so."""
+        self._publisher.send(
+            topic.name,
+            self._encode(event),
+            partial(self._announced, (topic, event, key, still)),
+            key.encode(),
+        )
+
+    def _submitted(
+        self, topic: str, outcome: Outcome, offset: int | None, error: Exception | None
+    ) -> None:
+        self._count(topic, error)
+        outcome(error is None)
+
+    def _marked(
+        self, packed: MarkersSubmitted, offset: int | None, error: Exception | None
+    ) -> None:
+        self._count(SUBMISSIONS.name, error)
+        if error is not None:
+            self._loop.call_later(_AGAIN_SECONDS, self._mark_again, packed)
+
+    def _mark_again(self, packed: MarkersSubmitted) -> None:
+        for marker in packed.markers:
+            self.mark(marker)
+
+    def _announced(
+        self,
+        said: tuple[Topic, Struct, str, Callable[[], bool]],
+        offset: int | None,
+        error: Exception | None,
+    ) -> None:
+        topic, event, key, still = said
+        self._count(topic.name, error)
+        if error is not None and still():
+            log.warning("announced again", topic=topic.name, event=type(event).__name__)
+            self._loop.call_later(_AGAIN_SECONDS, self.announce, topic, event, key, still)
+
+    def _count(self, topic: str, error: Exception | None) -> None:
+        if error is None:
+            self.confirmed_at = time.monotonic()
+            self._telemetry.count(EDGE_PUBLISHED, 1, topic)
+        else:
+            self._telemetry.count(EDGE_UNAVAILABLE, 1, topic)

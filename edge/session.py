@@ -1,0 +1,255 @@
+"""One client's conversation with the gateway, as a state machine.
+
+In: the text of a frame, the outcome of a token check, the outcome of a publication, and the time
+(seconds of a clock that never goes back). Out: effects for the shell to carry out: publish, send,
+mark, check a token, close. It keeps: nothing but a token before authentication; who is speaking is
+taken from the token and never from a frame; what a socket may send, and have waiting for Kafka, is
+limited; three bad frames, a flood, or an expired token end it. Pure: no socket, no clock.
+"""
+
+from msgspec import Struct
+
+from edge.effects import Check, Close, Effects, Mark, Publish, Refuse, Reply
+from edge.frames import Delivered, Fetch, Hello, Inbox, Problem, Read, Send, Token, parse
+from edge.limits import Bucket, Limits
+from edge.tokens import Principal, Refusal
+from events import frames
+from events.frames import CloseCode, ErrorCode
+from events.ids import direct_conversation
+from events.queries import HistoryRequested, InboxRequested
+from events.submissions import Marker, MessageSubmitted
+from events.topics import QUERIES, SUBMISSIONS
+
+STRIKES_MAX = 3
+RETRY_AFTER_SECONDS = 2.0
+
+
+_NONE: Effects = ()
+
+
+class Session:
+    """The state of one client's conversation."""
+
+    __slots__ = (
+        "_expires_at",
+        "_frames",
+        "_gateway",
+        "_in_flight",
+        "_limits",
+        "_sends",
+        "_started_at",
+        "_strikes",
+        "principal",
+        "session_id",
+    )
+
+    def __init__(self, gateway: tuple[str, str], limits: Limits, now: float) -> None:
+        """`gateway` is its id and epoch."""
+        self.principal: Principal | None = None
+        self.session_id = 0
+        self._gateway = gateway
+        self._limits = limits
+        self._started_at = now
+        self._expires_at = 0.0
+        self._frames = Bucket(limits.frames_per_minute, limits.frame_burst)
+        self._sends = Bucket(limits.sends_per_minute, limits.send_burst)
+        self._in_flight = 0
+        self._strikes = 0
+
+    def receive(self, text: str, now: float) -> Effects:
+        """A text frame came."""
+        if self._frames.take(now):
+            return self._flooded()
+        frame = parse(text)
+        if type(frame) is Problem:
+            return self._problem(frame)
+        if self.principal is None:
+            if type(frame) is Hello:
+                return (Check(frame.token),)
+            return (Close(CloseCode.NOT_AUTHENTICATED, "hello_first"),)
+        match frame:
+            case Send():
+                return self._send(frame, self.principal, now)
+            case Delivered():
+                return (self._mark(frame, self.principal, "delivered"),)
+            case Read():
+                return (self._mark(frame, self.principal, "read"),)
+            case Fetch() | Inbox():
+                return self._ask(frame, self.principal)
+            case Token():
+                return (Check(frame.token),)
+        return self._problem(Problem(ErrorCode.BAD_REQUEST, "The session is open already."))
+
+    def control(self, now: float) -> Effects:
+        """A ping or pong came; they count as frames."""
+        return self._flooded() if self._frames.take(now) else _NONE
+
+    def authenticated(
+        self, principal: Principal, session_id: int, now: float, wall_now: float
+    ) -> Effects:
+        """A token was believed. The first opens the session, later ones only prolong it.
+
+        `wall_now` is the same instant as seconds since 1970-01-01 UTC.
+        """
+        known = self.principal
+        if known is not None and not _same_device(known, principal):
+            return (Close(CloseCode.NOT_AUTHENTICATED, "other_device"),)
+        self.principal = principal
+        self._expires_at = now + principal.expires_at - wall_now
+        if known is not None:
+            return _NONE
+        self.session_id = session_id
+        return (
+            Reply(
+                frames.welcome(
+                    session_id=str(session_id),
+                    user_id=principal.user_id,
+                    device_id=principal.device_id,
+                    heartbeat_seconds=self._limits.heartbeat_seconds,
+                    server_time=int(wall_now * 1000),
+                    limits=self._limits.announced(),
+                )
+            ),
+        )
+
+    def refused(self, refusal: Refusal) -> Effects:
+        """A token was not believed."""
+        error = frames.error(ErrorCode.NOT_AUTHENTICATED, refusal.detail)
+        return (
+            Refuse(ErrorCode.NOT_AUTHENTICATED, error),
+            Close(CloseCode.NOT_AUTHENTICATED, "bad_token"),
+        )
+
+    def confirmed(self) -> None:
+        """A publication was confirmed by Kafka. What was decided will come as a fact."""
+        self._in_flight -= 1
+
+    def unavailable(self, request_id: str) -> Effects:
+        """A publication was not confirmed in time; the client may send the same again."""
+        self._in_flight -= 1
+        return (_unavailable(request_id),)
+
+    def tick(self, now: float) -> Effects:
+        """Time has passed."""
+        if self.principal is None:
+            if now - self._started_at >= self._limits.hello_seconds:
+                return (Close(CloseCode.NOT_AUTHENTICATED, "no_hello"),)
+        elif now >= self._expires_at:
+            return (Close(CloseCode.TOKEN_EXPIRED, "token_expired"),)
+        return _NONE
+
+    def _send(self, frame: Send, sender: Principal, now: float) -> Effects:
+        if self._in_flight >= self._limits.in_flight:
+            return (_unavailable(frame.id),)
+        wait_seconds = self._sends.take(now)
+        if wait_seconds:
+            return (_rate_limited(frame.id, wait_seconds),)
+        self._in_flight += 1
+        conversation_id = frame.conversation_id or frame.to or ""
+        if frame.to is not None and ":" not in frame.to:
+            conversation_id = direct_conversation(sender.user_id, frame.to)
+        event = MessageSubmitted(
+            conversation_id=conversation_id,
+            sender_id=sender.user_id,
+            device_id=sender.device_id,
+            client_message_id=frame.id,
+            kind=frame.kind,
+            body=frame.body,
+            reply_to_seq=frame.reply_to,
+            after=frame.after,
+            first_sent_at=frame.first_sent_at,
+        )
+        return (Publish(SUBMISSIONS, event, conversation_id, frame.id),)
+
+    def _mark(self, frame: Delivered | Read, sender: Principal, kind: str) -> Mark:
+        return Mark(
+            Marker(
+                conversation_id=frame.conversation_id,
+                user_id=sender.user_id,
+                device_id=sender.device_id,
+                kind="read" if kind == "read" else "delivered",
+                seq=frame.seq,
+            )
+        )
+
+    def _ask(self, frame: Fetch | Inbox, asker: Principal) -> Effects:
+        if self._in_flight >= self._limits.in_flight:
+            return (_unavailable(frame.id),)
+        self._in_flight += 1
+        gateway_id, gateway_epoch = self._gateway
+        event: Struct
+        if type(frame) is Fetch:
+            event = HistoryRequested(
+                request_id=frame.id,
+                user_id=asker.user_id,
+                device_id=asker.device_id,
+                gateway_id=gateway_id,
+                gateway_epoch=gateway_epoch,
+                session_id=self.session_id,
+                conversation_id=frame.conversation_id,
+                after_seq=frame.after,
+                before_seq=frame.before,
+                up_to_seq=frame.up_to,
+                limit=frame.limit,
+            )
+        else:
+            event = InboxRequested(
+                request_id=frame.id,
+                user_id=asker.user_id,
+                device_id=asker.device_id,
+                gateway_id=gateway_id,
+                gateway_epoch=gateway_epoch,
+                session_id=self.session_id,
+                limit=frame.limit,
+            )
+        return (Publish(QUERIES, event, asker.user_id, frame.id),)
+
+    def _problem(self, problem: Problem) -> Effects:
+        error = Refuse(
+            problem.code,
+            frames.error(problem.code, problem.detail, request_id=problem.request_id),
+        )
+        if problem.strike:
+            self._strikes += 1
+            if self._strikes >= STRIKES_MAX:
+                return (error, Close(CloseCode.POLICY_VIOLATION, "bad_frames"))
+        return (error,)
+
+    def _flooded(self) -> Effects:
+        error = frames.error(
+            ErrorCode.RATE_LIMITED,
+            "Too many frames.",
+            retry_after_seconds=self._limits.frame_burst * 60.0 / self._limits.frames_per_minute,
+        )
+        return (
+            Refuse(ErrorCode.RATE_LIMITED, error),
+            Close(CloseCode.RATE_LIMITED, "too_many_frames"),
+        )
+
+
+def _same_device(one: Principal, other: Principal) -> bool:
+    return one.user_id == other.user_id and one.device_id == other.device_id
+
+
+def _unavailable(request_id: str) -> Refuse:
+    return Refuse(
+        ErrorCode.UNAVAILABLE,
+        frames.error(
+            ErrorCode.UNAVAILABLE,
+            "Not taken; send the same again later.",
+            request_id=request_id,
+            retry_after_seconds=RETRY_AFTER_SECONDS,
+        ),
+    )
+
+
+def _rate_limited(request_id: str, wait_seconds: float) -> Refuse:
+    return Refuse(
+        ErrorCode.RATE_LIMITED,
+        frames.error(
+            ErrorCode.RATE_LIMITED,
+            "Too many messages.",
+            request_id=request_id,
+            retry_after_seconds=round(wait_seconds, 3),
+        ),
+    )

@@ -1,0 +1,299 @@
+"""Drives a session over one socket.
+
+In: bytes from aiohttp's transport, once the upgrade is done. Out: what the session wants done, in
+order; WebSocket frames through a bounded outbox. A socket has no task and no timer of its own: it
+is called with data, and visited every few seconds for what is due. When it ends it says so to the
+log, once.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from edge import wire
+from edge.connections import Connections
+from edge.effects import Check, Effects, Mark, Publish, Refuse, Reply
+from edge.keyring import Keyring
+from edge.limits import Limits
+from edge.outbox import Outbox
+from edge.publisher import EdgePublisher
+from edge.session import Session
+from edge.tokens import Principal, Refusal
+from events.frames import CloseCode
+from events.sessions import SessionClosed, SessionOpened
+from events.topics import SESSIONS
+from infra.settings import EdgeSettings
+from infra.telemetry import (
+    EDGE_CLOSES,
+    EDGE_FRAMES_RECEIVED,
+    EDGE_FRAMES_SENT,
+    EDGE_REFUSALS,
+    Telemetry,
+)
+
+CLOSE_SECONDS = 3.0
+"""For a client to answer a close; then the socket is cut."""
+
+_FED = (False, b"")
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Hub:
+    """What all sockets of the gateway share."""
+
+    loop: asyncio.AbstractEventLoop
+    settings: EdgeSettings
+    limits: Limits
+    gateway_id: str
+    gateway_epoch: str
+    connections: Connections
+    publisher: EdgePublisher
+    keyring: Keyring
+    telemetry: Telemetry
+
+
+class ClientSocket:
+    """One client's socket, from its upgrade to its end."""
+
+    __slots__ = (
+        "_closing",
+        "_ended",
+        "_heard_at",
+        "_hub",
+        "_midway_since",
+        "_outbox",
+        "_pinged_at",
+        "_reader",
+        "_received",
+        "_sent",
+        "_session",
+        "_timer",
+        "_transport",
+        "_unwritten",
+    )
+
+    def __init__(self, hub: Hub, transport: asyncio.Transport, outbox: Outbox) -> None:
+        now = hub.loop.time()
+        self._ended: asyncio.Future[None] = hub.loop.create_future()
+        self._hub = hub
+        self._transport = transport
+        self._outbox = outbox
+        self._session = Session((hub.gateway_id, hub.gateway_epoch), hub.limits, now)
+        self._reader = wire.Reader(wire.BYTES_MAX)
+        self._received = hub.telemetry.counter(EDGE_FRAMES_RECEIVED)
+        self._sent = hub.telemetry.counter(EDGE_FRAMES_SENT)
+        self._heard_at = now
+        self._pinged_at = now
+        self._midway_since: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing = False
+        self._unwritten = False
+        hub.connections.add(self)
+
+    @property
+    def ended(self) -> "asyncio.Future[None]":
+        """Done when the socket has ended."""
+        return self._ended
+
+    @property
+    def session_id(self) -> int:
+        """The id of its session, once it is authenticated."""
+        return self._session.session_id
+
+    @property
+    def principal(self) -> Principal | None:
+        """Whose socket it is, once it is authenticated."""
+        return self._session.principal
+
+    def open(self, principal: Principal | None) -> None:
+        """Begin: with a session at once, or wait for the client's hello."""
+        if principal is not None:
+            self._believe(principal, self._hub.loop.time())
+        else:
+            self._timer = self._hub.loop.call_later(self._hub.limits.hello_seconds, self._hello_due)
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """Bytes came. Tells aiohttp, which calls this, that it is to go on and nothing is left."""
+        try:
+            self._take(data)
+        except Exception:
+            log.exception("socket failed", session_id=self.session_id)
+            self.close(CloseCode.INTERNAL_ERROR, "internal")
+        return _FED
+
+    def feed_eof(self) -> None:
+        """The socket ended. Called by aiohttp."""
+        if self._ended.done():
+            return
+        self._ended.set_result(None)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._hub.connections.remove(self)
+        if self._session.principal is not None:
+            self._say(SessionClosed, self._session.principal)
+
+    def send(self, frame: bytes) -> None:
+        """Put a WebSocket frame in the outbox; too much there ends the socket."""
+        if self._closing:
+            return
+        if not self._outbox.put(frame):
+            self._overflow()
+            return
+        self._sent(1)
+        if not self._unwritten:
+            self._unwritten = True
+            self._hub.connections.unwritten(self)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        self._unwritten = False
+        self._outbox.flush()
+
+    def close(self, code: int, reason: str) -> None:
+        """End the socket with a close frame, behind what waits to be sent."""
+        if self._closing or self._ended.done():
+            return
+        self.send(wire.close_frame(code, reason))
+        self._begin_to_close(code)
+
+    def announce(self) -> None:
+        """Say again that this session is here."""
+        if self._session.principal is not None and not self._closing:
+            self._say(SessionOpened, self._session.principal)
+
+    def visit(self, now: float) -> None:
+        """See what is due: a ping, or the end of a silent client, a token or half a frame."""
+        if self._closing:
+            return
+        heartbeat_seconds = self._hub.settings.heartbeat_seconds
+        silent_seconds = now - self._heard_at
+        if silent_seconds >= 2 * heartbeat_seconds:
+            self._count_close("silent")
+            self._transport.abort()
+            return
+        since = self._midway_since
+        if since is not None and now - since >= self._hub.settings.frame_seconds:
+            self.close(CloseCode.PROTOCOL_ERROR, "half_a_frame")
+            return
+        if silent_seconds >= heartbeat_seconds and now - self._pinged_at >= heartbeat_seconds:
+            self._pinged_at = now
+            self.send(wire.PING_FRAME)
+        self._apply(self._session.tick(now), now)
+
+    def _take(self, data: bytes) -> None:
+        now = self._hub.loop.time()
+        self._heard_at = now
+        messages = self._reader.feed(data)
+        whole = False
+        for opcode, content in messages:
+            if opcode == wire.CLOSE:
+                self._closed_by_client(content)
+            elif self._closing:
+                continue
+            elif opcode == wire.TEXT:
+                whole = True
+                self._received(1)
+                assert type(content) is str
+                self._apply(self._session.receive(content, now), now)
+            else:
+                if opcode == wire.PING:
+                    assert type(content) is bytes
+                    self.send(wire.pong_frame(content))
+                self._apply(self._session.control(now), now)
+        if self._reader.failure is not None:
+            self.close(self._reader.failure.code, self._reader.failure.reason)
+        elif not self._reader.is_midway:
+            self._midway_since = None
+        elif whole or self._midway_since is None:
+            self._midway_since = now
+
+    def _apply(self, effects: Effects, now: float) -> None:
+        for effect in effects:
+            match effect:
+                case Publish(topic, event, key, request_id):
+                    self._hub.publisher.submit(
+                        topic, event, key, partial(self._submitted, request_id)
+                    )
+                case Mark(marker):
+                    self._hub.publisher.mark(marker)
+                case Reply(frame):
+                    self.send(wire.text_frame(frame))
+                case Refuse(code, frame):
+                    self._hub.telemetry.count(EDGE_REFUSALS, 1, code.value)
+                    self.send(wire.text_frame(frame))
+                case Check(token):
+                    self._check(token, now)
+                case _:
+                    self.close(effect.code, effect.reason)
+
+    def _submitted(self, request_id: str, confirmed: bool) -> None:
+        if confirmed:
+            self._session.confirmed()
+        else:
+            self._apply(self._session.unavailable(request_id), self._hub.loop.time())
+
+    def _check(self, token: str, now: float) -> None:
+        outcome = self._hub.keyring.check(token)
+        if isinstance(outcome, Refusal):
+            self._apply(self._session.refused(outcome), now)
+        else:
+            self._believe(outcome, now)
+
+    def _believe(self, principal: Principal, now: float) -> None:
+        connections = self._hub.connections
+        first = self._session.principal is None
+        session_id = connections.new_session_id() if first else self.session_id
+        self._apply(self._session.authenticated(principal, session_id, now, time.time()), now)
+        if not first:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        older = connections.authenticated(self, principal)
+        self._say(SessionOpened, principal)
+        if older is not None:
+            older.close(CloseCode.REPLACED, "replaced")
+
+    def _say(self, kind: type[SessionOpened] | type[SessionClosed], principal: Principal) -> None:
+        event = kind(
+            user_id=principal.user_id,
+            device_id=principal.device_id,
+            gateway_id=self._hub.gateway_id,
+            gateway_epoch=self._hub.gateway_epoch,
+            session_id=self.session_id,
+        )
+        opened = kind is SessionOpened
+        self._hub.publisher.announce(
+            SESSIONS, event, principal.user_id, lambda: self._ended.done() is not opened
+        )
+
+    def _hello_due(self) -> None:
+        now = self._hub.loop.time()
+        self._apply(self._session.tick(now + 0.001), now)
+
+    def _overflow(self) -> None:
+        self._outbox.abandon(wire.close_frame(CloseCode.TOO_SLOW, "too_slow"))
+        self._begin_to_close(CloseCode.TOO_SLOW)
+
+    def _begin_to_close(self, code: int) -> None:
+        self._closing = True
+        self._count_close(str(int(code)))
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._hub.loop.call_later(CLOSE_SECONDS, self._transport.abort)
+
+    def _closed_by_client(self, code: object) -> None:
+        if not self._closing:
+            answer = code if isinstance(code, int) and code != 1005 else CloseCode.NORMAL
+            self.send(wire.close_frame(answer, ""))
+            self._closing = True
+        self.flush()
+        self._transport.close()
+
+    def _count_close(self, code: str) -> None:
+        self._hub.telemetry.count(EDGE_CLOSES, 1, code)
