@@ -51,7 +51,7 @@ COMMANDS = (
 )
 
 
-def build() -> App:
+def build(commands: Sequence[Command] = COMMANDS) -> App:
     """The command line with every command, none of them imported yet."""
     app = App(
         name="chatlog",
@@ -59,15 +59,15 @@ def build() -> App:
         suppress_keyboard_interrupt=False,
         result_action="return_value",
     )
-    for command in COMMANDS:
+    for command in commands:
         app.command(command.target, name=command.name, help=command.help)
     return app
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], commands: Sequence[Command] = COMMANDS) -> int:
     """Run one command; the exit status."""
     try:
-        status = build()(arguments, exit_on_error=False)
+        status = build(commands)(arguments, exit_on_error=False)
         return status if isinstance(status, int) else 0
     except CycloptsError:  # It has printed what it did not understand.
         return EXIT_USAGE

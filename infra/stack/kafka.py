@@ -91,7 +91,9 @@ def _settings(folder: Path, port: int, controller_port: int) -> dict[str, str | 
         "background.threads": 2,
         "log.cleaner.dedupe.buffer.size": 8 << 20,
         "log.index.size.max.bytes": 1 << 20,
-        "controlled.shutdown.enable": "false",
+        # After a crash the controller holds the broker's place until its session has ended.
+        "broker.session.timeout.ms": 3_000,
+        "broker.heartbeat.interval.ms": 500,
     }
 
 

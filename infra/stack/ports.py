@@ -43,13 +43,13 @@ class PortBook:
             self._save(known)
         return known[name]
 
-    def renew(self, name: str) -> int:
-        """Forget the port and find another one: somebody else holds it."""
+    def renew_taken(self) -> None:
+        """Find another port for each name whose port somebody else holds by now."""
         known = self.known()
-        taken = known.pop(name, None)
-        known[name] = find_free_port(avoid={*known.values(), *([taken] if taken else [])})
+        for name, port in known.items():
+            if not is_free(port):
+                known[name] = find_free_port(avoid=set(known.values()))
         self._save(known)
-        return known[name]
 
     def _save(self, known: dict[str, int]) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)

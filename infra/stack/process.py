@@ -24,7 +24,6 @@ from pathlib import Path
 MARKER = "CHATLOG_PROCESS_OF"
 LOG_BYTES_MAX = 10 << 20
 _POLL_SECONDS = 0.02
-_ENDED = ("Z", "X")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def is_alive(record: ProcessRecord) -> bool:
     fields = _stat(record.pid)
     if fields is None or int(fields[19]) != record.start_ticks or record.boot_id != _boot_id():
         return False
-    if fields[0] in _ENDED:
+    if _has_ended(fields):
         # A child of ours stays as a zombie until it is waited for.
         with contextlib.suppress(ChildProcessError):
             os.waitpid(record.pid, os.WNOHANG)
@@ -170,9 +169,18 @@ def _stat(pid: int) -> list[str] | None:
 def _start_ticks(pid: int) -> int | None:
     """When the process started, in clock ticks since boot; None when it has ended."""
     fields = _stat(pid)
-    if fields is None or fields[0] in _ENDED:
+    if fields is None or _has_ended(fields):
         return None
     return int(fields[19])
+
+
+def _has_ended(fields: list[str]) -> bool:
+    """Whether all threads are gone: only then are its ports free, its files closed.
+
+    The first thread of a killed JVM is a zombie a while before the others are.
+    """
+    state, threads = fields[0], int(fields[17])
+    return state in ("Z", "X") and threads <= 1
 
 
 def _boot_id() -> str:

@@ -31,6 +31,7 @@ class Service:
     ready_url: str
     environment: Mapping[str, str] = field(default_factory=dict)
     """Added to the environment of the stack."""
+    ready_seconds_max: float = 60.0
     stop_seconds_max: float = 20.0
 
     def save(self, folder: Path) -> None:
@@ -60,6 +61,7 @@ def part_of(service: Service, folder: Path, environment: Mapping[str, str]) -> P
         port=service.port,
         answers=lambda: http_answers(service.ready_url),
         environment={**environment, **service.environment},
+        ready_seconds_max=service.ready_seconds_max,
         stop_seconds_max=service.stop_seconds_max,
     )
 

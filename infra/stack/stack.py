@@ -56,7 +56,7 @@ class Stack:
             artifacts.ensure(self.jars)
             if not any(self._record(name) for name in self.names()):
                 process.end_marked(str(self.folder))
-                self._move_off_taken_ports()
+                self.ports.renew_taken()
             self._start_side_by_side([self.part(name) for name in PART_NAMES], on_progress)
             self.write_environment()
 
@@ -175,7 +175,8 @@ class Stack:
             "CHAT_CASSANDRA_DATACENTER": DATACENTER,
             "CHAT_REDIS_URL": f"redis://{address}:{self.ports.port('redis')}/0",
             "CHAT_SCHEMA_IDS": str(self.folder / "schema-ids.json"),
-            "CHAT_TOKEN_JWKS_FILE": str(self.folder / "token-keys.json"),
+            "CHAT_TOKEN_JWKS_FILE": str(self.folder / "keys" / "jwks.json"),
+            "CHAT_TOKEN_SIGNING_KEY_FILE": str(self.folder / "keys" / "signing.pem"),
             "CHAT_GATEWAY_URLS": ",".join(f"ws://{address}:{s.port}/v1/ws" for s in gateways),
         }
 
@@ -285,11 +286,6 @@ class Stack:
 
     def _pid_file(self, name: str) -> Path:
         return self.folder / name / "pid.json"
-
-    def _move_off_taken_ports(self) -> None:
-        for name, port in self.ports.known().items():
-            if not is_free(port):
-                self.ports.renew(name)
 
     def _check_disk(self) -> None:
         free_bytes = shutil.disk_usage(self.folder).free

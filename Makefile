@@ -1,0 +1,43 @@
+# Everything a developer does here. Each target does its own set-up; nothing must run before it.
+
+CHATLOG := .venv/bin/chatlog
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down test check demo bench docs lock clean
+
+help: ## Show this menu
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing: system packages, Python packages, jars (also on a fresh machine)
+	@infra/setup.sh
+
+up: setup ## Start the stack, two gateways and the workers
+	@$(CHATLOG) up
+
+down: ## End everything that `up` started
+	@if [ -x $(CHATLOG) ]; then $(CHATLOG) down; fi
+
+test: setup ## Run every test, also those on the real stack
+	@.venv/bin/pytest
+
+check: setup ## Formatting, lint, types, import directions
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+demo: setup ## Two people, two gateways, two crashes: the whole story, checked
+	@$(CHATLOG) demo
+
+bench: setup ## Load through real sockets: throughput, latencies, cost
+	@$(CHATLOG) bench
+
+docs: setup ## Write the generated pages anew
+	@$(CHATLOG) docs
+
+lock: ## Resolve requirements.lock anew from pyproject.toml (needs uv)
+	@uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev \
+	  --generate-hashes --no-emit-index-url --quiet --output-file requirements.lock
+
+clean: down ## End everything and delete what was installed or stored here
+	@rm -rf .chatlog .venv

@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# Sets this checkout up on Debian or Ubuntu, and does nothing when that was done.
+#
+# System packages that are missing (announced first), a virtual environment from the hashed lock,
+# the project itself, and the jars of the stack. Nothing is started, and nothing is left running.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly venv=.venv
+readonly policy=/usr/sbin/policy-rc.d
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() { printf 'setup: %s\n' "$@" >&2; exit 1; }
+
+# The first Python from 3.11 on; the packages of the lock are known to work up to 3.13.
+find_python() {
+  local candidate
+  for candidate in python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
+    if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+      2>/dev/null; then
+      command -v "$candidate"
+      return
+    fi
+  done
+}
+
+missing_packages() {
+  local python=$1
+  if [ -z "$python" ]; then echo python3 python3-venv
+  elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then echo python3-venv; fi
+  command -v redis-server >/dev/null || echo redis-server
+  command -v mvn >/dev/null || echo maven
+}
+
+install_packages() {
+  local sudo=()
+  local line="apt-get install --yes --no-install-recommends $*"
+  if ! command -v apt-get >/dev/null; then
+    fail "These programs are missing, and this is no Debian or Ubuntu: $*" "Install them, then run it again."
+  fi
+  if [ "$(id -u)" != 0 ]; then
+    sudo -n true 2>/dev/null || fail "System packages are missing. Run this, then make again:" "  sudo $line"
+    sudo=(sudo -n)
+  fi
+  say "installing system packages: $*"
+  say "(a server among them is neither started nor enabled: the stack runs its own)"
+  local redis_is_new=""
+  command -v redis-server >/dev/null || redis_is_new=yes
+  # Debian starts servers as it installs them, unless this file forbids it.
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
+    "${sudo[@]}" chmod +x "$policy"
+    trap '"${sudo[@]}" rm -f "$policy"' EXIT
+  fi
+  "${sudo[@]}" apt-get update --quiet=2
+  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" ${line//apt-get /apt-get --quiet=2 }
+  if [ -n "$redis_is_new" ] && [ -d /run/systemd/system ]; then
+    "${sudo[@]}" systemctl disable --quiet redis-server 2>/dev/null || true
+  fi
+}
+
+hash_of() { sha256sum "$@" | sha256sum | cut -c1-16; }
+
+# A step is done once for each content of its files.
+unless_done() {
+  local stamp="$venv/.done-$1-$2"
+  shift 2
+  [ -e "$stamp" ] && return
+  "$@"
+  touch "$stamp"
+}
+
+make_venv() {
+  local python=$1
+  if [ -x $venv/bin/python ] && $venv/bin/python -c 'import pip' 2>/dev/null; then return; fi
+  say "making $venv with $("$python" --version)"
+  rm -rf $venv
+  "$python" -m venv $venv
+}
+
+install_python_packages() {
+  local count
+  count=$(grep -c '^[a-z0-9]' requirements.lock)
+  say "installing up to $count locked Python packages"
+  $venv/bin/python -m pip install --disable-pip-version-check --no-input --require-hashes \
+    --progress-bar off --requirement requirements.lock 2>&1 |
+    awk '/^Collecting/ { if (++n % 20 == 0) { print "setup:   " n; fflush() } }
+         /^(ERROR|error)/ { print; fflush() }'
+}
+
+install_project() {
+  say "installing the project itself"
+  $venv/bin/python -m pip install --disable-pip-version-check --no-input --quiet \
+    --no-build-isolation --no-deps --editable .
+}
+
+check_java() {
+  if ! $venv/bin/python -c 'from infra.stack.java import find_java; find_java({})' 2>/dev/null; then
+    install_packages openjdk-17-jre-headless
+  fi
+}
+
+fetch_jars() {
+  local wanted
+  wanted=$(sha256sum infra/stack/artifacts.lock | cut -d ' ' -f 1)
+  [ "$(cat .chatlog/jars/checked-against 2>/dev/null)" = "$wanted" ] || $venv/bin/chatlog artifacts fetch
+}
+
+main() {
+  local python packages
+  python=$(find_python)
+  packages=$(missing_packages "$python")
+  # shellcheck disable=SC2086  # one word a package
+  if [ -n "$packages" ]; then install_packages $packages; python=$(find_python); fi
+  [ -n "$python" ] || fail "Python 3.11, 3.12 or 3.13 is needed, and the system has none of them." \
+    "Install one (for example with pyenv or uv), then run it again."
+  make_venv "$python"
+  unless_done packages "$(hash_of requirements.lock)" install_python_packages
+  unless_done project "$(hash_of pyproject.toml)" install_project
+  unless_done java "$(hash_of infra/stack/java.py)" check_java
+  fetch_jars
+}
+
+main "$@"
