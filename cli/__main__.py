@@ -45,6 +45,7 @@ COMMANDS = (
     Command("down", "cli.stack:down", "End everything that `up` started."),
     Command("status", "cli.stack:status", "Say how each part is."),
     Command("doctor", "cli.stack:doctor", "Say what is wrong with this machine and the stack."),
+    Command("token", "cli.token:token", "Print an access token for development."),
     Command("topics", "cli.catalogues:topics", "Apply or list the topic catalogue."),
     Command("schemas", "cli.catalogues:schemas", "Apply, check or lock the schemas."),
     Command("artifacts", "cli.artifacts:app", "Fetch, check or lock the jars of the stack."),

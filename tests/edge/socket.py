@@ -1,4 +1,4 @@
-"""A WebSocket client that can also do what no client should: bytes as they are, on a real socket."""
+"""A WebSocket client that can also do what no client should: any bytes, on a real socket."""
 
 import asyncio
 import base64
