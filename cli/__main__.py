@@ -48,6 +48,7 @@ COMMANDS = (
     Command("token", "cli.token:token", "Print an access token for development."),
     Command("topics", "cli.catalogues:topics", "Apply or list the topic catalogue."),
     Command("schemas", "cli.catalogues:schemas", "Apply, check or lock the schemas."),
+    Command("docs", "cli.docs:docs", "Write the pages that are made from the code."),
     Command("artifacts", "cli.artifacts:app", "Fetch, check or lock the jars of the stack."),
 )
 

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 import events.frames
-from edge.frames import CLIENT_FRAMES
+from edge.frames import TYPES
 from events.topics import COMMON_CONFIG, EVENT_TOPICS, TOPICS, Topic
 from infra.errors import UserError
 from infra.settings import sections
@@ -100,7 +100,7 @@ def decisions(folder: Path) -> str:
 
 
 def _all() -> Iterable[Topic]:
-    return dict.fromkeys((*EVENT_TOPICS, *TOPICS))
+    return {topic.name: topic for topic in (*EVENT_TOPICS, *TOPICS)}.values()
 
 
 def _topic(topic: Topic) -> tuple[str, ...]:
@@ -118,11 +118,14 @@ def _topic(topic: Topic) -> tuple[str, ...]:
 
 def _events(topic: Topic) -> Iterator[str]:
     yield f"### {topic.name}"
-    yield _table(("event", "says", "fields"), ((_code(e.__name__), _said(e), _fields(e)) for e in topic.events))
+    yield _table(
+        ("event", "says", "fields"),
+        ((_code(e.__name__), _said(e), _fields(e)) for e in topic.events),
+    )
 
 
 def _client_frames() -> Iterator[tuple[str, ...]]:
-    for name, frame in CLIENT_FRAMES.items():
+    for name, frame in TYPES.items():
         yield _code(name), _fields(frame), _said(frame)
 
 

@@ -45,6 +45,26 @@ class CloseCode(IntEnum):
         return self in (1001, 1011, 1012, 1013) or 4000 <= self < 4500
 
 
+CLOSE_MEANINGS: dict[CloseCode, str] = {
+    CloseCode.NORMAL: "The client asked for it.",
+    CloseCode.PROTOCOL_ERROR: "The bytes are no WebSocket frames (RFC 6455).",
+    CloseCode.UNSUPPORTED_DATA: "A binary message; this subprotocol speaks text.",
+    CloseCode.INVALID_TEXT: "A text message that is not UTF-8.",
+    CloseCode.POLICY_VIOLATION: "Three frames in a row that were not understood.",
+    CloseCode.TOO_BIG: "A message larger than any frame may be.",
+    CloseCode.INTERNAL_ERROR: "A fault of the gateway.",
+    CloseCode.RESTARTING: "The gateway is going down; another one takes over.",
+    CloseCode.TRY_LATER: "The gateway holds as many sockets as it may.",
+    CloseCode.TOO_SLOW: "The client read too slowly and its queue was full; it syncs by seq.",
+    CloseCode.TOKEN_EXPIRED: "The access token expired; connect again with a fresh one.",
+    CloseCode.RATE_LIMITED: "Too many frames for too long.",
+    CloseCode.BAD_FRAMES: "A frame that is not allowed in this state.",
+    CloseCode.NOT_AUTHENTICATED: "No valid access token came in time.",
+    CloseCode.UNSUPPORTED_PROTOCOL: "No subprotocol that both sides speak.",
+    CloseCode.REPLACED: "A newer connection of the same device took over.",
+}
+
+
 class ErrorCode(StrEnum):
     """Why a frame was not taken, in an `error` frame."""
 
@@ -57,6 +77,17 @@ class ErrorCode(StrEnum):
     NOT_AUTHENTICATED = "not_authenticated"
 
 
+ERROR_MEANINGS: dict[ErrorCode, str] = {
+    ErrorCode.BAD_REQUEST: "The frame is no JSON object with the fields it needs.",
+    ErrorCode.UNKNOWN_TYPE: "There is no such type of frame.",
+    ErrorCode.FORBIDDEN: "The user is in no such conversation.",
+    ErrorCode.TOO_LARGE: "The body is larger than a message may be.",
+    ErrorCode.RATE_LIMITED: "Too many frames; wait as long as the frame says.",
+    ErrorCode.UNAVAILABLE: "Not taken now; send the same again, with the same id, later.",
+    ErrorCode.NOT_AUTHENTICATED: "The token is not valid.",
+}
+
+
 class RejectionCode(StrEnum):
     """Why a submission was refused, in a `rejected` frame."""
 
@@ -66,6 +97,16 @@ class RejectionCode(StrEnum):
     TOO_LARGE = "too_large"
     UNKNOWN_KIND = "unknown_kind"
     UNKNOWN_REPLY = "unknown_reply"
+
+
+REJECTION_MEANINGS: dict[RejectionCode, str] = {
+    RejectionCode.FORBIDDEN: "The user is not in this conversation, whether or not it exists.",
+    RejectionCode.STALE: "First sent more than ten minutes ago: sync, then send it anew.",
+    RejectionCode.OUT_OF_ORDER: "The message named by `after` is missing: send that one first.",
+    RejectionCode.TOO_LARGE: "The body is larger than a message may be.",
+    RejectionCode.UNKNOWN_KIND: "There is no such kind of message.",
+    RejectionCode.UNKNOWN_REPLY: "The message to answer does not exist.",
+}
 
 
 def welcome(

@@ -1,0 +1,62 @@
+"""The pages say what the code says, name what is there, and link to what exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cli.docs import SERVER_FRAMES, pages
+from events import frames
+from events.frames import CloseCode, ErrorCode, RejectionCode
+
+ROOT = Path(__file__).parent.parent
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+
+
+def test_the_generated_pages_are_current() -> None:
+    stale = [str(path) for path, text in pages().items() if path.read_text() != text]
+    assert not stale, "run `make docs`"
+
+
+def test_every_code_has_its_meaning() -> None:
+    assert set(frames.CLOSE_MEANINGS) == set(CloseCode)
+    assert set(frames.ERROR_MEANINGS) == set(ErrorCode)
+    assert set(frames.REJECTION_MEANINGS) == set(RejectionCode)
+
+
+def test_every_server_frame_is_listed() -> None:
+    text = Path(frames.__file__).read_text()
+    made = re.findall(r"^def (\w+)\([^)]*\) -> bytes", text, flags=re.MULTILINE)
+    assert {frame.__name__ for frame in SERVER_FRAMES} == set(made)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_links_to_or_names_in_the_tree_exists(page: Path) -> None:
+    text = page.read_text()
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    missing = [link for link in links if not (page.parent / link).exists()]
+    named = re.findall(
+        r"`((?:tests|edge|processors|projections|replay|infra|events|client|cli|bench)/[\w./-]*)`",
+        text,
+    )
+    missing += [path for path in named if not (ROOT / path).exists()]
+    assert not missing
+
+
+def test_every_decision_follows_the_template() -> None:
+    for path in (ROOT / "docs/decisions").glob("[0-9]*.md"):
+        text = path.read_text()
+        for heading in (
+            "## Context",
+            "## Decision",
+            "## Consequences",
+            "## We would reconsider if",
+        ):
+            assert heading in text, f"{path.name} lacks {heading}"
+
+
+def test_the_readme_is_short() -> None:
+    assert 70 <= len((ROOT / "README.md").read_text().splitlines()) <= 120
