@@ -58,9 +58,7 @@ class RedisPipe:
                 f"no answer from Redis in {self._timeout_seconds} s"
             ) from None
         except OSError as error:
-            raise exceptions.ConnectionError(
-                f"no connection to Redis: {error}"
-            ) from error
+            raise exceptions.ConnectionError(f"no connection to Redis: {error}") from error
         for reply in replies:
             if type(reply) is exceptions.ResponseError:
                 raise reply
@@ -85,9 +83,7 @@ class RedisPipe:
             _, wire = await loop.create_unix_connection(_Wire, path)
         else:
             # parse_url names a TLS connection class for rediss://, and none for redis://
-            secure = (
-                ssl.create_default_context() if "connection_class" in address else None
-            )
+            secure = ssl.create_default_context() if "connection_class" in address else None
             _, wire = await loop.create_connection(
                 _Wire,
                 address.get("host", "localhost"),
@@ -139,9 +135,7 @@ class _Wire(asyncio.Protocol):
             _, answer = self._waiting.popleft()
             if not answer.done():
                 answer.set_exception(
-                    exceptions.ConnectionError(
-                        f"the connection to Redis ended: {reason}"
-                    )
+                    exceptions.ConnectionError(f"the connection to Redis ended: {reason}")
                 )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -30,7 +30,6 @@ _TRANSIENT = (
     cassandra.Timeout,
     cassandra.Unavailable,
     cassandra.CoordinationFailure,
-    cassandra.RateLimitReached,
     IsBootstrappingErrorMessage,
     OverloadedErrorMessage,
     ServerError,

@@ -4,5 +4,6 @@ Each folder has `projection.py`, a pure `project(event, position) -> list[Write]
 only place that issues commands to Cassandra or Redis, on connections handed to it; `tables.cql` or
 `keys.py`, the names in the store. The same log gives the same rows, however often, late or shuffled
 its records are applied: a write carries its record's position, and the newest position wins (I7).
-Read `positions`, then `history`, `inbox`, `receipts`; then `heads`, `sessions`, `routing`, in Redis.
+Read `positions`, `cells`; then `history`, `inbox`, `receipts` in Cassandra; then `heads`,
+`sessions`, `routing` in Redis.
 """

@@ -1,1 +1,1 @@
-"""Where do these facts go? Heads are recorded, then sessions are read, in one round trip (Redis)."""
+"""Where do facts go? Heads are recorded, then sessions are read, in one round trip (Redis)."""

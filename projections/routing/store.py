@@ -65,9 +65,7 @@ def record(
     """The commands that record a batch; none of them ever lowers anything."""
     raised: dict[str, list[str | int]] = {}
     for conversation_id, (seq, sent_at) in heads.items():
-        raised.setdefault(heads_keys.heads(conversation_id), []).extend(
-            (seq, conversation_id)
-        )
+        raised.setdefault(heads_keys.heads(conversation_id), []).extend((seq, conversation_id))
         activity = raised.setdefault(heads_keys.activity(conversation_id), [])
         activity.extend((sent_at, conversation_id))
     for marker, seq in markers.items():
@@ -75,8 +73,7 @@ def record(
         marked.extend((seq, heads_keys.marker(*marker)))
     commands = [pack("ZADD", key, "GT", *scores) for key, scores in raised.items()]
     commands.extend(
-        pack("SADD", heads_keys.conversations(user), conversation)
-        for user, conversation in started
+        pack("SADD", heads_keys.conversations(user), conversation) for user, conversation in started
     )
     return commands
 

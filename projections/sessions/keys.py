@@ -33,9 +33,7 @@ def gateway_position(gateway_id: str) -> str:
 
 def session_value(session: Session, position: int) -> str:
     """How a session is written."""
-    return (
-        f"{session.gateway_id}|{session.gateway_epoch}|{session.session_id}|{position}"
-    )
+    return f"{session.gateway_id}|{session.gateway_epoch}|{session.session_id}|{position}"
 
 
 def session_of(device_id: str, value: str) -> Session:

@@ -1,0 +1,69 @@
+"""Moves of markers in Cassandra: kept once each, with the position of the record as write time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from projections.cells import Cell
+from projections.database import Database
+from projections.receipts.projection import KINDS, Kind, MarkerMoved
+
+_WRITE = """
+INSERT INTO marker_moves (conversation_id, user_id, kind, seq, moved_at, device_id)
+VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"""
+_READ_MARKERS = """
+SELECT conversation_id, user_id, kind, seq FROM marker_moves
+WHERE conversation_id = ? AND user_id IN ? AND kind IN ? PER PARTITION LIMIT 1"""
+_READ_MOVE = """
+SELECT seq, moved_at, device_id FROM marker_moves
+WHERE conversation_id = ? AND user_id = ? AND kind = ? AND seq >= ? ORDER BY seq ASC LIMIT 1"""
+_READ_ALL = """
+SELECT conversation_id, user_id, kind, seq, moved_at, device_id, WRITETIME(moved_at)
+FROM marker_moves"""
+_READ_MARKER = _READ_ALL + " WHERE conversation_id = ? AND user_id = ? AND kind = ?"
+
+Marker = tuple[str, str, Kind]
+"""Conversation, user and kind."""
+
+
+class Move(NamedTuple):
+    """When a marker came to stand at a seq, and through which device."""
+
+    seq: int
+    moved_at: int
+    device_id: str
+
+
+class ReceiptStore:
+    """Who has read what, and since when."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def apply(self, writes: Iterable[MarkerMoved]) -> None:
+        """Keep moves. May be repeated, in any order."""
+        await self._database.write((_WRITE, write) for write in writes)
+
+    async def markers(self, members: Mapping[str, Sequence[str]]) -> dict[Marker, int]:
+        """The markers of these members of conversations; those that never moved are absent."""
+        answers = await asyncio.gather(
+            *(
+                self._database.read(_READ_MARKERS, [conversation_id, list(users), list(KINDS)])
+                for conversation_id, users in members.items()
+            )
+        )
+        return {(row[0], row[1], row[2]): row[3] for rows in answers for row in rows}
+
+    async def reached(
+        self, conversation_id: str, user_id: str, kind: Kind, seq: int
+    ) -> Move | None:
+        """The move by which a message reached a member, or was read by it; one range query."""
+        rows = await self._database.read(_READ_MOVE, [conversation_id, user_id, kind, seq])
+        return Move(*rows[0]) if rows else None
+
+    async def cells(self, marker: Marker | None = None) -> AsyncIterator[Cell]:
+        """All that is held, or what is held of one marker."""
+        query, values = (_READ_ALL, ()) if marker is None else (_READ_MARKER, marker)
+        async for page in self._database.pages(query, values):
+            for row in page:
+                yield Cell(("marker_moves", *row[:4]), tuple(row[4:6]), row[6])
