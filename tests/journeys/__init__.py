@@ -1,0 +1,1 @@
+"""Stories through real sockets, Kafka, Cassandra and Redis, with faults."""

@@ -1,0 +1,46 @@
+"""The whole system for journeys: the stack, two gateways, and a process for each worker role."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import aiohttp
+import pytest
+
+from events.topics import GROUPS
+from infra.stack.services import gateway, worker
+from infra.stack.stack import Stack
+from tests.journeys.traffic import Rows, Traffic
+
+GATEWAYS = ("gateway-1", "gateway-2")
+WORKERS = tuple(f"worker-{role}" for role in GROUPS)
+PAIRS = 10
+
+
+@pytest.fixture(scope="package")
+def system(stack: Stack) -> Iterator[Stack]:
+    """Everything runs; what a journey killed it has started again."""
+    limits = {"CHAT_EDGE_SEND_RATE_PER_MINUTE": "60000"}
+    for role in GROUPS:
+        stack.run(worker(stack.ports, f"worker-{role}", (role,)))
+    for name in GATEWAYS:
+        stack.run(gateway(stack.ports, name, limits))
+    yield stack
+    for name in (*GATEWAYS, *WORKERS):
+        stack.stop_part(name)
+
+
+@pytest.fixture
+async def traffic(system: Stack) -> AsyncIterator[Traffic]:
+    """Ten pairs of people, connected."""
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as http:
+        traffic = Traffic(system, PAIRS, http)
+        await traffic.start()
+        yield traffic
+        await traffic.close()
+
+
+@pytest.fixture
+def rows(system: Stack) -> Iterator[Rows]:
+    rows = Rows(system)
+    yield rows
+    rows.close()
