@@ -61,6 +61,13 @@ class KafkaSettings(Section):
     replication_factor: int = Field(
         1, ge=1, description="Copies of each partition; 3 in production."
     )
+    log_generation: int = Field(
+        0,
+        ge=0,
+        le=524_287,
+        description="Raised by one when the log was restored into a new cluster, where offsets "
+        "start again: it orders the write times of rows.",
+    )
 
 
 class RegistrySettings(Section):

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from events.codec import Codec
 from infra import cassandra
+from infra.database import Database
 from infra.producer import Publisher
 from infra.redis import RedisPipe, connect
 from infra.settings import (
@@ -54,6 +55,11 @@ class Context:
     def cassandra(self) -> Session:
         """The Cassandra session, connected on first use."""
         return cassandra.connect(self.settings.cassandra)
+
+    @cached_property
+    def database(self) -> Database:
+        """Cassandra for the stores; connects on a thread when it is first needed."""
+        return Database(lambda: self.cassandra)
 
     @cached_property
     def redis(self) -> Redis:

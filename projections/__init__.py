@@ -3,7 +3,7 @@
 Each folder has `projection.py`, a pure `project(event, position) -> list[Write]`; `store.py`, the
 only place that issues commands to Cassandra or Redis, on connections handed to it; `tables.cql` or
 `keys.py`, the names in the store. The same log gives the same rows, however often, late or shuffled
-its records are applied: a write carries its record's position, and the newest position wins (I7).
+its records are applied: a write carries its record's position, and the newest position wins (I9).
 Read `positions`, `cells`; then `history`, `inbox`, `receipts` in Cassandra; then `heads`,
 `sessions`, `routing` in Redis.
 """

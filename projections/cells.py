@@ -2,7 +2,7 @@
 
 Every write of a projection is a few cells (`cells` in its `projection.py`), and every Cassandra
 store can say what it holds as cells. So the outcome of a log can be folded in memory, and compared
-with what is live (invariant I7); nothing here knows Cassandra.
+with what is live (invariant I9); nothing here knows Cassandra.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """Where a record stands in its topic, as the write time of everything that comes from it.
 
 `write_time` is the one function from log position to Cassandra timestamp: of two writes of a cell
-the later record's wins, whatever the order or number of times in which they arrive (I7). The log
+the later record's wins, whatever the order or number of times in which they arrive (I9). The log
 generation is raised when a log was restored into a new cluster, where offsets start again.
 """
 

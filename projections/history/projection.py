@@ -1,7 +1,7 @@
 """Facts to rows of the timeline. Pure.
 
 In: a fact and its position. Out: its row; with the first fact of a bucket also where the
-conversation now ends. The row of a seq is the same whoever projects it and how often (I7).
+conversation now ends. The row of a seq is the same whoever projects it and how often (I9).
 """
 
 from typing import NamedTuple

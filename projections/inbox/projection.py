@@ -1,7 +1,7 @@
 """First facts to the conversations of each user. Pure.
 
 In: a fact and its position. Out: with a conversation's first fact one row for each member. The
-inbox itself is made of these and of the conversations' newest rows when it is asked for (D9).
+inbox itself is made of these and of the conversations' newest rows when it is asked for.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,7 @@
 """Moves of markers to rows. Pure.
 
 In: a move and its position. Out: one row. A marker is the highest seq among its rows, so an old
-writer's late move never lowers it (I5).
+writer's late move never lowers it (I7).
 """
 
 from typing import Literal, NamedTuple

@@ -2,7 +2,7 @@
 
 In: heads, markers and new conversations of a batch of facts, and the users it concerns. Out: the
 sessions of those users whose gateway is alive. One pipelined round trip, in this order and with
-nothing remembered in between, since it is half of D8: the sessions worker writes a session and then
+nothing remembered in between, since it is half of ADR 0005: the sessions worker writes a session and then
 reads heads, so one of the two always sees the other. Only the *names* of gateways are remembered;
 a name met for the first time costs one more question.
 """
