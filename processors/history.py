@@ -1,0 +1,41 @@
+"""Writes what was said to Cassandra: the shell of `projections.history` and `projections.inbox`.
+
+Takes the facts of `chat.conversations` that count; puts rows, each with the position of its record
+as write time, so a batch may be repeated and batches may overlap (I9). Nobody waits for it but
+readers of history, so after a small batch it rests a moment: the next is larger, and a row costs a
+third.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from events.topics import CONVERSATIONS
+from processors.app import WorkerApp
+from processors.context import Context
+from processors.received import Received
+from projections.history import projection as history
+from projections.history.store import TimelineStore
+from projections.inbox import projection as inbox
+from projections.inbox.store import InboxStore
+from projections.positions import write_time
+
+SMALL_BATCH = 100
+REST_SECONDS = 0.02
+
+
+def attach(app: WorkerApp, context: Context) -> None:
+    """Attach the agent of the consumer group `history`."""
+    timeline, conversations = TimelineStore(context.database), InboxStore(context.database)
+    generation = context.settings.kafka.log_generation
+
+    @app.batches("history", topics=(CONVERSATIONS,), fenced=True)
+    async def project_history(batch: Sequence[Received]) -> None:
+        rows: list[history.Write] = []
+        joined: list[inbox.ConversationJoined] = []
+        for received in batch:
+            position = write_time(generation, received.offset)
+            rows += history.project(received.event, position)
+            joined += inbox.project(received.event, position)
+        await asyncio.gather(timeline.apply(rows), conversations.apply(joined))
+        if len(batch) < SMALL_BATCH:
+            await asyncio.sleep(REST_SECONDS)
