@@ -181,9 +181,7 @@ class Engine:
             self.stopped = error
             self._tell(LinkChanged(Link.STOPPED, error.detail))
             self.handles.fail(error)
-            for future in self._answers.values():
-                if not future.done():
-                    future.set_exception(error)
+            self._fail_answers(error)
         self.arrived.set()
         self.changed.set()
 
@@ -240,6 +238,7 @@ class Engine:
         finally:
             self._connection = None
             self.apply(self.state.disconnected())
+            self._fail_answers(Unanswered("offline", "the connection was lost"))
             await connection.close()
 
     async def _read_frames(self, connection: Connection) -> None:
@@ -307,6 +306,11 @@ class Engine:
             future.set_exception(Unanswered(answer.code, answer.detail))
         else:
             future.set_exception(Refused(answer.code, answer.detail))
+
+    def _fail_answers(self, error: ClientError) -> None:
+        for future in self._answers.values():
+            if not future.done():
+                future.set_exception(error)
 
     def _tell(self, notice: Notice) -> None:
         match notice:

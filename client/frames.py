@@ -10,9 +10,6 @@ import msgspec
 from msgspec import Struct
 
 SUBPROTOCOL = "chat.v1.json"
-BODY_BYTES_MAX = 65_536
-"""Until a server says otherwise. A longer frame would end the connection, so it is never sent."""
-
 _RECONNECT = frozenset({1001, 1006, 1011, 1012, 1013})
 
 

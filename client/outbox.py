@@ -7,11 +7,13 @@ time is an argument, and what has to happen is added to an Effects.
 """
 
 import heapq
+from collections.abc import Mapping
 from uuid import UUID, uuid5
 
 from client import frames
 from client.effects import Effects, Entry, EntryChanged, EntryRefused, EntrySettled, Wait
 from client.messages import MessageAccepted, MessageRefused, MessageRenamed
+from client.pace import Pace
 
 IN_FLIGHT_MAX = 128
 """Messages that are sent and not yet answered, over all conversations."""
@@ -20,7 +22,8 @@ ANSWER_TIMEOUT_MS = 10_000
 """An answer that takes longer is taken as lost, and the message is sent again."""
 
 LINE = "line"
-"""The topic of this module's waits."""
+PACE = "pace"
+"""The topics of this module's waits."""
 
 _RETRY = frozenset({"unavailable", "rate_limited", "not_authenticated"})
 
@@ -80,6 +83,9 @@ class Outbox:
         self._lines: dict[str, Line] = {}
         self._ready: dict[str, Line] = {}
         self._in_flight = 0
+        self._pace = Pace()
+        self._paced = False
+        self._in_flight_max = IN_FLIGHT_MAX
 
     def add(self, entry: Entry) -> None:
         """Take a message; `entry.conversation_id` is known."""
@@ -90,9 +96,12 @@ class Outbox:
         self.entries[entry.id] = entry
         self._ready[entry.conversation_id] = line
 
-    def connected(self) -> None:
+    def connected(self, limits: Mapping[str, int]) -> None:
         """A fresh connection: everything unaccepted is to be sent again."""
         self.online = True
+        self._paced = False
+        self._pace.allow(limits.get("sends_per_minute"), limits.get("send_burst"))
+        self._in_flight_max = min(IN_FLIGHT_MAX, max(1, limits.get("in_flight", 1024) // 2))
         self._in_flight = 0
         self._ready = dict(self._lines)
         for line in self._lines.values():
@@ -109,12 +118,17 @@ class Outbox:
 
     def pump(self, now: int, out: Effects) -> None:
         """Send what may be sent."""
-        if not self.online:
+        if not self.online or self._paced:
             return
-        while self._ready and self._in_flight < IN_FLIGHT_MAX:
+        while self._ready and self._in_flight < self._in_flight_max:
             conversation_id, line = next(iter(self._ready.items()))
             while line.waiting and not (line.held or line.syncing):
-                if self._in_flight >= IN_FLIGHT_MAX:
+                if self._in_flight >= self._in_flight_max:
+                    return
+                wait_ms = self._pace.take(now)
+                if wait_ms:
+                    self._paced = True
+                    out.waits.append(Wait(PACE, "", 0, wait_ms / 1000))
                     return
                 self._transmit(heapq.heappop(line.waiting)[1], now, out)
             del self._ready[conversation_id]
@@ -169,7 +183,7 @@ class Outbox:
             self._refuse(entry, frame.code, frame.detail, out)
         return None
 
-    def failed(self, frame: frames.Error, out: Effects) -> None:
+    def failed(self, frame: frames.Error, now: int, out: Effects) -> None:
         """A refusal by the gateway, before the log."""
         entry = self._answered(frame.id or "")
         if entry is None:
@@ -177,6 +191,8 @@ class Outbox:
         if frame.code in _RETRY:
             line = self._lines[entry.conversation_id]
             line.wait(entry)
+            if frame.code == "rate_limited":
+                self._pace.refused(now, frame.retry_after_seconds or 1.0)
             self._hold(line, frame.retry_after_seconds or 0.0, out)
         else:
             self._refuse(entry, frame.code, frame.detail, out)
@@ -208,6 +224,10 @@ class Outbox:
         if line is not None:
             line.held = False
             self._ready[conversation_id] = line
+
+    def paced(self) -> None:
+        """One more may be sent."""
+        self._paced = False
 
     def overdue(self, now: int) -> None:
         """Send again what has not been answered for long; `pump` follows."""

@@ -6,9 +6,10 @@ handed on once each and in the order of their seq; a message in the outbox leave
 is in the log or refused; watermarks never fall. Pure: `now` is the server's clock in milliseconds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from client import frames
+from client.checks import check_message
 from client.conversations import Conversation
 from client.effects import (
     Change,
@@ -24,7 +25,7 @@ from client.effects import (
 from client.errors import ClientError
 from client.frames import Event
 from client.messages import Arrived, MarkerMoved, Message, Problem, Tick, direct_conversation
-from client.outbox import LINE, Outbox
+from client.outbox import LINE, PACE, Outbox
 from client.sync import Sync
 
 OUTBOX_MAX = 10_000
@@ -37,7 +38,7 @@ class State:
     def __init__(self, saved: Iterable[Change] = ()) -> None:
         self.user_id = ""
         self.device_id = ""
-        self.body_bytes_max = frames.BODY_BYTES_MAX
+        self.limits: Mapping[str, int] = {}
         self.outbox = Outbox()
         self.sync = Sync()
         self._unresolved: list[Entry] = []
@@ -75,8 +76,7 @@ class State:
         """Put a message into the outbox, and on the wire when there is one."""
         if self.unsent >= OUTBOX_MAX:
             raise ClientError("outbox_full", f"{OUTBOX_MAX} messages wait to be sent")
-        if len(body.encode()) > self.body_bytes_max:
-            raise ClientError("too_large", f"a message may have {self.body_bytes_max} bytes")
+        check_message(to, body, self.limits)
         out = Effects()
         self._newest_order += 1
         entry = Entry(self._newest_order, message_id, to, "", kind, body, reply_to)
@@ -112,14 +112,14 @@ class State:
                 f"this store belongs to {self.user_id}/{self.device_id}, "
                 f"the token to {welcome.user_id}/{welcome.device_id}",
             )
-        self.body_bytes_max = welcome.limits.get("body_bytes", self.body_bytes_max)
+        self.limits = welcome.limits
         unresolved, self._unresolved = self._unresolved, []
         for entry in unresolved:
             self._admit(entry)
             out.changes.append(EntryChanged(entry))
         self._refresh_id = None
         self.sync.connected()
-        self.outbox.connected()
+        self.outbox.connected(welcome.limits)
         for conversation in self.conversations.values():
             if conversation.unsettled:
                 self._tell(conversation, out)
@@ -146,6 +146,8 @@ class State:
         out = Effects()
         if topic == LINE:
             self.outbox.wake(conversation_id)
+        elif topic == PACE:
+            self.outbox.paced()
         else:
             self.sync.wake(conversation_id)
         self._pump(now, out)
@@ -174,7 +176,7 @@ class State:
             case frames.Inbox():
                 self._inbox(frame, out)
             case frames.Error():
-                self._error(frame, out)
+                self._error(frame, now, out)
             case frames.Unknown():
                 out.notices.append(Problem("unknown_frame", frame.detail))
         self._pump(now, out)
@@ -254,11 +256,11 @@ class State:
         if inbox.id != self._refresh_id:
             out.answers.append((inbox.id, inbox))
 
-    def _error(self, error: frames.Error, out: Effects) -> None:
+    def _error(self, error: frames.Error, now: int, out: Effects) -> None:
         if error.id is None:
             out.notices.append(Problem(error.code, error.detail))
         elif error.id in self.outbox.entries:
-            self.outbox.failed(error, out)
+            self.outbox.failed(error, now, out)
         elif (conversation := self.sync.answered(error.id)) is not None:
             self.sync.pause(conversation, error.retry_after_seconds or 0.0, out)
         elif error.id != self._refresh_id:

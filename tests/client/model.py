@@ -27,6 +27,7 @@ class ModelServer:
     markers: dict[tuple[str, str, str], int] = field(default_factory=lambda: defaultdict(int))
     devices: set[Device] = field(default_factory=set)
     page_limit: int = 100
+    limits: dict[str, int] = field(default_factory=dict)
     repeats: int = 0
 
     def conversations(self, user: str) -> list[str]:
@@ -44,7 +45,7 @@ class ModelServer:
             "device_id": device[1],
             "heartbeat_seconds": 30,
             "server_time": self.now,
-            "limits": {},
+            "limits": self.limits,
         }
 
     def handle(self, device: Device, frame: Frame) -> list[tuple[Device, Frame]]:

@@ -1,0 +1,142 @@
+"""Connections that end: when the client comes back, where to, how soon, and when it does not."""
+
+import asyncio
+from random import Random
+
+import pytest
+from aiohttp import web
+
+from client.backoff import backoff_seconds
+from client.errors import Stopped
+from client.messages import Link, LinkChanged, Notice
+from client.pace import Pace
+from tests.client.devices import bodies, device, take
+from tests.client.server import once, running, soon
+
+ANN = ("ann", "phone")
+
+
+@pytest.mark.parametrize("code", [1001, 1011, 1012, 1013, 4000, 4002, 4003, 4008, 4499])
+async def test_it_comes_back_after(code: int) -> None:
+    async with running() as server, device(server, "ann") as ann:
+        server.before = once(lambda _, frame: frame["type"] == "send", code)
+        assert await (await ann.send("bob", "hi")).accepted(5) == 1
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [(1002, "refused"), (1008, "refused"), (4500, "refused"), (4504, "unsupported_protocol")]
+    + [(4509, "replaced")],
+)
+async def test_it_stays_away_after(code: int, word: str) -> None:
+    async with running() as server, device(server, "ann") as ann:
+        server.before = lambda _, frame: code
+        sent = await ann.send("bob", "hi")
+        with pytest.raises(Stopped) as stopped:
+            await sent.accepted(5)
+        assert stopped.value.code == word
+        with pytest.raises(Stopped):
+            await ann.send("bob", "again")
+        with pytest.raises(Stopped):
+            await anext(ann.messages())
+        assert server.connections == 1
+
+
+async def test_a_token_that_is_refused_is_fetched_anew_once() -> None:
+    async with running() as server:
+        server.refuse = lambda: web.Response(status=401)
+        async with device(server, "ann") as ann:
+            with pytest.raises(Stopped) as stopped:
+                await ann.until_online(5)
+        assert stopped.value.code == "not_authenticated"
+        assert server.connections == 2
+
+
+async def test_a_cut_link_goes_to_the_next_gateway() -> None:
+    async with running() as one, running(one.model) as two:
+        async with device(one, "ann", also=(two.url,)) as ann:
+            await ann.until_online(5)
+            await one.stop()
+            await (await ann.send("bob", "hi")).accepted(5)
+            assert two.connections == 1
+
+
+async def test_a_dead_gateway_is_passed_over() -> None:
+    async with running() as server:
+        async with device("ws://127.0.0.1:1/v1/ws", "ann", also=(server.url,)) as ann:
+            await ann.until_online(5)
+
+
+async def test_a_gateway_that_says_when_is_not_asked_before() -> None:
+    async with running() as server:
+        times: list[float] = []
+
+        def later() -> web.Response | None:
+            times.append(asyncio.get_running_loop().time())
+            return (
+                web.Response(status=503, headers={"Retry-After": "1"}) if times[1:] == [] else None
+            )
+
+        server.refuse = later
+        async with device(server, "ann") as ann:
+            await ann.until_online(5)
+        assert times[1] - times[0] >= 1.0
+
+
+async def test_the_connection_is_news() -> None:
+    news: list[Notice] = []
+    async with running() as server, device(server, "ann", on_notice=news.append) as ann:
+        await ann.until_online(5)
+        server.cut(ANN)
+        await soon(lambda: server.connections == 2 and ann.online)
+    links = [notice.link for notice in news if isinstance(notice, LinkChanged)]
+    assert links == [
+        *(Link.CONNECTING, Link.ONLINE, Link.OFFLINE, Link.CONNECTING, Link.ONLINE),
+        Link.STOPPED,
+    ]
+
+
+async def test_nonsense_from_the_server_is_left_out() -> None:
+    async with running() as server, device(server, "ann") as ann, device(server, "bob") as bob:
+        await bob.until_online(5)
+        for frame in ({"type": "from-the-future"}, {"type": "event"}, {"a": 1}, [], "x", None):
+            await server.push(("bob", "phone"), frame)  # type: ignore[arg-type]
+        await (await ann.send("bob", "hi")).accepted(5)
+        assert bodies(await take(bob, 1)) == ["hi"]
+        assert server.connections == 2
+
+
+async def test_a_burst_keeps_within_the_rate_that_the_server_allows() -> None:
+    async with running() as server:
+        server.model.limits = {"sends_per_minute": 3_000, "send_burst": 20, "in_flight": 8}
+        async with device(server, "ann") as ann:
+            began = asyncio.get_running_loop().time()
+            for n in range(50):
+                await ann.send("bob", f"message {n}")
+            await ann.until_sent(10)
+            assert asyncio.get_running_loop().time() - began >= 0.5
+
+
+def test_the_wait_grows_is_jittered_and_never_less_than_asked_for() -> None:
+    random = Random(1)
+    for attempt in range(1, 60):
+        waits = [
+            backoff_seconds(attempt, random, base_seconds=0.25, cap_seconds=20) for _ in range(50)
+        ]
+        assert 0 <= min(waits) < max(waits) <= min(20, 0.25 * 2 ** (attempt - 1))
+        asked = backoff_seconds(
+            attempt, random, base_seconds=0.25, cap_seconds=20, at_least_seconds=7
+        )
+        assert asked >= 7
+
+
+def test_a_pace_allows_the_burst_and_then_the_rate() -> None:
+    pace = Pace()
+    assert all(pace.take(0) == 0 for _ in range(1_000))
+    pace.allow(600, 100)
+    taken = [now for now in range(0, 60_000, 10) if pace.take(now) == 0]
+    assert 85 <= sum(now == 0 for now in taken[:1]) + len([n for n in taken if n < 1_000]) <= 101
+    assert len(taken) <= 700
+    pace.refused(60_000, 5.0)
+    assert pace.take(60_000) >= 4_999
