@@ -1,7 +1,6 @@
 """Admission on real Kafka: poison, restart, and two writers of one partition at once."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -11,33 +10,10 @@ from events.receipts import DeliveredMarkerMoved
 from events.submissions import Marker, MarkersSubmitted, MessageSubmitted
 from events.topics import CONVERSATIONS, RECEIPTS, SUBMISSIONS, partition_of
 from infra.producer import Publisher
-from infra.stack.services import worker
 from infra.stack.stack import Stack
 from tests.examples import ANN, NOON, message_id, submitted
 from tests.live import codec_of, decisions, records, until
-
-WORKER = "worker-admission"
-
-
-@pytest.fixture(scope="module")
-def admission(stack: Stack) -> Iterator[Stack]:
-    """The stack with one admission worker."""
-    stack.run(worker(stack.ports, WORKER, ("admission", "snapshots")))
-    yield stack
-    stack.stop_part(WORKER)
-
-
-@pytest.fixture
-async def publisher(stack: Stack) -> AsyncIterator[Publisher]:
-    publisher = Publisher(
-        stack.environment()["CHAT_KAFKA_BOOTSTRAP"],
-        codec_of(stack),
-        message_timeout_seconds=10,
-        on_fatal=pytest.fail,
-    )
-    await publisher.start()
-    yield publisher
-    await publisher.stop()
+from tests.processors.conftest import WORKER
 
 
 @pytest.fixture
