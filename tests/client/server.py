@@ -132,5 +132,5 @@ def once(matches: Callable[[Device, Frame], bool], action: int) -> Hook:
 async def soon(holds: Callable[[], bool], seconds: float = 5.0) -> None:
     """Wait until something holds."""
     async with asyncio.timeout(seconds):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - a test may look at anything
             await asyncio.sleep(0.005)

@@ -26,8 +26,13 @@ async def test_it_comes_back_after(code: int) -> None:
 
 @pytest.mark.parametrize(
     ("code", "word"),
-    [(1002, "refused"), (1008, "refused"), (4500, "refused"), (4504, "unsupported_protocol")]
-    + [(4509, "replaced")],
+    [
+        (1002, "refused"),
+        (1008, "refused"),
+        (4500, "refused"),
+        (4504, "unsupported_protocol"),
+        (4509, "replaced"),
+    ],
 )
 async def test_it_stays_away_after(code: int, word: str) -> None:
     async with running() as server, device(server, "ann") as ann:
@@ -54,18 +59,21 @@ async def test_a_token_that_is_refused_is_fetched_anew_once() -> None:
 
 
 async def test_a_cut_link_goes_to_the_next_gateway() -> None:
-    async with running() as one, running(one.model) as two:
-        async with device(one, "ann", also=(two.url,)) as ann:
-            await ann.until_online(5)
-            await one.stop()
-            await (await ann.send("bob", "hi")).accepted(5)
-            assert two.connections == 1
+    async with (
+        running() as one,
+        running(one.model) as two,
+        device(one, "ann", also=(two.url,)) as ann,
+    ):
+        await ann.until_online(5)
+        await one.stop()
+        await (await ann.send("bob", "hi")).accepted(5)
+        assert two.connections == 1
 
 
 async def test_a_dead_gateway_is_passed_over() -> None:
-    async with running() as server:
-        async with device("ws://127.0.0.1:1/v1/ws", "ann", also=(server.url,)) as ann:
-            await ann.until_online(5)
+    nobody = "ws://127.0.0.1:1/v1/ws"
+    async with running() as server, device(nobody, "ann", also=(server.url,)) as ann:
+        await ann.until_online(5)
 
 
 async def test_a_gateway_that_says_when_is_not_asked_before() -> None:

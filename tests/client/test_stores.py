@@ -82,12 +82,12 @@ async def test_a_store_of_somebody_else_is_refused(tmp_path: Path) -> None:
 
 async def test_messages_written_offline_are_sent_by_the_next_process(tmp_path: Path) -> None:
     texts = [f"message {n}" for n in range(20)]
-    async with device("ws://127.0.0.1:1/v1/ws", "ann", store=SqliteStore(tmp_path / "a.db")) as ann:
+    nobody, file = "ws://127.0.0.1:1/v1/ws", tmp_path / "a.db"
+    async with device(nobody, "ann", store=SqliteStore(file)) as ann:
         for text in texts:
             await ann.send("bob", text)
-    async with running() as server:
-        async with device(server, "ann", store=SqliteStore(tmp_path / "a.db")) as ann:
-            assert bodies(await take(ann, 20)) == texts
+    async with running() as server, device(server, "ann", store=SqliteStore(file)) as ann:
+        assert bodies(await take(ann, 20)) == texts
 
 
 async def test_each_message_is_handed_over_once_over_several_processes(tmp_path: Path) -> None:
