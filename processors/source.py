@@ -37,6 +37,8 @@ BATCH_RECORDS = 500
 _POLL_SECONDS = 0.5
 _KAFKA_SECONDS = 30.0
 _POLL_INTERVAL_MS_MAX = 3_600_000
+_IDLE_WAIT_MS = 500
+_PATIENT_BYTES = 1_048_576
 
 log = structlog.get_logger()
 
@@ -75,7 +77,9 @@ class Progress:
 class Source(Service):
     """One consumer group's records, batch by batch, to `take`.
 
-    `epoch_of` gives the metadata to commit beside a partition's offset.
+    `epoch_of` gives the metadata to commit beside a partition's offset. With patience the broker
+    keeps records for so long to give them together: fewer, larger batches, for roles that nobody
+    waits for.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class Source(Service):
         epoch_of: Callable[[str, int], int],
         on_failure: Callable[[str], None],
         client_id: str,
+        patience_milliseconds: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -112,8 +117,8 @@ class Source(Service):
             "auto.commit.interval.ms": 500,
             "auto.offset.reset": "earliest",
             "max.poll.interval.ms": _POLL_INTERVAL_MS_MAX,
-            "fetch.wait.max.ms": 500,
-            "fetch.min.bytes": 1,
+            "fetch.wait.max.ms": patience_milliseconds or _IDLE_WAIT_MS,
+            "fetch.min.bytes": _PATIENT_BYTES if patience_milliseconds else 1,
             "queued.min.messages": 5_000,
             "queued.max.messages.kbytes": 32_768,
             "enable.partition.eof": False,

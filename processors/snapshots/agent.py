@@ -29,7 +29,11 @@ def attach(app: WorkerApp, context: Context) -> None:
     folded = Folded(context)
 
     @app.batches(
-        "snapshots", topics=(CONVERSATIONS, RECEIPTS), fenced=True, assignee=folded.with_guard
+        "snapshots",
+        topics=(CONVERSATIONS, RECEIPTS),
+        fenced=True,
+        patience_milliseconds=500,
+        assignee=folded.with_guard,
     )
     async def write_snapshots(batch: Sequence[Received]) -> None:
         touched: set[int] = set()
