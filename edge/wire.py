@@ -90,7 +90,7 @@ class Reader:
             if length > CONTROL_BYTES_MAX:
                 body += 2 if length == 126 else 8
                 if end < body - 4:
-                    self._needed = body - start
+                    self._needed = body - 4 - start
                     return start
                 length = int.from_bytes(data[start + 2 : body - 4], "big")
             if length + self._parts_bytes > self._bytes_max:

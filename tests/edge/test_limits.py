@@ -1,0 +1,42 @@
+"""The rate limit: a burst at once, then the rate, and never more than both together."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.limits import Bucket
+
+
+def test_a_burst_passes_at_once_and_then_one_by_one() -> None:
+    bucket = Bucket(per_minute=60, burst=5)
+    assert [bucket.take(100.0) for _ in range(5)] == [0.0] * 5
+    assert bucket.take(100.0) == 1.0
+    assert bucket.take(100.5) == 0.5
+    assert bucket.take(101.0) == 0.0
+    assert bucket.take(101.0) > 0
+    assert [bucket.take(200.0) for _ in range(5)] == [0.0] * 5
+
+
+@given(st.lists(st.floats(0, 3), min_size=1, max_size=200), st.integers(1, 600), st.integers(1, 20))
+def test_never_more_than_the_burst_and_the_rate(
+    waits: list[float], per_minute: int, burst: int
+) -> None:
+    bucket = Bucket(per_minute, burst)
+    now = passed = 0.0
+    for wait in waits:
+        now += wait
+        passed += bucket.take(now) == 0.0
+        assert passed <= burst + now * per_minute / 60 + 1e-6
+
+
+@given(st.lists(st.floats(0, 3), min_size=1, max_size=100), st.integers(1, 600), st.integers(1, 20))
+def test_after_the_wait_that_it_names_it_lets_one_pass(
+    waits: list[float], per_minute: int, burst: int
+) -> None:
+    bucket = Bucket(per_minute, burst)
+    now = 0.0
+    for wait in waits:
+        now += wait
+        named = bucket.take(now)
+        if named:
+            now += named + 1e-9
+            assert bucket.take(now) == 0.0

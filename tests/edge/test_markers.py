@@ -1,0 +1,86 @@
+"""Markers: only the highest matters, and all of them arrive at their partition."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge import markers
+from edge.markers import Markers
+from events.submissions import Marker
+from events.topics import partition_of
+
+some_markers = st.lists(
+    st.builds(
+        Marker,
+        conversation_id=st.sampled_from([f"d:ann:b{n}" for n in range(6)]),
+        user_id=st.sampled_from(["ann", "b1"]),
+        device_id=st.sampled_from(["phone", "laptop"]),
+        kind=st.sampled_from(["delivered", "read"]),
+        seq=st.integers(1, 20),
+    ),
+    max_size=60,
+)
+
+
+def highest(given_markers: list[Marker]) -> dict[tuple[str, ...], int]:
+    found: dict[tuple[str, ...], int] = {}
+    for marker in given_markers:
+        key = (marker.conversation_id, marker.user_id, marker.device_id, marker.kind)
+        found[key] = max(found.get(key, 0), marker.seq)
+    return found
+
+
+@given(some_markers)
+def test_the_highest_of_each_is_submitted_once_at_its_partition(
+    given_markers: list[Marker],
+) -> None:
+    waiting = Markers()
+    for marker in given_markers:
+        assert waiting.add(marker)
+    taken = waiting.take()
+    packed = [marker for _, record in taken for marker in record.markers]
+    assert highest(packed) == highest(given_markers)
+    assert len(packed) == len(highest(given_markers))
+    for partition, record in taken:
+        assert {partition_of(marker.conversation_id) for marker in record.markers} == {partition}
+    assert waiting.take() == []
+
+
+@given(some_markers, some_markers)
+def test_adding_what_failed_again_loses_and_lowers_nothing(
+    first: list[Marker], second: list[Marker]
+) -> None:
+    waiting = Markers()
+    for marker in first:
+        waiting.add(marker)
+    failed = waiting.take()
+    for marker in second:
+        waiting.add(marker)
+    for _, record in failed:
+        for marker in record.markers:
+            waiting.add(marker)
+    packed = [marker for _, record in waiting.take() for marker in record.markers]
+    assert highest(packed) == highest(first + second)
+
+
+def test_a_record_holds_a_thousand_markers_at_most() -> None:
+    waiting = Markers()
+    for number in range(2_500):
+        waiting.add(
+            Marker(
+                conversation_id="d:ann:bob",
+                user_id=f"u{number}",
+                device_id="phone",
+                kind="read",
+                seq=1,
+            )
+        )
+    assert [len(record.markers) for _, record in waiting.take()] == [1_000, 1_000, 500]
+
+
+def test_what_passes_the_bound_is_not_taken() -> None:
+    waiting = Markers()
+    one = Marker(conversation_id="d:a:b", user_id="a", device_id="p", kind="read", seq=1)
+    waiting._pending = dict.fromkeys(
+        (("c", str(n), "d", "read") for n in range(markers.PENDING_MAX)), one
+    )
+    assert not waiting.add(one)

@@ -1,0 +1,296 @@
+"""One client's conversation: what it may say when, and what follows."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.effects import Check, Close, Effect, Mark, Publish, Refuse, Reply
+from edge.limits import Limits
+from edge.session import STRIKES_MAX, Session
+from edge.tokens import Principal, Refusal
+from events.queries import HistoryRequested, InboxRequested
+from events.submissions import Marker, MessageSubmitted
+from events.topics import QUERIES, SUBMISSIONS
+
+ID = "0190f3a2-1111-4222-8333-444455556666"
+OTHER_ID = "0190f3a2-1111-4222-8333-444455556667"
+WALL = 1_700_000_000.0
+ANN = Principal("ann", "phone", WALL + 600)
+LIMITS = Limits(
+    sends_per_minute=60, send_burst=5, frames_per_minute=600, frame_burst=50, in_flight=3
+)
+
+
+def new(limits: Limits = LIMITS) -> Session:
+    return Session(("gateway-1", "epoch"), limits, 0.0)
+
+
+def opened(limits: Limits = LIMITS) -> Session:
+    session = new(limits)
+    session.authenticated(ANN, 7, 0.0, WALL)
+    return session
+
+
+def text(**fields: Any) -> str:
+    return json.dumps(fields)
+
+
+def message(**fields: Any) -> str:
+    return text(**{"type": "send", "id": ID, "to": "bob", "body": "hello", **fields})
+
+
+def answer(effect: Effect) -> dict[str, Any]:
+    assert isinstance(effect, Reply | Refuse)
+    value: dict[str, Any] = json.loads(effect.frame)
+    return value
+
+
+def closes(effects: Sequence[Effect]) -> list[int]:
+    return [int(effect.code) for effect in effects if isinstance(effect, Close)]
+
+
+def test_a_client_says_hello_and_is_welcomed() -> None:
+    session = new()
+    assert session.receive(text(type="hello", token="t"), 1.0) == (Check("t"),)
+    (reply,) = session.authenticated(ANN, 7, 1.0, WALL)
+    welcome = answer(reply)
+    assert welcome["type"] == "welcome"
+    assert (welcome["user_id"], welcome["device_id"]) == ("ann", "phone")
+    assert (welcome["session_id"], welcome["server_time"]) == ("7", int(WALL * 1000))
+    assert welcome["limits"]["sends_per_minute"] == 60
+
+
+@pytest.mark.parametrize(
+    "frame", [message(), text(type="inbox", id="1"), text(type="token", token="t")]
+)
+def test_nothing_but_hello_before_authentication(frame: str) -> None:
+    assert new().receive(frame, 1.0) == (Close(4501, "hello_first"),)  # type: ignore[arg-type]
+
+
+def test_without_hello_in_time_it_ends() -> None:
+    session = new()
+    assert session.tick(4.9) == ()
+    assert closes(session.tick(5.0)) == [4501]
+
+
+def test_a_refused_token_ends_it() -> None:
+    error, close = new().refused(Refusal("expired"))
+    assert answer(error)["code"] == "not_authenticated"
+    assert closes([close]) == [4501]
+
+
+def test_a_message_is_submitted_in_the_name_of_the_token() -> None:
+    (effect,) = opened().receive(
+        message(sender_id="eve", device_id="x", reply_to=2, after=OTHER_ID, first_sent_at=5), 1.0
+    )
+    assert effect == Publish(
+        SUBMISSIONS,
+        MessageSubmitted(
+            conversation_id="d:ann:bob",
+            sender_id="ann",
+            device_id="phone",
+            client_message_id=ID,
+            kind="text",
+            body="hello",
+            reply_to_seq=2,
+            after=OTHER_ID,
+            first_sent_at=5,
+        ),
+        "d:ann:bob",
+        ID,
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "conversation_id"),
+    [
+        ({"to": "bob"}, "d:ann:bob"),
+        ({"to": "aaron"}, "d:aaron:ann"),
+        ({"to": "ann"}, "d:ann:ann"),
+        ({"to": "d:ann:bob"}, "d:ann:bob"),
+        ({"to": None, "conversation_id": "d:bob:carl"}, "d:bob:carl"),
+    ],
+)
+def test_where_a_message_goes_admission_judges(where: Any, conversation_id: str) -> None:
+    (effect,) = opened().receive(message(**where), 1.0)
+    assert isinstance(effect, Publish)
+    assert effect.event.conversation_id == conversation_id  # type: ignore[attr-defined]
+    assert effect.key == conversation_id
+
+
+@pytest.mark.parametrize("kind", ["delivered", "read"])
+def test_markers_are_marked_for_the_device_of_the_token(kind: str) -> None:
+    (effect,) = opened().receive(text(type=kind, conversation_id="d:ann:bob", seq=4), 1.0)
+    assert effect == Mark(
+        Marker(conversation_id="d:ann:bob", user_id="ann", device_id="phone", kind=kind, seq=4)  # type: ignore[arg-type]
+    )
+
+
+def test_questions_are_asked_with_the_way_back() -> None:
+    session = opened()
+    (fetch,) = session.receive(
+        text(type="fetch", id="q", conversation_id="d:ann:bob", before=9, limit=5), 1.0
+    )
+    (inbox,) = session.receive(text(type="inbox", id="r"), 1.0)
+    way_back = {
+        "user_id": "ann",
+        "device_id": "phone",
+        "gateway_id": "gateway-1",
+        "gateway_epoch": "epoch",
+        "session_id": 7,
+    }
+    assert fetch == Publish(
+        QUERIES,
+        HistoryRequested(
+            request_id="q", conversation_id="d:ann:bob", before_seq=9, limit=5, **way_back
+        ),
+        "ann",
+        "q",
+    )
+    assert inbox == Publish(
+        QUERIES, InboxRequested(request_id="r", limit=50, **way_back), "ann", "r"
+    )
+
+
+def test_three_bad_frames_end_it() -> None:
+    session = opened()
+    for _ in range(STRIKES_MAX - 1):
+        (error,) = session.receive("{", 1.0)
+        assert answer(error)["code"] == "bad_request"
+    assert closes(session.receive("{", 1.0)) == [1008]
+
+
+def test_what_is_only_unknown_or_too_large_is_no_strike() -> None:
+    session = opened()
+    for _ in range(10):
+        assert closes(session.receive(text(type="dance"), 1.0)) == []
+        (error,) = session.receive(message(body="x" * 70_000), 1.0)
+        assert (answer(error)["code"], answer(error)["id"]) == ("too_large", ID)
+
+
+def test_a_second_hello_is_a_bad_request() -> None:
+    (error,) = opened().receive(text(type="hello", token="t"), 1.0)
+    assert answer(error)["code"] == "bad_request"
+
+
+def test_too_many_messages_are_told_when_to_come_again() -> None:
+    session = opened()
+    for _ in range(5):
+        (effect,) = session.receive(message(), 1.0)
+        assert isinstance(effect, Publish)
+        session.confirmed()
+    (error,) = session.receive(message(), 1.0)
+    limited = answer(error)
+    assert (limited["code"], limited["id"], limited["retry_after_seconds"]) == (
+        "rate_limited",
+        ID,
+        1.0,
+    )
+    (effect,) = session.receive(message(), 2.0)
+    assert isinstance(effect, Publish)
+
+
+def test_a_flood_of_any_frames_ends_it() -> None:
+    session = opened()
+    outcomes = [closes(session.control(1.0)) for _ in range(51)]
+    assert outcomes == [[]] * 50 + [[4008]]
+    assert closes(session.receive("{}", 1.0)) == [4008]
+
+
+def test_what_waits_for_kafka_is_bounded_and_the_same_may_be_sent_again() -> None:
+    session = opened()
+    for _ in range(3):
+        session.receive(text(type="inbox", id="r"), 1.0)
+    (error,) = session.receive(message(), 1.0)
+    refused = answer(error)
+    assert (refused["code"], refused["id"]) == ("unavailable", ID)
+    assert refused["retry_after_seconds"] > 0
+    session.confirmed()
+    (effect,) = session.receive(message(), 1.0)
+    assert isinstance(effect, Publish)
+
+
+def test_what_kafka_did_not_take_is_told_and_makes_room() -> None:
+    session = opened()
+    for _ in range(3):
+        session.receive(message(), 1.0)
+    (error,) = session.unavailable(ID)
+    assert (answer(error)["code"], answer(error)["id"]) == ("unavailable", ID)
+    (effect,) = session.receive(message(), 1.0)
+    assert isinstance(effect, Publish)
+
+
+def test_an_expired_token_ends_it_unless_a_fresh_one_came() -> None:
+    session = opened()
+    assert session.tick(599.0) == ()
+    assert session.receive(text(type="token", token="t2"), 599.0) == (Check("t2"),)
+    assert session.authenticated(Principal("ann", "phone", WALL + 1200), 0, 599.0, WALL + 599) == ()
+    assert session.tick(1199.0) == ()
+    assert closes(session.tick(1200.0)) == [4003]
+
+
+@pytest.mark.parametrize("other", [("bob", "phone"), ("ann", "laptop")])
+def test_a_fresh_token_of_another_device_ends_it(other: tuple[str, str]) -> None:
+    session = opened()
+    effects = session.authenticated(Principal(*other, WALL + 600), 0, 1.0, WALL)
+    assert closes(effects) == [4501]
+    assert session.principal == ANN
+
+
+frames = st.sampled_from(
+    [
+        message(),
+        message(to="ann"),
+        message(sender_id="eve", to="d:bob:carl"),
+        text(type="delivered", conversation_id="d:ann:bob", seq=1),
+        text(type="read", conversation_id="d:bob:carl", seq=2),
+        text(type="fetch", id="q", conversation_id="d:ann:bob", after=0),
+        text(type="inbox", id="q"),
+        text(type="token", token="t"),
+        text(type="hello", token="t"),
+        text(type="dance"),
+        "{",
+    ]
+)
+steps = st.lists(
+    st.tuples(frames | st.sampled_from(["confirmed", "unavailable", "tick"]), st.floats(0, 2)),
+    max_size=80,
+)
+
+
+@given(steps)
+def test_whatever_is_said_nobody_else_speaks_and_the_bounds_hold(
+    said: list[tuple[str, float]],
+) -> None:
+    session = opened()
+    now, waiting, published = 0.0, 0, 0
+    for what, wait in said:
+        now += wait
+        if what == "confirmed":
+            if waiting:
+                session.confirmed()
+                waiting -= 1
+            continue
+        if what == "unavailable":
+            if waiting:
+                session.unavailable(ID)
+                waiting -= 1
+            continue
+        effects = session.tick(now) if what == "tick" else session.receive(what, now)
+        for effect in effects:
+            if isinstance(effect, Publish):
+                waiting += 1
+                event = effect.event
+                published += isinstance(event, MessageSubmitted)
+                who = getattr(event, "sender_id", None) or event.user_id  # type: ignore[attr-defined]
+                assert (who, event.device_id) == ("ann", "phone")  # type: ignore[attr-defined]
+            elif isinstance(effect, Mark):
+                assert (effect.marker.user_id, effect.marker.device_id) == ("ann", "phone")
+        assert waiting <= LIMITS.in_flight
+        assert published <= LIMITS.send_burst + now * LIMITS.sends_per_minute / 60 + 1e-6
+        if closes(effects):
+            return
