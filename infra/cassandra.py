@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import Any
 
-from cassandra import DriverException, RequestExecutionException
+from cassandra import DriverException
 from cassandra.cluster import (
     EXEC_PROFILE_DEFAULT,
     Cluster,
@@ -26,6 +26,7 @@ from cassandra.policies import (
     DCAwareRoundRobinPolicy,
     TokenAwarePolicy,
 )
+from cassandra.protocol import ErrorMessage
 from cassandra.query import BatchStatement, BoundStatement, PreparedStatement
 
 from infra.errors import UserError
@@ -53,7 +54,7 @@ def apply(settings: CassandraSettings, statements: Iterable[str] | None = None) 
             session.execute(statement)
             count += 1
         return count
-    except (DriverException, RequestExecutionException) as error:
+    except (DriverException, ErrorMessage) as error:
         raise _failed(settings, f"{type(error).__name__}: {error}") from error
     finally:
         cluster.shutdown()

@@ -24,7 +24,7 @@ from infra.stack.stack import Stack
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     with ExitStack() as cleanup:
-        stack = Stack(_free_folder(cleanup))
+        stack = Stack(_free_folder(cleanup), quick=True)
         stack.wipe()
         cleanup.callback(stack.stop)
         previous = signal.signal(signal.SIGTERM, _end_the_session)

@@ -95,22 +95,22 @@ def hashes(folder: Path) -> dict[str, str]:
     return {str(file.relative_to(folder)): _sha256(file) for file in files}
 
 
-def locked() -> dict[str, str]:
+def locked(lock_file: Path = LOCK_FILE) -> dict[str, str]:
     """What the lock file says, in the form of `hashes`."""
-    lines = LOCK_FILE.read_text().splitlines()
+    lines = lock_file.read_text().splitlines()
     return {path: digest for digest, _, path in (line.partition("  ") for line in lines)}
 
 
-def write_lock(folder: Path) -> int:
+def write_lock(folder: Path, lock_file: Path = LOCK_FILE) -> int:
     """Take the files in the folder as the truth; says how many there are."""
     found = hashes(folder)
-    LOCK_FILE.write_text("".join(f"{digest}  {path}\n" for path, digest in found.items()))
+    lock_file.write_text("".join(f"{digest}  {path}\n" for path, digest in found.items()))
     return len(found)
 
 
-def check(folder: Path) -> None:
+def check(folder: Path, lock_file: Path = LOCK_FILE) -> None:
     """Refuse a folder that differs from the lock in any file."""
-    found, wanted = hashes(folder), locked()
+    found, wanted = hashes(folder), locked(lock_file)
     differing = sorted(
         path for path in found.keys() | wanted.keys() if found.get(path) != wanted.get(path)
     )

@@ -45,6 +45,7 @@ _SYSTEM_PROPERTIES = {
     "cassandra.ring_delay_ms": 100,
     "cassandra.skip_wait_for_gossip_to_settle": 0,
     "cassandra.superuser_setup_delay_ms": 0,
+    "cassandra.shutdown_announce_in_ms": 0,
     "jdk.attach.allowAttachSelf": "true",
     "file.encoding": "UTF-8",
 }

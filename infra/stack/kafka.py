@@ -38,8 +38,10 @@ def kafka(place: Place) -> Part:
         return place.jvm(folder, *flags, log4j, "--class-path", f"{place.jars}/kafka/*")
 
     def prepare() -> None:
-        settings = _settings(folder, port, controller_port)
-        configuration.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+        lines = [
+            f"{key}={value}\n" for key, value in settings(folder, port, controller_port).items()
+        ]
+        configuration.write_text("".join(lines))
         (folder / "log4j2.properties").write_text(_LOG4J)
         if not (folder / "data" / "meta.properties").exists():
             _format_storage(java("-XX:TieredStopAtLevel=1"), configuration, folder)
@@ -59,7 +61,8 @@ def kafka(place: Place) -> Part:
     )
 
 
-def _settings(folder: Path, port: int, controller_port: int) -> dict[str, str | int]:
+def settings(folder: Path, port: int, controller_port: int) -> dict[str, str | int]:
+    """What differs from the broker's defaults."""
     return {
         "process.roles": "broker,controller",
         "node.id": 1,

@@ -10,6 +10,7 @@ retries this very port, which then talks to itself), and the part could not come
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import socket
@@ -91,18 +92,21 @@ def _ephemeral_lowest() -> int:
 
 def holder_of(port: int) -> str:
     """Who listens on the port, as far as this user may see."""
-    inodes = set(_listening_inodes(port))
+    sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            links = {str(link.readlink()) for link in (entry / "fd").iterdir()}
-            name = (entry / "comm").read_text().strip()
-        except OSError:
-            continue
-        if any(f"socket:[{inode}]" in links for inode in inodes):
-            return f"{name} (process {entry.name})"
+        if entry.name.isdigit() and sockets & _open_files(entry):
+            with contextlib.suppress(OSError):
+                return f"{(entry / 'comm').read_text().strip()} (process {entry.name})"
     return "another program"
+
+
+def _open_files(process: Path) -> set[str]:
+    targets = set()
+    with contextlib.suppress(OSError):
+        for link in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):  # It was closed while we looked.
+                targets.add(str(link.readlink()))
+    return targets
 
 
 def _listening_inodes(port: int) -> Iterator[str]:

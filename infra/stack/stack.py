@@ -41,10 +41,13 @@ OnProgress = Callable[[PartStatus], None]
 class Stack:
     """Four servers and any number of our own services, all in one folder."""
 
-    def __init__(self, folder: Path = DEFAULT_FOLDER, *, jars: Path = JARS) -> None:
+    def __init__(
+        self, folder: Path = DEFAULT_FOLDER, *, jars: Path = JARS, quick: bool = False
+    ) -> None:
         self.folder = folder.resolve()
         self.ports = PortBook(self.folder / "ports.json")
         self.jars = jars
+        self._quick = quick
 
     # The whole
 
@@ -98,10 +101,8 @@ class Stack:
         if record is None:
             return PartStatus(name=name, state=State.STOPPED, port=part.port)
         if not process.is_alive(record):
-            last = last_lines(part.log_file, 1)
-            detail = (
-                f"ended by itself or was killed; last log line: {last[0] if last else '(none)'}"
-            )
+            said = " | ".join(last_lines(part.log_file, 2)) or "(nothing)"
+            detail = f"ended by itself or was killed; it said last: {said}"
             return PartStatus(name=name, state=State.DIED, port=part.port, detail=detail)
         seconds = time.time() - record.started_at
         if process.is_paused(record):
@@ -195,6 +196,7 @@ class Stack:
             jars=self.jars,
             ports=self.ports,
             environment=inherited_environment(),
+            quick=self._quick,
         )
 
     def _start_side_by_side(self, parts: list[Part], on_progress: OnProgress) -> None:

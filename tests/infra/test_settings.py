@@ -1,0 +1,124 @@
+"""Settings: defaults, sources, and one message for everything that is wrong."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from infra.errors import UserError
+from infra.settings import (
+    CassandraSettings,
+    EdgeSettings,
+    KafkaSettings,
+    load,
+    sections,
+)
+
+
+@dataclass(frozen=True)
+class Program:
+    kafka: KafkaSettings
+    cassandra: CassandraSettings
+    edge: EdgeSettings
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_defaults_suit_a_laptop():
+    settings = load(Program, {})
+
+    assert settings.kafka.bootstrap == "127.0.0.1:9092"
+    assert settings.cassandra.hosts == ("127.0.0.1",)
+
+
+def test_the_environment_is_read_by_name():
+    settings = load(
+        Program,
+        {
+            "CHAT_KAFKA_BOOTSTRAP": "a:1,b:2",
+            "CHAT_CASSANDRA_HOSTS": "a, b,",
+            "CHAT_CASSANDRA_PORT": "7",
+            "CHAT_GATEWAY_ID": "gateway-7",
+            "HOME": "/nowhere",
+        },
+    )
+
+    assert settings.kafka.bootstrap == "a:1,b:2"
+    assert settings.cassandra.hosts == ("a", "b")
+    assert settings.cassandra.port == 7
+    assert settings.edge.gateway_id == "gateway-7"
+
+
+def test_the_env_file_is_read_and_the_environment_wins():
+    Path(".chatlog").mkdir()
+    Path(".chatlog/environment").write_text("CHAT_CASSANDRA_PORT=1\nCHAT_EDGE_PORT=2\n")
+    settings = load(Program, {"CHAT_EDGE_PORT": "3"})
+
+    assert (settings.cassandra.port, settings.edge.port) == (1, 3)
+
+
+def test_another_env_file_can_be_named():
+    Path("other").write_text("CHAT_CASSANDRA_PORT=4\n")
+
+    assert load(Program, {"CHAT_ENV_FILE": "other"}).cassandra.port == 4
+
+
+def test_an_env_file_that_is_named_must_exist():
+    with pytest.raises(UserError) as refused:
+        load(Program, {"CHAT_ENV_FILE": "nowhere"})
+
+    assert (refused.value.code, refused.value.exit_status) == ("no_env_file", 78)
+
+
+def test_everything_wrong_is_told_together():
+    with pytest.raises(UserError) as refused:
+        load(
+            Program,
+            {
+                "CHAT_CASSANDRA_PORT": "many",
+                "CHAT_CASSANDRA_KEYSPACE": "chat; DROP",
+                "CHAT_GATEWAY_ID": "Not A Name",
+                "CHAT_KAFKA_BOTSTRAP": "a typo",
+            },
+        )
+
+    assert (refused.value.code, refused.value.exit_status) == ("bad_settings", 78)
+    for name in (
+        "CHAT_CASSANDRA_PORT:",
+        "CHAT_CASSANDRA_KEYSPACE:",
+        "CHAT_GATEWAY_ID:",
+        "CHAT_KAFKA_BOTSTRAP is not a setting",
+    ):
+        assert name in refused.value.sentence
+
+
+def test_building_a_section_by_hand_reads_nothing(monkeypatch):
+    monkeypatch.setenv("CHAT_CASSANDRA_PORT", "1")
+
+    assert CassandraSettings().port == 9042
+
+
+def test_every_setting_is_described():
+    undescribed = [
+        variable
+        for section in sections()
+        for field, variable in section.variables().items()
+        if not section.model_fields[field].description
+    ]
+
+    assert undescribed == []
+
+
+def test_no_two_settings_share_a_variable():
+    names = [name for section in sections() for name in section.variables().values()]
+
+    assert len(names) == len(set(names))
+
+
+def test_secrets_are_not_shown():
+    from infra.settings import RedisSettings
+
+    assert "hush" not in repr(RedisSettings(url="redis://:hush@host/0"))
