@@ -50,7 +50,7 @@ CLOSE_MEANINGS: dict[CloseCode, str] = {
     CloseCode.PROTOCOL_ERROR: "The bytes are no WebSocket frames (RFC 6455).",
     CloseCode.UNSUPPORTED_DATA: "A binary message; this subprotocol speaks text.",
     CloseCode.INVALID_TEXT: "A text message that is not UTF-8.",
-    CloseCode.POLICY_VIOLATION: "Three frames in a row that were not understood.",
+    CloseCode.POLICY_VIOLATION: "Three frames that were not understood.",
     CloseCode.TOO_BIG: "A message larger than any frame may be.",
     CloseCode.INTERNAL_ERROR: "A fault of the gateway.",
     CloseCode.RESTARTING: "The gateway is going down; another one takes over.",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.__main__ import COMMANDS
 from cli.docs import SERVER_FRAMES, pages
 from events import frames
 from events.frames import CloseCode, ErrorCode, RejectionCode
@@ -44,6 +45,21 @@ def test_what_a_page_links_to_or_names_in_the_tree_exists(page: Path) -> None:
     )
     missing += [path for path in named if not (ROOT / path).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_that_a_page_shows_exists(page: Path) -> None:
+    text = page.read_text()
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    commands = {command.name for command in COMMANDS}
+    assert set(re.findall(r"\bmake (\w+)\b", _code(text))) <= targets
+    assert set(re.findall(r"\bchatlog (\w+)\b", _code(text))) <= commands
+
+
+def _code(text: str) -> str:
+    """What stands in code blocks and between backticks."""
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", text)])
 
 
 def test_every_decision_follows_the_template() -> None:
