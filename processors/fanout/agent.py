@@ -19,7 +19,8 @@ from processors.app import WorkerApp
 from processors.context import Context
 from processors.fanout.routing import audience, records, route
 from processors.received import Received
-from projections.routing.store import Head, Marker, RoutingStore
+from projections.heads.keys import Head, Marker
+from projections.routing.store import RoutingStore
 
 
 def attach(app: WorkerApp, context: Context) -> None:

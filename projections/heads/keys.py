@@ -7,8 +7,17 @@ are a set, complete only when it holds COMPLETE.
 
 from events.topics import partition_of
 
+Head = tuple[int, int]
+"""Newest seq and the time of its message in milliseconds."""
+
+Marker = tuple[str, str, str]
+"""Conversation, user and kind: `delivered` or `read`."""
+
 COMPLETE = "."
 """The member of `conversations:<user>` that says that all of them were loaded; no id looks so."""
+
+LIFE = "life"
+"""A word that Redis keeps until it loses everything; by it a restorer sees that it did."""
 
 
 def heads(conversation_id: str) -> str:

@@ -2,23 +2,18 @@
 
 In: heads, markers and new conversations of a batch of facts, and the users it concerns. Out: the
 sessions of those users whose gateway is alive. One pipelined round trip, in this order and with
-nothing remembered in between, since it is half of ADR 0005: the sessions worker writes a session and then
-reads heads, so one of the two always sees the other. Only the *names* of gateways are remembered;
-a name met for the first time costs one more question.
+nothing remembered in between, since it is half of ADR 0005: the sessions worker writes a session
+and then reads heads, so one of the two always sees the other. Only the *names* of gateways are
+remembered; a name met for the first time costs one more question.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from projections.heads import keys as heads_keys
+from projections.heads.keys import Head, Marker
 from projections.pipe import Pipe, pack
 from projections.sessions.keys import Session, gateway, sessions
-
-Head = tuple[int, int]
-"""Newest seq and the time of its message in milliseconds."""
-
-Marker = tuple[str, str, str]
-"""Conversation, user and kind: `delivered` or `read`."""
 
 
 class RoutingStore:

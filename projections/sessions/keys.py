@@ -6,6 +6,9 @@ of the record that wrote it, so an older record that is read again never takes i
 
 from typing import NamedTuple
 
+SEPARATOR = "|"
+"""Stands between the parts of a session; so in none of them."""
+
 
 class Session(NamedTuple):
     """A device's open socket on one gateway."""
@@ -14,6 +17,13 @@ class Session(NamedTuple):
     gateway_id: str
     gateway_epoch: str
     session_id: int
+
+
+class Held(NamedTuple):
+    """A session with the position of the record that wrote it."""
+
+    session: Session
+    position: int
 
 
 def sessions(user_id: str) -> str:
@@ -27,7 +37,7 @@ def gateway(gateway_id: str) -> str:
 
 
 def gateway_position(gateway_id: str) -> str:
-    """The offset of the record that last renewed `gateway`; it ends with it."""
+    """Hash: offsets of the records that last renewed `gateway` and that began it; ends with it."""
     return f"gateway-position:{gateway_id}"
 
 
@@ -36,7 +46,7 @@ def session_value(session: Session, position: int) -> str:
     return f"{session.gateway_id}|{session.gateway_epoch}|{session.session_id}|{position}"
 
 
-def session_of(device_id: str, value: str) -> Session:
+def held_of(device_id: str, value: str) -> Held:
     """A session as it was written."""
-    gateway_id, gateway_epoch, session_id, _ = value.split("|")
-    return Session(device_id, gateway_id, gateway_epoch, int(session_id))
+    gateway_id, gateway_epoch, session_id, position = value.split(SEPARATOR)
+    return Held(Session(device_id, gateway_id, gateway_epoch, int(session_id)), int(position))

@@ -1,0 +1,150 @@
+"""Keeps who is connected where, and tells each new device how far its conversations go.
+
+Takes `chat.gateways` and `chat.sessions`; writes `projections.sessions`; puts FramesRouted with
+`heads` frames, SessionReplaced and AnnouncementRequested on delivery topics. Rules:
+- A session is written before heads are read, fan-out records heads before it reads sessions: one of
+  the two always sees the other (ADR 0005).
+- Only sessions of living gateways are answered. Whenever a gateway comes to life (it started, or
+  Redis or this worker was away) it is asked to announce its sessions, and they are answered then.
+- An older session is told that it was replaced before the newer one takes its place, so that no
+  crash leaves it unaware.
+A batch takes a handful of round trips, however many devices it holds.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+
+import structlog
+
+from events.deliveries import AnnouncementRequested, SessionReplaced
+from events.topics import GATEWAYS, SESSIONS
+from infra.transient import is_transient
+from processors.app import WorkerApp, end_process
+from processors.context import Context
+from processors.deliveries import all_of, deliver, deliver_frames
+from processors.heads import WAIT_SECONDS, Heads
+from processors.received import Received
+from processors.session_changes import UserHeads, changes_of, replaced_by, route_heads
+from projections.sessions.keys import Session
+from projections.sessions.store import (
+    Change,
+    Device,
+    DeviceClosed,
+    DeviceOpened,
+    GatewayHeard,
+    SessionStore,
+)
+
+_OWED_MAX = 10_000
+_OWED_SECONDS = 2.0
+
+log = structlog.get_logger()
+
+
+def attach(app: WorkerApp, context: Context) -> None:
+    """Attach the agent of the consumer group `sessions`."""
+    registry = SessionRegistry(context)
+
+    @app.batches("sessions", topics=(GATEWAYS, SESSIONS))
+    async def keep_sessions(batch: Sequence[Received]) -> None:
+        await registry.take(changes_of(batch, context.settings.kafka.log_generation))
+
+
+class SessionRegistry:
+    """The shell: what is heard goes to Redis, answers to gateways."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._store = SessionStore(context.redis_pipe)
+        self._heads = Heads(context)
+        self._owed: dict[Device, Session] = {}
+        self._repaying: asyncio.Task[None] | None = None
+
+    async def take(self, changes: Sequence[Change]) -> None:
+        """Apply changes and answer; may be repeated."""
+        opened = {
+            (change.user_id, change.session.device_id)
+            for change in changes
+            if isinstance(change, DeviceOpened)
+        }
+        if opened:
+            await self._tell_replaced(replaced_by(changes, await self._store.held(opened)))
+        effects = await self._store.apply(changes)
+        alive: dict[str, str] = {}
+        current: dict[Device, Session] = {}
+        for change, effect in zip(changes, effects, strict=True):
+            if isinstance(change, GatewayHeard):
+                if effect:
+                    alive[change.gateway_id] = change.gateway_epoch
+                continue
+            device = (change.user_id, change.session.device_id)
+            if isinstance(change, DeviceOpened) and effect:
+                current[device] = change.session
+            elif isinstance(change, DeviceClosed) and current.get(device) == change.session:
+                del current[device]
+        await all_of(
+            deliver(
+                self._context,
+                "sessions",
+                gateway_id,
+                AnnouncementRequested(gateway_id=gateway_id, gateway_epoch=epoch),
+            )
+            for gateway_id, epoch in alive.items()
+        )
+        # Whoever waited in vain a moment ago need not do so again.
+        await self._answer(current, 0.0 if self._owed else WAIT_SECONDS)
+
+    async def _tell_replaced(self, replaced: Sequence[Session]) -> None:
+        await all_of(
+            deliver(
+                self._context,
+                "sessions",
+                session.gateway_id,
+                SessionReplaced(
+                    gateway_id=session.gateway_id,
+                    gateway_epoch=session.gateway_epoch,
+                    session_id=session.session_id,
+                ),
+            )
+            for session in await self._living(replaced)
+        )
+
+    async def _living(self, sessions: Collection[Session]) -> set[Session]:
+        """Those whose gateway is alive. The others' gateway will be asked when it comes to life."""
+        epochs = await self._store.epochs({session.gateway_id for session in sessions})
+        return {one for one in sessions if epochs[one.gateway_id] == one.gateway_epoch}
+
+    async def _answer(self, devices: Mapping[Device, Session], wait_seconds: float) -> None:
+        alive = await self._living(devices.values())
+        living = {device: session for device, session in devices.items() if session in alive}
+        for device in self._owed.keys() & (devices.keys() - living.keys()):
+            del self._owed[device]
+        if not living:
+            return
+        users = {user for user, _ in living}
+        heads = await self._heads.of_users(users, wait_seconds=wait_seconds)
+        await deliver_frames(self._context, "sessions", route_heads(living, heads))
+        self._remember_owed(living, heads)
+
+    def _remember_owed(
+        self, answered: Mapping[Device, Session], heads: Mapping[str, UserHeads]
+    ) -> None:
+        """Those whose answer was not whole get another when it can be."""
+        for device, session in answered.items():
+            if heads[device[0]].whole:
+                self._owed.pop(device, None)
+            elif len(self._owed) < _OWED_MAX or device in self._owed:
+                self._owed[device] = session
+        if self._owed and (self._repaying is None or self._repaying.done()):
+            self._context.telemetry.records("sessions", "answered_in_part", len(self._owed))
+            self._repaying = asyncio.create_task(self._repay())
+
+    async def _repay(self) -> None:
+        while self._owed:
+            await asyncio.sleep(_OWED_SECONDS)
+            try:
+                await self._answer(dict(self._owed), 0.0)
+            except Exception as error:
+                if not is_transient(error):
+                    log.exception("could not answer")
+                    end_process("sessions met a fault")
