@@ -1,9 +1,8 @@
 """Writes what was said to Cassandra: the shell of `projections.history` and `projections.inbox`.
 
 Takes the facts of `chat.conversations` that count; puts rows, each with the position of its record
-as write time, so a batch may be repeated and batches may overlap (I9). Nobody waits for it but
-readers of history, so after a small batch it rests a moment: the next is larger, and a row costs a
-third.
+as write time, so a batch may be repeated and batches may overlap (I9). It lets the broker gather
+records for a moment, since a row of a large batch costs a third.
 """
 
 import asyncio
@@ -19,8 +18,8 @@ from projections.inbox import projection as inbox
 from projections.inbox.store import InboxStore
 from projections.positions import write_time
 
-SMALL_BATCH = 100
-REST_SECONDS = 0.02
+PATIENCE_MILLISECONDS = 50
+"""Who fetches what was just said waits for so long."""
 
 
 def attach(app: WorkerApp, context: Context) -> None:
@@ -28,7 +27,12 @@ def attach(app: WorkerApp, context: Context) -> None:
     timeline, conversations = TimelineStore(context.database), InboxStore(context.database)
     generation = context.settings.kafka.log_generation
 
-    @app.batches("history", topics=(CONVERSATIONS,), fenced=True)
+    @app.batches(
+        "history",
+        topics=(CONVERSATIONS,),
+        fenced=True,
+        patience_milliseconds=PATIENCE_MILLISECONDS,
+    )
     async def project_history(batch: Sequence[Received]) -> None:
         rows: list[history.Write] = []
         joined: list[inbox.ConversationJoined] = []
@@ -37,5 +41,3 @@ def attach(app: WorkerApp, context: Context) -> None:
             rows += history.project(received.event, position)
             joined += inbox.project(received.event, position)
         await asyncio.gather(timeline.apply(rows), conversations.apply(joined))
-        if len(batch) < SMALL_BATCH:
-            await asyncio.sleep(REST_SECONDS)
