@@ -12,7 +12,6 @@ from edge.connections import Connections
 from edge.publisher import EdgePublisher
 from events.gateways import GatewayAlive, GatewayDraining, GatewayStarted
 from events.topics import GATEWAYS
-from infra.producer import Publisher
 
 ALIVE_SECONDS = 5.0
 _SESSIONS_AT_ONCE = 500
@@ -37,10 +36,10 @@ class Announcer:
         self._publisher = publisher
         self._sessions: asyncio.Task[None] | None = None
 
-    async def started(self, publisher: Publisher) -> None:
+    async def started(self) -> None:
         """Say that the gateway starts; returns when Kafka has it."""
         event = GatewayStarted(gateway_id=self._id, gateway_epoch=self._epoch)
-        await publisher.publish(GATEWAYS, event, key=self._id)
+        await self._publisher.say(GATEWAYS, event, self._id)
 
     async def keep_alive(self) -> None:
         """Say that the gateway is alive every few seconds, until cancelled."""

@@ -62,6 +62,8 @@ class Gateway:
     def __init__(self, settings: Settings, codec: Codec, on_fatal: Callable[[str], None]) -> None:
         edge = settings.edge
         loop = asyncio.get_running_loop()
+        self.id = edge.gateway_id
+        self.port = edge.port
         self.epoch = uuid.uuid4().hex
         self.telemetry = Telemetry("edge", instance_id=edge.gateway_id)
         self.connections = Connections(loop, edge.heartbeat_seconds)
@@ -86,7 +88,7 @@ class Gateway:
             announce=self._announcer.sessions,
             on_fatal=on_fatal,
         )
-        self._readiness = Readiness(
+        self.readiness = Readiness(
             lambda: self._voice.confirmed_at, lambda: self._deliveries.polled_at
         )
         self._hub = Hub(
@@ -115,9 +117,9 @@ class Gateway:
         await asyncio.to_thread(topics.apply, self._settings.kafka, (topic,))
         await self._publisher.start()
         await self._deliveries.start()
-        await self._announcer.started(self._publisher)
+        await self._announcer.started()
         self._health = await _listen(
-            health_app(self._readiness, self.telemetry), edge.host, edge.health_port
+            health_app(self.readiness, self.telemetry), edge.host, edge.health_port
         )
         self._clients = await _listen(self._app(), edge.host, edge.port)
         self._tasks = [
@@ -125,12 +127,14 @@ class Gateway:
             asyncio.create_task(self.connections.visit()),
             asyncio.create_task(self._keyring.keep_fresh()),
         ]
-        self._readiness.started = True
+        self.readiness.started = True
         log.info("gateway started", gateway_id=edge.gateway_id, epoch=self.epoch, port=edge.port)
 
     async def stop(self) -> None:
-        """Send the clients elsewhere and leave nothing unsaid."""
-        self._readiness.draining = True
+        """Send the clients elsewhere and leave nothing unsaid. Once: a second call does nothing."""
+        if self.readiness.draining:
+            return
+        self.readiness.draining = True
         self._announcer.draining()
         if self._clients is not None:
             for site in list(self._clients.sites):
@@ -198,7 +202,7 @@ class Gateway:
         )
         if isinstance(upgrade, hardening.Refusal):
             return upgrade
-        if self._readiness.draining or self.connections.sockets >= edge.sockets_max:
+        if self.readiness.draining or self.connections.sockets >= edge.sockets_max:
             return hardening.Refusal(503, "No room for another socket.", {"Retry-After": "5"})
         token = hardening.bearer(request.headers)
         if token is None or isinstance(token, hardening.Refusal):

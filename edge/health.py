@@ -21,6 +21,7 @@ class Readiness:
     def __init__(self, confirmed_at: Callable[[], float], polled_at: Callable[[], float]) -> None:
         self.started = False
         self.draining = False
+        self.stale_seconds = STALE_SECONDS
         self._confirmed_at = confirmed_at
         self._polled_at = polled_at
 
@@ -29,8 +30,8 @@ class Readiness:
         now = time.monotonic()
         return {
             "started": self.started,
-            "kafka_confirms": now - self._confirmed_at() < STALE_SECONDS,
-            "deliveries_polled": now - self._polled_at() < STALE_SECONDS,
+            "kafka_confirms": now - self._confirmed_at() < self.stale_seconds,
+            "deliveries_polled": now - self._polled_at() < self.stale_seconds,
             "not_draining": not self.draining,
         }
 

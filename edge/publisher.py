@@ -76,6 +76,11 @@ class EdgePublisher:
                 partition=partition,
             )
 
+    async def say(self, topic: Topic, event: Struct, key: str) -> None:
+        """Publish, and return when Kafka has it. Raises what the producer raises."""
+        await self._publisher.publish(topic, event, key=key)
+        self._count(topic.name, None)
+
     def announce(
         self, topic: Topic, event: Struct, key: str, still: Callable[[], bool] = lambda: True
     ) -> None:
@@ -113,7 +118,7 @@ class EdgePublisher:
         topic, event, key, still = said
         self._count(topic.name, error)
         if error is not None and still():
-            log.warning("announced again", topic=topic.name, event=type(event).__name__)
+            log.warning("announced again", topic=topic.name, kind=type(event).__name__)
             self._loop.call_later(_AGAIN_SECONDS, self.announce, topic, event, key, still)
 
     def _count(self, topic: str, error: Exception | None) -> None:

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
+import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from msgspec import Struct
 
@@ -40,6 +41,8 @@ _PASSING = frozenset((KafkaError._MSG_TIMED_OUT, KafkaError._TIMED_OUT, KafkaErr
 Header = tuple[str, str | bytes | None]
 Confirmed = Callable[[int | None, Exception | None], None]
 """Called on the loop with the record's offset, or with the error."""
+
+log = structlog.get_logger()
 
 
 class Unavailable(ConnectionError):
@@ -204,10 +207,13 @@ def error_of(error: KafkaError) -> Exception:
 
 def _tell(outcomes: list[tuple[Confirmed, int | None, KafkaError | None]]) -> None:
     for confirmed, offset, error in outcomes:
-        if error is None:
-            confirmed(offset, None)
-        else:
-            confirmed(None, error_of(error))
+        try:
+            if error is None:
+                confirmed(offset, None)
+            else:
+                confirmed(None, error_of(error))
+        except Exception:  # a fault of one must not keep the outcome from the others
+            log.exception("outcome not taken")
 
 
 def _settle(future: "asyncio.Future[int]", offset: int | None, error: Exception | None) -> None:

@@ -56,6 +56,7 @@ class Client:
         self.reader = reader
         self.writer = writer
         self.status = 0
+        self.session_id = 0
         self.headers: dict[str, str] = {}
 
     @classmethod

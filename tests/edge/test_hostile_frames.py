@@ -1,0 +1,244 @@
+"""Hostile frames on real sockets. Numbers are the rows of the threat table in docs/threats.md."""
+
+import asyncio
+import json
+import time
+import zlib
+
+import pytest
+
+from edge.frames import FRAME_BYTES_MAX
+from edge.gateway import Gateway
+from tests.edge.conftest import World
+from tests.edge.socket import CLOSE, PING, PONG, TEXT, Client, frame, new_id
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+MIB = 1_048_576
+_users = iter(f"hostile-{number}" for number in range(1_000))
+
+
+async def open_socket(world: World, gateway: Gateway) -> Client:
+    return await world.hello(gateway, next(_users))
+
+
+async def code_after(world: World, gateway: Gateway, data: bytes) -> int | None:
+    """The close code that these bytes bring."""
+    client = await open_socket(world, gateway)
+    client.writer.write(data)
+    closed = await client.closed()
+    client.end()
+    return closed.code
+
+
+async def test_14_without_a_hello_the_socket_ends(gateway: Gateway) -> None:
+    client = await Client.connect(gateway.port)
+    began_at = time.monotonic()
+    closed = await client.closed()
+    assert closed.code == 4501
+    assert time.monotonic() - began_at < 2  # this gateway gives a second; the default is five
+    client.end()
+
+
+async def test_15_half_a_frame_and_then_silence_ends(world: World) -> None:
+    async with world.gateway(frame_seconds=0.5, heartbeat_seconds=3) as gateway:
+        halves = [frame("x" * 50)[:20], frame("x")[:1], frame("x" * 9, first=0x01)]
+        clients = [await open_socket(world, gateway) for _ in halves]
+        for client, half in zip(clients, halves, strict=True):
+            client.writer.write(half)
+        dripping = await open_socket(world, gateway)
+        whole = frame("x" * 100)
+        for byte in whole[:30]:
+            dripping.writer.write(bytes([byte]))
+            await asyncio.sleep(0.05)
+        for client in (*clients, dripping):
+            assert (await client.closed()).code == 1002
+            client.end()
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        pytest.param(b"\x81\x05hello", 1002, id="16-not-masked"),
+        pytest.param(b"\x89\x00", 1002, id="16-ping-not-masked"),
+        pytest.param(frame("x", first=0xC1), 1002, id="17-reserved-bit"),
+        pytest.param(frame("x", first=0xA1), 1002, id="17-reserved-bit-2"),
+        pytest.param(frame("x", first=0x83), 1002, id="17-reserved-opcode"),
+        pytest.param(frame("x", first=0x8B), 1002, id="17-reserved-control-opcode"),
+        pytest.param(frame("x" * 126, PING), 1002, id="18-long-ping"),
+        pytest.param(frame("x", first=0x09), 1002, id="18-ping-in-fragments"),
+        pytest.param(frame("x", first=0x80), 1002, id="19-nothing-to-continue"),
+        pytest.param(frame("x", first=0x01) + frame("y"), 1002, id="19-text-within"),
+        pytest.param(frame(b"\x03", CLOSE), 1002, id="20-close-of-one-byte"),
+        *(
+            pytest.param(frame(code.to_bytes(2, "big"), CLOSE), 1002, id=f"20-close-{code}")
+            for code in (999, 1005, 1006, 1016)
+        ),
+        pytest.param(frame(b"\xff\xfe"), 1007, id="22-not-utf8"),
+        pytest.param(
+            frame(b"\xce", first=0x01) + frame(b"\xce", first=0x80), 1007, id="22-split-not-utf8"
+        ),
+        pytest.param(frame("x" * (FRAME_BYTES_MAX + 1)), 1009, id="23-too-long"),
+        pytest.param(b"\x81\xff" + (2**63 - 1).to_bytes(8, "big"), 1009, id="24-2^63-1"),
+        pytest.param(
+            b"\x81\xff" + (1024 * MIB).to_bytes(8, "big") + bytes(4) + bytes(8 * MIB),
+            1009,
+            id="24-1-GiB-announced",
+        ),
+        pytest.param(frame(b"{}", 2), 1003, id="33-binary"),
+        pytest.param(
+            frame("", first=0x01) + frame("", first=0x00) * 200_000, 1008, id="26-empty-fragments"
+        ),
+        pytest.param(
+            frame("x", first=0x01) + frame("x", first=0x00) * 200_000, 1008, id="26-tiny-fragments"
+        ),
+    ],
+)
+async def test_16_to_26_and_33_what_breaks_the_protocol_ends_with_its_code(
+    world: World, gateway: Gateway, data: bytes, code: int
+) -> None:
+    assert await code_after(world, gateway, data) == code
+
+
+async def test_23_a_body_beyond_the_limit_is_an_error_and_the_socket_stays(
+    world: World, gateway: Gateway
+) -> None:
+    client = await open_socket(world, gateway)
+    message_id = client.send_message("bob", "x" * 65_537)
+    error = await client.receive()
+    assert (error["code"], error["id"]) == ("too_large", message_id)
+    client.send({"type": "dance"})
+    assert (await client.receive())["code"] == "unknown_type"
+    client.end()
+
+
+async def test_25_compression_is_never_negotiated(world: World, gateway: Gateway) -> None:
+    client = await Client.connect(
+        gateway.port, Sec_WebSocket_Extensions="permessage-deflate; client_max_window_bits"
+    )
+    assert client.status == 101
+    assert "sec-websocket-extensions" not in client.headers
+    await client.hello(world.token("hostile-bomb"))
+    client.writer.write(frame(zlib.compress(bytes(50 * MIB))[2:], first=0xC1))
+    assert (await client.closed()).code == 1002
+    client.end()
+
+
+async def test_27_28_floods_end_and_others_do_not_notice(world: World, gateway: Gateway) -> None:
+    pinging, sending = await open_socket(world, gateway), await open_socket(world, gateway)
+    other = await open_socket(world, gateway)
+    pinging.writer.write(frame(b"p", PING) * 100_000)
+    message = json.dumps({"type": "send", "id": new_id(), "to": "bob", "body": "x"})
+    sending.writer.write(frame(message) * 100_000)
+    worst = 0.0
+    for _ in range(20):
+        began_at = time.monotonic()
+        other.writer.write(frame(b"o", PING))
+        assert await other.read_frame() == (PONG, b"o")
+        worst = max(worst, time.monotonic() - began_at)
+        await asyncio.sleep(0.01)
+    assert worst < 0.5
+    codes = set()
+    opcode, payload = await sending.read_frame()
+    while opcode == TEXT:
+        codes.add(json.loads(payload)["code"])
+        opcode, payload = await sending.read_frame()
+    assert (opcode, payload[:2], codes) == (CLOSE, (4008).to_bytes(2, "big"), {"rate_limited"})
+    assert (await pinging.closed()).code == 4008
+    for client in (pinging, sending, other):
+        client.end()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('{"type":' + "[" * 10_000 + "]" * 10_000 + "}", id="deep"),
+        pytest.param('{"type":"inbox","id":"1","x":1e400}', id="1e400"),
+        pytest.param('{"type":"inbox","id":"1","x":NaN}', id="NaN"),
+        pytest.param('{"type":"inbox","id":"1","id":"2"}', id="duplicate-keys"),
+        pytest.param('{"type":"inbox","id":"\\ud800"}', id="lone-surrogate"),
+        pytest.param("{" + ",".join(f'"{n}":1' for n in range(20_000)) + "}", id="20,000-keys"),
+        pytest.param('{"type":"read","conversation_id":"d:a:b","seq":' + "1" * 20 + "}", id="int"),
+        pytest.param("{", id="no-json"),
+    ],
+)
+async def test_34_hostile_json_is_an_error_twice_and_then_the_end(
+    world: World, gateway: Gateway, text: str
+) -> None:
+    client = await open_socket(world, gateway)
+    for _ in range(3):
+        client.send(text)
+        assert (await client.receive())["code"] == "bad_request"
+    assert (await client.closed()).code == 1008
+    client.end()
+
+
+async def test_34_100_000_keys_are_too_much_for_one_frame(world: World, gateway: Gateway) -> None:
+    text = "{" + ",".join(f'"{n}":1' for n in range(100_000)) + "}"
+    assert await code_after(world, gateway, frame(text)) == 1009
+
+
+async def test_35_unknown_types_are_told_and_unknown_fields_ignored(
+    world: World, gateway: Gateway
+) -> None:
+    client = await open_socket(world, gateway)
+    for _ in range(5):
+        client.send({"type": "dance", "id": "1"})
+        error = await client.receive()
+        assert (error["type"], error["code"], error["id"]) == ("error", "unknown_type", "1")
+    client.send({"type": "hello", "token": "x", "version": 2})
+    assert (await client.receive())["code"] == "bad_request"
+    client.end()
+
+
+async def test_a_client_that_does_not_read_is_cut_and_slows_nobody(world: World) -> None:
+    from events.deliveries import FramesRouted, RoutedFrame
+    from events.topics import delivery_topic
+
+    async with world.gateway(outbox_bytes_max=MIB, outbox_frames_max=1_000) as gateway:
+        slow, quick = await open_socket(world, gateway), await open_socket(world, gateway)
+        slow.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        big = json.dumps({"x": "x" * 100_000}).encode()
+        began_at = time.monotonic()
+        for number in range(100):
+            last = b'{"number":%d}' % number
+            await world.publisher.publish(
+                delivery_topic(gateway.id),
+                FramesRouted(
+                    gateway_id=gateway.id,
+                    gateway_epoch=gateway.epoch,
+                    frames=(
+                        RoutedFrame(session_ids=(slow.session_id,), frame=big),
+                        RoutedFrame(session_ids=(quick.session_id,), frame=last),
+                    ),
+                ),
+            )
+            assert await quick.read_frame() == (TEXT, last)
+        assert time.monotonic() - began_at < 10
+        text = gateway.telemetry.render().decode()
+        assert 'chat_edge_closes_total{code="4002"} 1.0' in text
+        slow.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        assert (await slow.closed()).code in (4002, None)
+        slow.end()
+        quick.end()
+
+
+async def test_a_silent_client_is_pinged_and_then_cut(world: World) -> None:
+    async with world.gateway(heartbeat_seconds=1.0) as gateway:
+        silent, answering = await open_socket(world, gateway), await open_socket(world, gateway)
+
+        async def answer() -> None:
+            while True:
+                opcode, payload = await answering.read_frame()
+                if opcode == PING:
+                    answering.writer.write(frame(payload, PONG))
+
+        task = asyncio.create_task(answer())
+        began_at = time.monotonic()
+        assert await silent.read_frame() == (PING, b"")
+        assert (await silent.closed()).code is None
+        assert 1.8 < time.monotonic() - began_at < 3.5
+        assert not task.done()
+        task.cancel()
+        silent.end()
+        answering.end()

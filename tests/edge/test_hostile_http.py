@@ -1,0 +1,129 @@
+"""Hostile upgrades on real sockets. Numbers are the rows of the threat table in docs/threats.md."""
+
+import asyncio
+import time
+
+import pytest
+
+from edge.gateway import Gateway
+from tests.edge.conftest import World
+from tests.edge.socket import Client, request
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def status_of(gateway: Gateway, raw: bytes) -> int:
+    client = await Client.connect(gateway.port, raw)
+    client.end()
+    return client.status
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://good.example", 101),
+        ("https://evil.example", 403),
+        ("null", 403),
+        ("https://good.example.evil.tld", 403),
+        ("https://GOOD.example", 403),
+        ("HTTPS://good.example", 403),
+    ],
+)
+async def test_1_2_only_our_origin_may_connect(gateway: Gateway, origin: str, status: int) -> None:
+    assert await status_of(gateway, request(Origin=origin)) == status
+
+
+async def test_3_without_an_origin_a_cookie_opens_nothing(world: World, gateway: Gateway) -> None:
+    token = world.token("http-cookie")
+    client = await Client.connect(gateway.port, Cookie=f"token={token}; session={token}")
+    assert client.status == 101
+    assert (await client.closed()).code == 4501
+    client.end()
+
+
+@pytest.mark.parametrize("version", ["7", "8", "0", "14", "x"])
+async def test_4_other_versions_are_told_13(gateway: Gateway, version: str) -> None:
+    client = await Client.connect(gateway.port, Sec_WebSocket_Version=version)
+    assert (client.status, client.headers["sec-websocket-version"]) == (426, "13")
+    client.end()
+
+
+@pytest.mark.parametrize("key", ["c2hvcnQ=", "!", None])
+async def test_5_a_bad_key_is_refused(gateway: Gateway, key: str | None) -> None:
+    assert await status_of(gateway, request(Sec_WebSocket_Key=key)) == 400
+
+
+async def test_5_a_key_given_twice_is_refused(gateway: Gateway) -> None:
+    raw = request()
+    line = next(line for line in raw.split(b"\r\n") if line.startswith(b"Sec-WebSocket-Key"))
+    assert await status_of(gateway, raw[:-2] + line + b"\r\n\r\n") == 400
+
+
+async def test_6_the_path_and_the_method_are_fixed(gateway: Gateway) -> None:
+    assert await status_of(gateway, request(method="POST", Content_Length="0")) == 405
+    for path in ("/", "/v1/ws/", "/v2/ws", "/metrics", "/readyz", "/v1/../v1/wss"):
+        assert await status_of(gateway, request(path)) == 404
+
+
+async def test_8_content_length_with_transfer_encoding_is_refused(gateway: Gateway) -> None:
+    raw = request(Content_Length="5", Transfer_Encoding="chunked")
+    client = await Client.connect(gateway.port, raw)
+    assert client.status == 400
+    await client.ended()
+    client.end()
+
+
+async def test_9_long_and_many_headers_are_refused(gateway: Gateway) -> None:
+    assert await status_of(gateway, request(X_Long="x" * 9_000)) in (400, 431)
+    many = {f"X_{number}": "x" for number in range(500)}
+    assert await status_of(gateway, request(**many)) in (400, 431)
+
+
+async def test_12_13_silence_and_a_drip_of_headers_end_within_seconds(gateway: Gateway) -> None:
+    silent, dripping = await Client.dial(gateway.port), await Client.dial(gateway.port)
+
+    async def drip() -> None:
+        raw = request()
+        while True:
+            dripping.writer.write(raw[:1])
+            raw = raw[1:]
+            await asyncio.sleep(0.2)
+
+    began_at = time.monotonic()
+    dripper = asyncio.create_task(drip())
+    await asyncio.gather(silent.ended(), dripping.ended())
+    dripper.cancel()
+    assert time.monotonic() - began_at < 7
+    silent.end()
+    dripping.end()
+
+
+@pytest.mark.parametrize("name", ["token", "access_token", "ticket", "a"])
+async def test_45_a_query_is_refused(world: World, gateway: Gateway, name: str) -> None:
+    raw = request(f"/v1/ws?{name}={world.token('http-query')}")
+    assert await status_of(gateway, raw) == 400
+
+
+async def test_a_bad_token_in_the_header_is_refused_before_the_upgrade(gateway: Gateway) -> None:
+    for value in ("Bearer nonsense", "Basic x", "Bearer "):
+        client = await Client.connect(gateway.port, Authorization=value)
+        assert client.status == 401
+        assert client.headers["www-authenticate"].startswith("Bearer")
+        client.end()
+
+
+async def test_a_protocol_that_is_not_spoken_is_closed_with_its_own_code(gateway: Gateway) -> None:
+    client = await Client.connect(gateway.port, Sec_WebSocket_Protocol="chat.v9")
+    assert client.status == 101
+    assert (await client.closed()).code == 4504
+    client.end()
+    assert await status_of(gateway, request(Sec_WebSocket_Protocol=None)) == 400
+
+
+async def test_sockets_beyond_the_bound_are_told_to_come_later(world: World) -> None:
+    async with world.gateway(sockets_max=2) as gateway:
+        clients = [await Client.connect(gateway.port) for _ in range(3)]
+        assert [client.status for client in clients] == [101, 101, 503]
+        assert clients[2].headers["retry-after"] == "5"
+        for client in clients:
+            client.end()

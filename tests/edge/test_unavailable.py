@@ -1,0 +1,73 @@
+"""Kafka is away: every request gets its answer in bounded time, and nothing is lost."""
+
+import asyncio
+import time
+
+import pytest
+
+from events.sessions import SessionClosed, SessionOpened
+from events.submissions import MarkersSubmitted, MessageSubmitted
+from infra.stack.stack import Stack
+from tests.edge.conftest import World
+from tests.edge.test_gateway import of, until_published
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_while_kafka_is_away_clients_are_told_and_afterwards_nothing_is_missing(
+    stack: Stack, world: World
+) -> None:
+    async with world.gateway(message_timeout_seconds=1.0, in_flight_max=5) as gateway:
+        client = await world.hello(gateway, "away-ann")
+        leaving = await world.hello(gateway, "away-leaving")
+        stack.pause("kafka")
+        try:
+            began_at = time.monotonic()
+            message_ids = [client.send_message("away-bob", str(n)) for n in range(8)]
+            client.send({"type": "read", "conversation_id": "d:away-ann:away-bob", "seq": 3})
+            beyond = [await client.receive() for _ in range(3)]
+            assert time.monotonic() - began_at < 0.5
+            waited = [await client.receive() for _ in range(5)]
+            assert time.monotonic() - began_at < 4
+            assert {error["id"] for error in beyond} == set(message_ids[5:])
+            assert {error["id"] for error in waited} == set(message_ids[:5])
+            for error in beyond + waited:
+                assert (error["type"], error["code"]) == ("error", "unavailable")
+                assert error["retry_after_seconds"] > 0
+            leaving.end()
+            coming = await world.hello(gateway, "away-coming")
+            await asyncio.sleep(1.5)
+        finally:
+            stack.resume("kafka")
+        for number, message_id in list(enumerate(message_ids))[:5]:
+            client.send({"type": "send", "id": message_id, "to": "away-bob", "body": str(number)})
+        submitted = await until_published(
+            world,
+            MessageSubmitted,
+            "d:away-ann:away-bob",
+            lambda event: event.client_message_id in message_ids[:5],
+            5,
+        )
+        assert {event.client_message_id for event in submitted} == set(message_ids[:5])
+        assert await until_published(
+            world,
+            MarkersSubmitted,
+            "d:away-ann:away-bob",
+            lambda event: any(marker.user_id == "away-ann" for marker in event.markers),
+        )
+        for kind, user in ((SessionClosed, "away-leaving"), (SessionOpened, "away-coming")):
+            assert await until_published(world, kind, user, of(gateway, user))
+        client.end()
+        coming.end()
+
+
+async def test_readiness_follows_kafka(stack: Stack, world: World) -> None:
+    async with world.gateway() as gateway:
+        assert gateway.readiness.checks() == {
+            "started": True,
+            "kafka_confirms": True,
+            "deliveries_polled": True,
+            "not_draining": True,
+        }
+        gateway.readiness.stale_seconds = 0.0
+        assert not all(gateway.readiness.checks().values())
