@@ -1,0 +1,230 @@
+"""Looking at the log from the command line: which topics, from when on, and records made readable.
+
+`Tail` follows many partitions at once and gives records in the order of their times, as far as
+they arrive within a moment of each other. `readable` makes a record a value for people and JSON.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from confluent_kafka import OFFSET_END, Consumer, KafkaException, Message, TopicPartition
+from msgspec import Struct
+
+from cli.story import sentence
+from events.codec import Codec, DecodeError
+from infra.errors import UserError
+from infra.settings import KafkaSettings, SchemaSettings, load
+
+KAFKA_SECONDS = 10.0
+REORDER_SECONDS = 0.25
+_RECORDS_AT_ONCE = 500
+_HELD_MAX = 20_000
+_QUIET_SECONDS = 2.0
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """Where the log is and how its records are read."""
+
+    kafka: KafkaSettings
+    schemas: SchemaSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """A record and what it says. `event` is None when its bytes are no event."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: str | None
+    event: Struct | None
+    said: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The record for programs."""
+        value = (
+            None
+            if self.event is None
+            else _as_text(msgspec.to_builtins(self.event, builtin_types=(bytes,)))
+        )
+        return {
+            "topic": self.topic,
+            "partition": self.partition,
+            "offset": self.offset,
+            "timestamp": self.timestamp,
+            "key": self.key,
+            "event": None if self.event is None else type(self.event).__name__,
+            "said": self.said,
+            "value": value,
+        }
+
+
+def _as_text(value: Any) -> Any:
+    """The value with bytes as the text that they are in our events: frames, in JSON."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, dict):
+        return {name: _as_text(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_text(part) for part in value]
+    return value
+
+
+def settings() -> LogSettings:
+    """The settings of the commands that look at the log."""
+    return load(LogSettings)
+
+
+def open_codec(schemas: SchemaSettings) -> Codec:
+    """The codec of this cluster. Raises UserError when no schemas were applied."""
+    try:
+        return Codec.from_file(schemas.ids)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            "no_schema_ids",
+            f"{schemas.ids} does not say which schemas the log has ({type(error).__name__}).",
+            "Run `chatlog up`, or `chatlog schemas apply`.",
+        ) from error
+
+
+def readable(record: Message, codec: Codec) -> Readable:
+    """The record with its event, or with what is wrong with its bytes."""
+    event: Struct | None = None
+    try:
+        event = codec.decode(record.value())
+        said = sentence(event)
+    except DecodeError as error:
+        said = f"cannot be read: {error}"
+    key = record.key()
+    return Readable(
+        topic=record.topic() or "",
+        partition=record.partition() or 0,
+        offset=record.offset() or 0,
+        timestamp=record.timestamp()[1],
+        key=None if key is None else bytes(key).decode(errors="replace"),
+        event=event,
+        said=said,
+    )
+
+
+def instant_of(text: str, now_ms: int) -> int | None:
+    """The milliseconds that `start`, `10m` (ago) or an ISO 8601 instant mean; None for `now`."""
+    if text == "now":
+        return None
+    if text == "start":
+        return 0
+    if ago := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text):
+        return max(0, now_ms - int(float(ago[1]) * _UNITS[ago[2]] * 1000))
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(
+            "bad_instant",
+            f"{text!r} is no place to begin.",
+            "Use now, start, 90s, 10m, 2h, 1d, or an instant such as 2025-11-21T12:00:00Z.",
+        ) from None
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    return int(instant.timestamp() * 1000)
+
+
+def unreachable(bootstrap: str, error: object) -> UserError:
+    """Kafka does not answer."""
+    return UserError(
+        "kafka_unreachable",
+        f"Kafka at {bootstrap} does not answer ({error}).",
+        "Run `chatlog status`; if it does not run: `chatlog up`.",
+    )
+
+
+def consumer(bootstrap: str) -> Consumer:
+    """A reader that belongs to no group."""
+    return Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "none",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 20,
+            "fetch.queue.backoff.ms": 5,
+            "queued.max.messages.kbytes": 65_536,
+            "log_level": 0,
+        }
+    )
+
+
+def topics_of(reader: Consumer, bootstrap: str) -> dict[str, list[int]]:
+    """Every topic of the cluster with its partitions. Raises UserError."""
+    try:
+        found = reader.list_topics(timeout=KAFKA_SECONDS).topics
+    except KafkaException as error:
+        raise unreachable(bootstrap, error.args[0].str()) from error
+    return {name: sorted(topic.partitions) for name, topic in found.items()}
+
+
+class Tail:
+    """Follows topics from an instant on."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._consumer = consumer(bootstrap)
+        self._held: list[tuple[int, int, Message]] = []
+        self._count = 0
+
+    def __enter__(self) -> Tail:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+    def topics(self) -> dict[str, list[int]]:
+        """Every topic of the cluster with its partitions."""
+        return topics_of(self._consumer, self._bootstrap)
+
+    def start(self, places: Iterable[tuple[str, int]], instant_ms: int | None) -> None:
+        """Begin at the records of this instant; None: at what comes from now on."""
+        begin = [TopicPartition(*place, OFFSET_END) for place in places]
+        if instant_ms is not None:
+            wanted = [TopicPartition(p.topic, p.partition, instant_ms) for p in begin]
+            try:
+                begin = self._consumer.offsets_for_times(wanted, timeout=KAFKA_SECONDS)
+            except KafkaException as error:
+                raise unreachable(self._bootstrap, error.args[0].str()) from error
+        self._consumer.assign(begin)
+
+    def records(self, *, follow: bool) -> Iterator[Message]:
+        """Records by time. Without `follow` it ends when nothing has come for a while."""
+        quiet_since = time.monotonic()
+        in_the_past = True
+        while True:
+            batch = self._consumer.consume(_RECORDS_AT_ONCE, 0.1)
+            for record in batch:
+                if record.error() is None:
+                    self._count += 1
+                    heapq.heappush(self._held, (record.timestamp()[1], self._count, record))
+            now = time.monotonic()
+            if batch:
+                quiet_since = now
+            in_the_past &= now - quiet_since < REORDER_SECONDS
+            until_ms = 0 if in_the_past else int((time.time() - REORDER_SECONDS) * 1000)
+            while self._held and (self._held[0][0] <= until_ms or len(self._held) > _HELD_MAX):
+                yield heapq.heappop(self._held)[2]
+            if not follow and now - quiet_since > _QUIET_SECONDS:
+                return
+
+
+def places_in(topics: dict[str, list[int]], names: Sequence[str]) -> list[tuple[str, int]]:
+    """Every partition of these topics."""
+    return [(name, partition) for name in names for partition in topics[name]]

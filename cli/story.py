@@ -1,0 +1,144 @@
+"""Events as sentences: what `chatlog events tail` and `chatlog trace` say about a record.
+
+In: a decoded event. Out: one line of plain text. Pure. Text that people wrote is quoted, cut, and
+freed of control characters, so that a message cannot write on the reader's terminal.
+"""
+
+import json
+
+from msgspec import Struct
+
+from events import conversations, deliveries, gateways, queries, receipts, sessions, snapshots
+from events import submissions as asked
+
+QUOTED_CHARACTERS_MAX = 60
+
+
+def quoted(text: str, characters_max: int = QUOTED_CHARACTERS_MAX) -> str:
+    """Text of a person, on one line, harmless, and not too long."""
+    cut = text if len(text) <= characters_max else text[: characters_max - 1] + "…"
+    return '"' + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cut) + '"'
+
+
+def sentence(event: Struct) -> str:
+    """What happened, in one line."""
+    match event:
+        case asked.MessageSubmitted():
+            return (
+                f"{event.sender_id} ({event.device_id}) asks to send {quoted(event.body)} "
+                f"to {event.conversation_id}"
+            )
+        case asked.MarkersSubmitted():
+            return "; ".join(_marker(marker) for marker in event.markers)
+        case conversations.WriterClaimed():
+            return f"{event.writer_id} takes over as writer (this partition, and maybe more)"
+        case conversations.MessageSent():
+            return (
+                f"message {event.seq} of {event.conversation_id}: "
+                f"{event.sender_id} says {quoted(event.body)}"
+            )
+        case conversations.SubmissionRejected():
+            return (
+                f"a message of {event.sender_id} to {event.conversation_id} is refused: "
+                f"{event.code}, {quoted(event.detail)}"
+            )
+        case conversations.SubmissionRepeated():
+            return (
+                f"{event.sender_id} ({event.device_id}) repeated message {event.seq} of "
+                f"{event.conversation_id}; the first stands"
+            )
+        case _:
+            return _of_readers(event)
+
+
+def _of_readers(event: Struct) -> str:
+    match event:
+        case receipts.DeliveredMarkerMoved():
+            return (
+                f"{event.user_id} has {event.conversation_id} up to {event.seq} "
+                f"(on {event.device_id})"
+            )
+        case receipts.ReadMarkerMoved():
+            return (
+                f"{event.user_id} has read {event.conversation_id} up to {event.seq} "
+                f"(on {event.device_id})"
+            )
+        case queries.HistoryRequested():
+            side, seq = "after", event.after_seq
+            if event.after_seq is None:
+                side, seq = "before", event.before_seq
+            return (
+                f"{event.user_id} ({event.device_id}) asks for {event.limit} facts of "
+                f"{event.conversation_id} {side} {seq}"
+            )
+        case queries.InboxRequested():
+            return f"{event.user_id} ({event.device_id}) asks for {event.limit} conversations"
+        case snapshots.SnapshotPartWritten():
+            return (
+                f"part {event.part} of the snapshot at fact {event.fact_offset}: "
+                f"{len(event.conversations)} conversations"
+            )
+        case snapshots.SnapshotCompleted():
+            return f"the snapshot at fact {event.fact_offset} is whole, {event.parts} parts"
+        case _:
+            return _of_gateways(event)
+
+
+def _of_gateways(event: Struct) -> str:
+    match event:
+        case sessions.SessionOpened():
+            return f"{event.user_id} ({event.device_id}) is connected to {event.gateway_id}"
+        case sessions.SessionClosed():
+            return f"{event.user_id} ({event.device_id}) left {event.gateway_id}"
+        case gateways.GatewayStarted():
+            return f"{event.gateway_id} starts"
+        case gateways.GatewayAlive():
+            return f"{event.gateway_id} is alive with {event.sessions} sessions"
+        case gateways.GatewayDraining():
+            return f"{event.gateway_id} takes no new sockets and sends its clients elsewhere"
+        case deliveries.FramesRouted():
+            return f"to {event.gateway_id}: " + "; ".join(
+                f"{described(routed.frame)} to {_sessions(len(routed.session_ids))}"
+                for routed in event.frames
+            )
+        case deliveries.SessionReplaced():
+            return f"{event.gateway_id} is to close session {event.session_id}: there is a newer"
+        case deliveries.AnnouncementRequested():
+            return f"{event.gateway_id} is to announce its sessions again"
+    return type(event).__name__
+
+
+def described(frame: bytes) -> str:
+    """What a client frame says, in a few words."""
+    try:
+        content = json.loads(frame)
+        kind = content["type"]
+    except (ValueError, TypeError, KeyError):
+        return f"{len(frame)} bytes"
+    match kind:
+        case "event":
+            return f"message {content.get('seq')} of {content.get('conversation_id')}"
+        case "accepted" | "rejected":
+            return f"{kind} {content.get('id')}"
+        case "receipt":
+            return (
+                f"{content.get('user_id')} has {content.get('kind')} "
+                f"{content.get('conversation_id')} up to {content.get('seq')}"
+            )
+        case "heads":
+            return f"heads of {len(content.get('heads', ()))} conversations"
+        case "page":
+            return f"page of {len(content.get('events', ()))} facts"
+    return str(kind)
+
+
+def _marker(marker: asked.Marker) -> str:
+    verb = "has read" if marker.kind == "read" else "has"
+    return (
+        f"{marker.user_id} ({marker.device_id}) says it {verb} "
+        f"{marker.conversation_id} up to {marker.seq}"
+    )
+
+
+def _sessions(count: int) -> str:
+    return "1 session" if count == 1 else f"{count} sessions"
