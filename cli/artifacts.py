@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from cyclopts import App
@@ -21,7 +22,7 @@ def fetch() -> None:
         return
     total = len(artifacts.locked())
     print(f"Fetching up to {total} files (about 220 MB) through Maven …", flush=True)
-    artifacts.ensure(JARS, lambda name: print(f"  {name}", flush=True))
+    artifacts.ensure(JARS, _counting())
     print(f"{total} files are here and match the lock.")
 
 
@@ -37,6 +38,18 @@ def check() -> int:
 def lock() -> None:
     """Take what Maven brings now as the truth: writes infra/stack/artifacts.lock anew."""
     with tempfile.TemporaryDirectory() as folder:
-        artifacts.download(Path(folder), lambda name: print(f"  {name}", flush=True))
+        artifacts.download(Path(folder), _counting())
         count = artifacts.write_lock(Path(folder))
     print(f"{artifacts.LOCK_FILE} names {count} files.")
+
+
+def _counting() -> Callable[[str], None]:
+    """Tell every tenth file, and the large one."""
+    names: list[str] = []
+
+    def tell(name: str) -> None:
+        names.append(name)
+        if len(names) % 10 == 0 or name.endswith(".gz"):
+            print(f"  {len(names)} downloaded, newest: {name}", flush=True)
+
+    return tell

@@ -33,7 +33,7 @@ def progress() -> Iterator[Report]:
     console = Console(highlight=False)
     rows = _Rows()
     if not console.is_terminal:
-        yield lambda status: rows.set(status, then=lambda: print(line_of(status), flush=True))
+        yield lambda status: rows.set(status, then=lambda: _print_line(status))
         return
     with Live(get_renderable=rows.table, console=console, refresh_per_second=8):
         yield rows.set
@@ -44,6 +44,11 @@ def line_of(status: PartStatus) -> str:
     port = str(status.port or "")
     seconds = "" if status.seconds is None else f"{status.seconds:.1f} s"
     return f"{status.name:<12} {status.state:<9} {port:>5} {seconds:>9}  {status.detail}".rstrip()
+
+
+def _print_line(status: PartStatus) -> None:
+    if status.state != State.WAITING:
+        print(line_of(status), flush=True)
 
 
 class _Rows:

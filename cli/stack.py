@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
+from cli.artifacts import fetch
 from cli.progress import Report, progress
 from infra import catalogues, registry
 from infra.settings import load
@@ -41,8 +42,7 @@ def up(
     registry.check_lock()
     stack = Stack(folder)
     if not artifacts.is_complete(stack.jars):
-        print("Fetching the jars of the stack (about 220 MB) …", flush=True)
-        artifacts.ensure(stack.jars)
+        fetch()
     with progress() as report:
         stack.start(report)
         _apply_catalogues(stack, report)
@@ -84,8 +84,7 @@ def status(*, as_json: AsJson = False, folder: Folder = DEFAULT_FOLDER) -> int:
             report(status)
     for status in statuses:
         if status.remedy:
-            said = f": {status.detail}" if status.detail else ""
-            print(f"{status.name} is {status.state}{said}; {status.remedy}.")
+            print(f"{status.sentence} To do: {status.remedy}.")
     return 0 if ok else 1
 
 

@@ -52,8 +52,16 @@ install_packages() {
     "${sudo[@]}" chmod +x "$policy"
     trap '"${sudo[@]}" rm -f "$policy"' EXIT
   fi
-  "${sudo[@]}" apt-get update --quiet=2
-  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" ${line//apt-get /apt-get --quiet=2 }
+  local log
+  log=$(mktemp --suffix=-chatlog-apt.log)
+  # shellcheck disable=SC2086  # a command of several words
+  if ! { "${sudo[@]}" apt-get update && "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive $line; } \
+    >"$log" 2>&1 </dev/null; then
+    tail -n 5 "$log" >&2
+    fail "apt-get could not install them; the details are in $log. Run this by hand, then make again:" \
+      "  sudo $line"
+  fi
+  rm -f "$log"
   if [ -n "$redis_is_new" ] && [ -d /run/systemd/system ]; then
     "${sudo[@]}" systemctl disable --quiet redis-server 2>/dev/null || true
   fi

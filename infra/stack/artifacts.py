@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import re
 import shutil
 import subprocess
-import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +21,7 @@ from infra.errors import UserError
 POMS = Path(__file__).parent / "maven"
 LOCK_FILE = Path(__file__).parent / "artifacts.lock"
 _STAMP = "checked-against"
+_DOWNLOADED = re.compile(r"Downloaded from .*/([^/ ]+\.(?:jar|tar\.gz)) ")
 
 OnProgress = Callable[[str], None]
 
@@ -78,8 +79,8 @@ def download(folder: Path, on_progress: OnProgress = lambda line: None) -> None:
         assert maven.stdout is not None
         for line in maven.stdout:
             last_lines = [*last_lines[-9:], line.rstrip()]
-            if "Downloaded from" in line and (".jar" in line or ".tar.gz" in line):
-                on_progress(line.split("/")[-1].split(" ")[0].strip())
+            if downloaded := _DOWNLOADED.search(line):
+                on_progress(downloaded.group(1))
     if maven.returncode != 0:
         errors = [line for line in last_lines if "ERROR" in line] or last_lines
         raise UserError(
@@ -134,8 +135,7 @@ def check(folder: Path, lock_file: Path = LOCK_FILE) -> None:
 def _unpack_registry(folder: Path) -> None:
     """The registry comes as an archive of its own jar and a lib folder."""
     (archive,) = (folder / "registry").glob("*.tar.gz")
-    with tarfile.open(archive) as packed:
-        packed.extractall(folder / "registry", filter="data")
+    shutil.unpack_archive(archive, folder / "registry")
     archive.unlink()
 
 

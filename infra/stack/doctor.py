@@ -53,21 +53,21 @@ def examine(stack: Stack) -> list[Finding]:
 
 def _java() -> Finding:
     try:
-        return Finding("java", True, f"Java 17 is {find_java(inherited_environment())}")
+        return Finding("java", True, f"Java 17 is {find_java(inherited_environment())}.")
     except UserError as error:
         return _bad("java", error)
 
 
 def _redis() -> Finding:
     try:
-        return Finding("redis-server", True, f"redis-server is {find_redis()}")
+        return Finding("redis-server", True, f"redis-server is {find_redis()}.")
     except UserError as error:
         return _bad("redis-server", error)
 
 
 def _jars(jars: Path) -> Finding:
     if artifacts.is_complete(jars):
-        return Finding("jars", True, "the jars are here and match artifacts.lock")
+        return Finding("jars", True, "The jars are here and match artifacts.lock.")
     sentence = "The jars of the stack are missing or do not match infra/stack/artifacts.lock."
     return Finding("jars", False, sentence, "no_jars", "Run `make setup`.")
 
@@ -77,7 +77,7 @@ def _disk(folder: Path) -> Finding:
     free_bytes = shutil.disk_usage(existing).free
     sentence = f"{free_bytes / (1 << 30):.1f} GiB are free on the disk of {existing}"
     if free_bytes >= DISK_FREE_BYTES_MIN:
-        return Finding("disk", True, sentence)
+        return Finding("disk", True, f"{sentence}.")
     return Finding("disk", False, f"Only {sentence}.", "disk_full", "Free some space.")
 
 
@@ -90,7 +90,7 @@ def _memory(stack: Stack) -> Iterator[Finding]:
             free_bytes = int(line.split()[1]) << 10
             sentence = f"{free_bytes / (1 << 30):.1f} GiB of memory are free"
             if free_bytes >= MEMORY_FREE_BYTES_MIN:
-                yield Finding("memory", True, sentence)
+                yield Finding("memory", True, f"{sentence}.")
             else:
                 yield Finding(
                     "memory",
@@ -103,12 +103,11 @@ def _memory(stack: Stack) -> Iterator[Finding]:
 
 def _parts(stack: Stack) -> Iterator[Finding]:
     for status in stack.status():
-        name, state = status.name, status.state
-        if state in (State.READY, State.STOPPED):
-            yield Finding(name, True, f"{name} is {state}")
+        if status.state in (State.READY, State.STOPPED):
+            yield Finding(status.name, True, status.sentence)
         else:
-            sentence = f"{name} is {state}: {status.detail}."
-            yield Finding(name, False, sentence, f"part_{state}", f"{status.remedy}.")
+            code, remedy = f"part_{status.state}", f"To do: {status.remedy}."
+            yield Finding(status.name, False, status.sentence, code, remedy)
 
 
 def _ports(stack: Stack) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ A `Part` is a value: how to start it and how to ask whether it answers. It does 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -65,11 +66,19 @@ class PartStatus:
         """What to do about it; empty when nothing is wrong."""
         return _REMEDIES.get(self.state, "")
 
+    @property
+    def sentence(self) -> str:
+        """How the part is, in one sentence."""
+        verb = "has" if self.state == State.DIED else "is"
+        said = f": {self.detail}" if self.detail else ""
+        return f"{self.name} {verb} {self.state}{said}."
+
     def as_json(self) -> dict[str, object]:
         """The same as plain JSON values."""
         return {**asdict(self), "state": str(self.state), "remedy": self.remedy}
 
 
+_FRAME = re.compile(r"at \S+\(.*\)$|\.\.\. \d+ (more|common frames)")
 _REMEDIES = {
     State.STOPPED: "start it with `chatlog up`",
     State.STARTING: "wait a moment, then ask again",
@@ -80,7 +89,7 @@ _REMEDIES = {
 
 
 def last_lines(log_file: Path, count: int = 5) -> list[str]:
-    """The end of a log, without blank lines."""
+    """The end of a log, without blank lines and the frames of Java's stack traces."""
     try:
         with log_file.open("rb") as log:
             log.seek(0, 2)
@@ -88,4 +97,5 @@ def last_lines(log_file: Path, count: int = 5) -> list[str]:
             text = log.read().decode(errors="replace")
     except OSError:
         return []
-    return [line for line in text.splitlines() if line.strip()][-count:]
+    lines = [line.strip() for line in text.splitlines()]
+    return [line for line in lines if line and not _FRAME.match(line)][-count:]
