@@ -55,6 +55,7 @@ COMMANDS = (
     Command("schemas", "cli.catalogues:schemas", "Apply, check or lock the schemas."),
     Command("docs", "cli.docs:docs", "Write the pages that are made from the code."),
     Command("artifacts", "cli.artifacts:app", "Fetch, check or lock the jars of the stack."),
+    Command("bench", "cli.bench:app", "Load through real sockets: throughput, latencies, cost."),
 )
 
 

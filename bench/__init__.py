@@ -1,0 +1,13 @@
+"""Benchmarks: open-loop load through real sockets, with receipts, and what each process costs.
+
+Read in this order. Pure: `frames` (WebSocket frames as a client writes and reads them), `ledger`
+(what became of each message: lost, doubled, reordered, how late), `figures` (quantiles). Then the
+load program, a process of its own (`python -m bench.load`): `socket` (one lean client socket),
+`device` (a client that answers with receipts), `load` (due times, and its commands); `driver` is
+the same seen from the other side. `cost` reads what processes spend from /proc, `jitter` says
+whether the machine was disturbed, `lag` how far consumer groups are behind. `world` is a stack of
+our own; `scenarios` are the benchmarks, `bars` what they must reach, `report` how it is told.
+
+On a machine that others use too, believe CPU microseconds a message; latencies only when the
+report says that little was lost to others.
+"""

@@ -1,0 +1,84 @@
+"""What the benchmarks must reach on two cores, stack and load on the same machine. Pure.
+
+In: results. Out: each bar with what was measured and whether it was met.
+"""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from bench.scenarios.capacity import CapacityResult
+from bench.scenarios.idle import IdleResult
+from bench.scenarios.latency import LatencyResult
+from bench.scenarios.restart import RestartResult
+
+Result = LatencyResult | CapacityResult | IdleResult | RestartResult
+
+ACCEPTED_P50_MS_MAX = 6.0
+DELIVERED_P50_MS_MAX = 8.0
+DELIVERED_P99_MS_MAX = 30.0
+SUSTAINED_PER_SECOND_MIN = 2_500.0
+KIB_A_SOCKET_MAX = 30.0
+RESTART_SECONDS_MAX = 10.0
+
+
+class Bar(Struct, frozen=True):
+    """One bar."""
+
+    what: str
+    wanted: str
+    measured: str
+    met: bool
+
+
+def bars(result: Result) -> Iterator[Bar]:
+    """The bars that a result is measured by."""
+    match result:
+        case LatencyResult():
+            yield from _latency(result)
+        case CapacityResult():
+            sustained = result.sustained_per_second
+            yield _at_least(
+                "messages a second, all receipts, nothing behind",
+                SUSTAINED_PER_SECOND_MIN,
+                sustained,
+                "/s",
+            )
+        case IdleResult():
+            yield _at_most(
+                f"memory of one of {result.sockets:,} idle sockets",
+                KIB_A_SOCKET_MAX,
+                result.kib_a_socket,
+                " KiB",
+            )
+            yield _at_most("idle sockets that were closed", 0, result.ended, "")
+        case RestartResult():
+            log = f"on {result.facts:,} facts, first decision"
+            for name, start in (
+                ("restart", result.with_snapshots),
+                ("restart after SIGKILL", result.after_kill),
+            ):
+                seconds = start.first_decision_seconds
+                yield _at_most(f"{name} {log}", RESTART_SECONDS_MAX, seconds, " s")
+
+
+def _latency(result: LatencyResult) -> Iterator[Bar]:
+    loaded = result.traffic.loaded
+    rate = f"at {result.traffic.offered_per_second:.0f}/s"
+    for stage, quantile, bound in (
+        ("accepted", "p50_ms", ACCEPTED_P50_MS_MAX),
+        ("delivered", "p50_ms", DELIVERED_P50_MS_MAX),
+        ("delivered", "p99_ms", DELIVERED_P99_MS_MAX),
+    ):
+        measured = loaded.latencies[stage][quantile]
+        yield _at_most(f"{stage} {quantile[:3]} {rate}", bound, measured, " ms")
+    broken = sum(loaded.missing.values()) + loaded.doubled + loaded.reordered + loaded.gaps
+    yield _at_most("lost, doubled, reordered or missing ticks", 0, broken, "")
+
+
+def _at_most(what: str, bound: float, measured: float, unit: str) -> Bar:
+    return Bar(what, f"<= {bound:g}{unit}", f"{measured:g}{unit}", measured <= bound)
+
+
+def _at_least(what: str, bound: float, measured: float, unit: str) -> Bar:
+    return Bar(what, f">= {bound:g}{unit}", f"{measured:g}{unit}", measured >= bound)

@@ -1,0 +1,91 @@
+"""What the load program is told and what it answers: one JSON object a line, either way.
+
+Each command is answered by lines of which the last is its result, or Failed. `Load` is answered by
+Measuring when the warm-up is over, Sent when the last message was sent, and Loaded when every
+message is settled, so that whoever drives can read the clocks of processes in between.
+"""
+
+from msgspec import Struct
+
+from bench.figures import Quantiles
+
+
+class ConnectPairs(Struct, tag_field="do", frozen=True):
+    """Open the sockets of so many pairs and wait until they are live."""
+
+    count: int
+
+
+class ConnectIdle(Struct, tag_field="do", frozen=True):
+    """Open so many more sockets that do nothing, and wait until they are live."""
+
+    count: int
+
+
+class Load(Struct, tag_field="do", frozen=True):
+    """Send at a rate, first unmeasured, then measured; then wait until all is settled."""
+
+    rate: float
+    warm_up_seconds: float
+    seconds: float
+    body_bytes: int
+    read_after_seconds: float
+    settle_seconds_max: float
+
+
+class Finish(Struct, tag_field="do", frozen=True):
+    """Close every socket and end."""
+
+
+class Connected(Struct, tag_field="said", frozen=True):
+    """The sockets are open and live."""
+
+    sockets: int
+    seconds: float
+
+
+class Measuring(Struct, tag_field="said", frozen=True):
+    """The warm-up is over."""
+
+
+class Sent(Struct, tag_field="said", frozen=True):
+    """The last message was sent."""
+
+    measured_messages: int
+
+
+class Loaded(Struct, tag_field="said", frozen=True, kw_only=True):
+    """What became of the messages; counts are of all, latencies of the measured ones."""
+
+    messages: int
+    measured_messages: int
+    latencies: dict[str, Quantiles]
+    late: Quantiles
+    missing: dict[str, int]
+    doubled: int
+    reordered: int
+    gaps: int
+    problems: dict[str, int]
+    settled_after_seconds: float
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every message reached every stage once, in order, with no problem on the way."""
+        broken = self.doubled or self.reordered or self.gaps or any(self.missing.values())
+        return not broken and not self.problems
+
+
+class Finished(Struct, tag_field="said", frozen=True):
+    """Every socket is closed; these had been ended by the gateway before."""
+
+    ended: dict[str, int]
+
+
+class Failed(Struct, tag_field="said", frozen=True):
+    """The command could not be carried out; the program ends."""
+
+    sentence: str
+
+
+Command = ConnectPairs | ConnectIdle | Load | Finish
+Answer = Connected | Measuring | Sent | Loaded | Finished | Failed

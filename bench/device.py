@@ -1,0 +1,161 @@
+"""A device of a pair: sends messages, answers each with `delivered` at once and `read` soon after.
+
+In: text of the gateway. Out: what it was shown, to the ledger; its own receipts, to the gateway, as
+a real client would send them. A message's id holds the run and the message's number, so nothing has
+to be remembered to recognise it.
+"""
+
+import asyncio
+import time
+from collections import Counter, deque
+
+import msgspec
+from msgspec import Struct
+
+from bench.frames import text_frame
+from bench.ledger import Ledger, Side
+from bench.socket import Socket
+from events.ids import direct_conversation
+
+_RUN = slice(0, 8)
+_NUMBER = slice(24, 36)
+
+
+class Accepted(Struct, tag_field="type", tag="accepted", gc=False):
+    """The first tick."""
+
+    id: str
+    seq: int
+
+
+class Event(Struct, tag_field="type", tag="event", gc=False):
+    """A message of the other member."""
+
+    id: str
+    seq: int
+
+
+class Receipt(Struct, tag_field="type", tag="receipt", gc=False):
+    """The second or third tick."""
+
+    user_id: str
+    kind: str
+    seq: int
+
+
+class Problem(Struct, tag_field="type", tag="error", gc=False):
+    """A frame that the gateway did not take."""
+
+    code: str
+
+
+class Rejected(Struct, tag_field="type", tag="rejected", gc=False):
+    """A message that was refused."""
+
+    code: str
+
+
+class Welcome(Struct, tag_field="type", tag="welcome", gc=False):
+    """The session is open."""
+
+
+class Heads(Struct, tag_field="type", tag="heads", gc=False):
+    """From here on everything is delivered live."""
+
+    more: bool
+
+
+_decode = msgspec.json.Decoder(
+    Accepted | Event | Receipt | Problem | Rejected | Welcome | Heads
+).decode
+
+
+class Run:
+    """What the devices of one run share."""
+
+    def __init__(self, number: int, body: str, read_after_seconds: float) -> None:
+        self.number = number
+        self.body = body
+        self.read_after_seconds = read_after_seconds
+        self.ledger = Ledger()
+        self.problems: Counter[str] = Counter()
+        self.unread: deque[tuple[float, Device, int]] = deque()
+
+    def read_due(self, now: float) -> None:
+        """Send the `read` receipts that are due."""
+        while self.unread and self.unread[0][0] <= now:
+            _, device, seq = self.unread.popleft()
+            device.mark("read", seq)
+
+
+class Device:
+    """One device of a direct conversation of two."""
+
+    def __init__(self, user_id: str, peer_id: str, run: Run) -> None:
+        self.user_id = user_id
+        self.run = run
+        self.socket: Socket
+        self.side = Side()
+        self.live: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.ended_by = ""
+        self._to = f'","to":"{peer_id}","body":"'
+        self._conversation_id = direct_conversation(user_id, peer_id)
+
+    def begin(self, run: Run) -> None:
+        """Take part in another run; all of the last one is settled."""
+        self.run = run
+        newest_seq, self.side = self.side.newest_seq, Side()
+        self.side.newest_seq = newest_seq
+
+    def send(self, due: float) -> None:
+        """Send the next message, which was due at this time."""
+        run = self.run
+        number = run.ledger.sent(self.side, due)
+        text = (
+            f'{{"type":"send","id":"{run.number:08x}-0000-4000-8000-{number:012x}'
+            f'{self._to}{run.body}"}}'
+        )
+        self.socket.send_frame(text_frame(text.encode()))
+
+    def mark(self, kind: str, seq: int) -> None:
+        """Send a receipt."""
+        text = f'{{"type":"{kind}","conversation_id":"{self._conversation_id}","seq":{seq}}}'
+        self.socket.send_frame(text_frame(text.encode()))
+
+    def shown(self, payload: bytes) -> None:
+        """The gateway sent a text."""
+        now = time.perf_counter()
+        frame = _decode(payload)
+        run = self.run
+        match frame:
+            case Event():
+                if self._is_of_run(frame.id) and run.ledger.delivered(
+                    self.side, int(frame.id[_NUMBER], 16), frame.seq, now
+                ):
+                    self.mark("delivered", frame.seq)
+                    run.unread.append((now + run.read_after_seconds, self, frame.seq))
+            case Accepted():
+                if self._is_of_run(frame.id):
+                    run.ledger.accepted(self.side, int(frame.id[_NUMBER], 16), frame.seq, now)
+            case Receipt():
+                if frame.user_id != self.user_id:
+                    run.ledger.ticked(self.side, frame.kind, frame.seq, now)
+            case Heads():
+                if not frame.more and not self.live.done():
+                    self.live.set_result(None)
+            case Problem() | Rejected():
+                run.problems[frame.code] += 1
+
+    def close(self) -> None:
+        """End the socket."""
+        self.ended_by = "us"
+        self.socket.close()
+
+    def ended(self, reason: str) -> None:
+        """The socket is gone."""
+        if not self.ended_by:
+            self.ended_by = reason
+            self.run.problems[f"closed: {reason}"] += 1
+
+    def _is_of_run(self, message_id: str) -> bool:
+        return int(message_id[_RUN], 16) == self.run.number

@@ -1,0 +1,74 @@
+"""Opens the devices of a benchmark against the gateways, a few at a time.
+
+In: the gateways and the key that signs tokens for development. Out: devices that are live: each
+has a session, and all that happens from now on is delivered to it.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
+
+from bench.device import Device, Run
+from bench.socket import connect
+from infra import tokens
+from infra.settings import ClientSettings, TokenSettings
+
+_CONNECT_SECONDS = 30.0
+_CONNECTING_MAX = 40
+_TOKEN_SECONDS = 6 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the load program is told by the environment."""
+
+    client: ClientSettings
+    tokens: TokenSettings
+
+
+class Opener:
+    """Opens devices; neighbours in a list go to different gateways."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._key = tokens.ensure_development_key(settings.tokens)
+        self._urls = cycle(settings.client.urls)
+        self._connecting = asyncio.Semaphore(_CONNECTING_MAX)
+
+    async def open(self, devices: Sequence[Device]) -> None:
+        """Open the devices and wait until all are live. Raises OSError and TimeoutError."""
+        await asyncio.gather(*(self._open(device) for device in devices))
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            for device in devices:
+                await device.live
+
+    async def _open(self, device: Device) -> None:
+        url = next(self._urls)
+        async with self._connecting, asyncio.timeout(_CONNECT_SECONDS):
+            token = tokens.mint(
+                self._key,
+                self._settings.tokens,
+                user_id=device.user_id,
+                device_id="bench",
+                now_seconds=int(time.time()),
+                lifetime_seconds=_TOKEN_SECONDS,
+            )
+            device.socket = await connect(url, token, device.shown, device.ended)
+
+
+def pairs(count: int) -> list[Device]:
+    """The devices of so many direct conversations, two by two."""
+    run = Run(0, "", 0.0)
+    return [
+        Device(f"pair-{pair}-{mine}", f"pair-{pair}-{theirs}", run)
+        for pair in range(count)
+        for mine, theirs in ("ab", "ba")
+    ]
+
+
+def idle(count: int) -> list[Device]:
+    """Devices that say nothing."""
+    run = Run(0, "", 0.0)
+    return [Device(f"idle-{number}", "nobody", run) for number in range(count)]

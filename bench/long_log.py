@@ -1,0 +1,143 @@
+"""Writes a long log straight to Kafka: submissions, and the decisions about them.
+
+In: how many messages over how many conversations. Out: `chat.submissions` and `chat.conversations`
+as an admission worker would have left them: one claim a partition, then a fact for each submission,
+decided by the real decider, in order, with offsets that are true. Only the receipts are missing.
+It is the one way to a log of a million facts in a minute.
+"""
+
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from random import Random
+
+import msgspec
+from confluent_kafka import Producer
+from msgspec import Struct
+
+from events.codec import Codec
+from events.conversations import WriterClaimed
+from events.ids import direct_conversation
+from events.submissions import MessageSubmitted
+from events.topics import CONVERSATIONS, PARTITIONS, SUBMISSIONS, Topic, partition_of
+from infra.errors import UserError
+from infra.log_reader import LogReader
+from processors.admission.decider import Place, decide
+from processors.admission.state import PartitionState, evolve, initial
+
+_BODY = "On my way, see you at eight."
+_QUEUED_MAX = 100_000
+_POLL_SECONDS = 0.1
+_FLUSH_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How long a log, over how many conversations, and how fast the messages came."""
+
+    messages: int = 1_000_000
+    conversations: int = 50_000
+    per_second: float = 2_500.0
+    seed: int = 1
+
+
+def write(bootstrap: str, codec: Codec, plan: Plan) -> None:
+    """Write the log to empty topics. Raises UserError when they are not, or Kafka fails."""
+    writer = _Writer(bootstrap, codec)
+    states: dict[int, PartitionState] = {}
+    offsets: dict[int, int] = {}
+    for partition in range(PARTITIONS):
+        writer.put(CONVERSATIONS, WriterClaimed(writer_id="long-log"), partition)
+        states[partition], offsets[partition] = initial(), 0
+    draw = Random(plan.seed)
+    first_at = int((time.time() - plan.messages / plan.per_second) * 1000)
+    for number in range(plan.messages):
+        submitted = _message(draw, number, plan.conversations)
+        partition = partition_of(submitted.conversation_id)
+        at = first_at + int(number * 1000 / plan.per_second)
+        place = Place(epoch=0, submission_offset=offsets[partition], at=at)
+        offsets[partition] += 1
+        fact = decide(states[partition], submitted, place)
+        evolve(states[partition], fact)
+        key = submitted.conversation_id.encode()
+        writer.put(SUBMISSIONS, submitted, partition, key)
+        writer.put(CONVERSATIONS, fact, partition, key)
+    writer.finish()
+
+
+def probe(partition: int) -> MessageSubmitted:
+    """A new message whose conversation belongs to the partition."""
+    number = 0
+    while True:
+        conversation_id = direct_conversation("prober", f"probed-{number}")
+        if partition_of(conversation_id) == partition:
+            return MessageSubmitted(
+                conversation_id=conversation_id,
+                sender_id="prober",
+                device_id="bench",
+                client_message_id=str(uuid.uuid4()),
+                kind="text",
+                body="Is anybody there?",
+            )
+        number += 1
+
+
+def renewed(submitted: MessageSubmitted) -> MessageSubmitted:
+    """The same message under a new id: another message."""
+    return msgspec.structs.replace(submitted, client_message_id=str(uuid.uuid4()))
+
+
+def _message(draw: Random, number: int, conversations: int) -> MessageSubmitted:
+    which = draw.randrange(conversations)
+    one, other = f"user-{which}-a", f"user-{which}-b"
+    return MessageSubmitted(
+        conversation_id=direct_conversation(one, other),
+        sender_id=one if draw.random() < 0.5 else other,
+        device_id="phone",
+        client_message_id=str(uuid.UUID(int=draw.getrandbits(128), version=4)),
+        kind="text",
+        body=f"{_BODY} {number}",
+    )
+
+
+class _Writer:
+    """A producer of whole topics: what it put is all there is, at the offsets it counted on."""
+
+    def __init__(self, bootstrap: str, codec: Codec) -> None:
+        self._bootstrap = bootstrap
+        self._codec = codec
+        self._put: Counter[tuple[str, int]] = Counter()
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "enable.idempotence": True,
+                "compression.type": "lz4",
+                "linger.ms": 20,
+                "queue.buffering.max.messages": _QUEUED_MAX,
+            },
+            logger=None,
+        )
+
+    def put(self, topic: Topic, event: Struct, partition: int, key: bytes | None = None) -> None:
+        """Put one record; waits while the queue is full."""
+        value = self._codec.encode(event)
+        self._put[topic.name, partition] += 1
+        while True:
+            try:
+                self._producer.produce(topic.name, value, key, partition)
+                return
+            except BufferError:
+                self._producer.poll(_POLL_SECONDS)
+
+    def finish(self) -> None:
+        """Wait until Kafka has all of it, and see that there is nothing else. Raises UserError."""
+        unsent = self._producer.flush(_FLUSH_SECONDS)
+        with LogReader(self._bootstrap) as reader:
+            found = reader.ends(list(self._put))
+        if unsent or any(found[place] != (0, count) for place, count in self._put.items()):
+            raise UserError(
+                "long_log_failed",
+                "The log was not written as planned: the topics were not empty or Kafka failed.",
+                "Run the benchmark in a folder of its own; it empties it first.",
+            )

@@ -1,0 +1,122 @@
+"""One lean WebSocket client: as little work a frame as Python allows, so that load stays cheap.
+
+In: an address and a token. Out: each text message to a function, the end to another. No task, no
+queue, no time-out of its own: those who use it wait in bounded time.
+"""
+
+import asyncio
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from bench.frames import CLOSE, PING, TEXT, FrameReader, close_frame, pong_frame, text_frame
+from events.frames import SUBPROTOCOL
+
+_KEY = "Y2hhdGxvZy1iZW5jaC13cw=="
+_END_OF_HEADERS = b"\r\n\r\n"
+_HEADERS_BYTES_MAX = 16_384
+
+OnText = Callable[[bytes], None]
+OnEnd = Callable[[str], None]
+
+
+class Socket(asyncio.Protocol):
+    """A WebSocket; `connect` makes one."""
+
+    __slots__ = ("_on_end", "_on_text", "_opened", "_reader", "_received", "_request", "_transport")
+
+    def __init__(
+        self, request: bytes, on_text: OnText, on_end: OnEnd, opened: "asyncio.Future[None]"
+    ) -> None:
+        self._request = request
+        self._on_text = on_text
+        self._on_end = on_end
+        self._opened = opened
+        self._received = b""
+        self._reader: FrameReader | None = None
+        self._transport: asyncio.Transport
+
+    def send(self, payload: bytes) -> None:
+        """Send one text message."""
+        self._transport.write(text_frame(payload))
+
+    def send_frame(self, frame: bytes) -> None:
+        """Send what `text_frame` made, or several of them."""
+        self._transport.write(frame)
+
+    def close(self) -> None:
+        """Say good-bye and end."""
+        self._transport.write(close_frame())
+        self._transport.close()
+
+    def abort(self) -> None:
+        """End at once."""
+        self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        reader = self._reader
+        if reader is None:
+            reader, data = self._upgraded(data)
+            if reader is None:
+                return
+        for opcode, payload in reader.feed(data):
+            if opcode == TEXT:
+                self._on_text(payload)
+            elif opcode == PING:
+                self._transport.write(pong_frame(payload))
+            elif opcode == CLOSE:
+                code = int.from_bytes(payload[:2], "big")
+                self._on_end(f"{code} {payload[2:].decode(errors='replace')}".strip())
+                self._transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self._opened.done():
+            self._opened.set_exception(
+                ConnectionError(f"refused: {error or self._received[:80]!r}")
+            )
+        self._on_end(f"lost: {error}" if error else "lost")
+
+    def _upgraded(self, data: bytes) -> tuple[FrameReader | None, bytes]:
+        self._received += data
+        headers, found, rest = self._received.partition(_END_OF_HEADERS)
+        if not found and len(self._received) < _HEADERS_BYTES_MAX:
+            return None, b""
+        if not headers.startswith(b"HTTP/1.1 101 "):
+            self._transport.abort()
+            return None, b""
+        self._received = b""
+        self._reader = FrameReader()
+        if not self._opened.done():
+            self._opened.set_result(None)
+        return self._reader, rest
+
+
+async def connect(url: str, token: str, on_text: OnText, on_end: OnEnd) -> Socket:
+    """Open a socket and upgrade it. Raises OSError; bound the wait from outside."""
+    loop = asyncio.get_running_loop()
+    parts = urlsplit(url)
+    assert parts.hostname is not None, url
+    assert parts.port is not None, url
+    request = (
+        f"GET {parts.path} HTTP/1.1\r\n"
+        f"Host: {parts.netloc}\r\n"
+        "Upgrade: websocket\r\n"
+        "Connection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {_KEY}\r\n"
+        "Sec-WebSocket-Version: 13\r\n"
+        f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n"
+        f"Authorization: Bearer {token}\r\n\r\n"
+    ).encode()
+    opened: asyncio.Future[None] = loop.create_future()
+    _, socket = await loop.create_connection(
+        lambda: Socket(request, on_text, on_end, opened), parts.hostname, parts.port
+    )
+    try:
+        await opened
+    except BaseException:
+        socket.abort()
+        raise
+    return socket

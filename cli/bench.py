@@ -1,0 +1,148 @@
+"""`chatlog bench …`: benchmarks on a stack of their own. Without a command: all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from bench import long_log, report
+from bench.bars import Result
+from bench.scenarios import capacity, idle, latency, restart
+from bench.scenarios.traffic import Traffic
+from bench.world import Shape, Workers, World, world
+from cli.progress import progress
+from infra.stack.place import CHECKOUT
+
+REPORT = CHECKOUT / ".chatlog" / "bench-report.json"
+
+app = App(name="bench", help="Load through real sockets: throughput, latencies, cost.")
+
+Gateways = Annotated[int, Parameter(help="How many gateways.")]
+Sharing = Annotated[Workers, Parameter(help="Which worker roles share a process.")]
+ReportFile = Annotated[Path, Parameter(help="Where the JSON report is written.")]
+Pairs = Annotated[int, Parameter(help="Pairs of people who write to each other.")]
+WarmUp = Annotated[float, Parameter(help="Seconds of load before anything is measured.")]
+
+_Scenario = Callable[[World], Result]
+
+
+@app.default
+def everything(
+    *,
+    gateways: Gateways = 1,
+    workers: Sharing = Workers.ALL_IN_ONE,
+    report_file: ReportFile = REPORT,
+) -> int:
+    """Run every benchmark, each on a fresh stack; exit status 0 when every bar is met."""
+    shape = Shape(gateways=gateways, workers=workers)
+    return _run(
+        report_file,
+        shape,
+        (shape, lambda world: latency.measure(world, latency.Options())),
+        (shape, lambda world: capacity.measure(world, capacity.Options(), _tell_step)),
+        (shape, lambda world: idle.measure(world, idle.Options())),
+        (_without_services(shape), _restart(long_log.Plan())),
+    )
+
+
+@app.command(name="latency")
+def measure_latency(
+    *,
+    pairs: Pairs = 100,
+    rate: Annotated[float, Parameter(help="Messages a second.")] = 500.0,
+    warm_up_seconds: WarmUp = 20.0,
+    seconds: float = 30.0,
+    gateways: Gateways = 1,
+    workers: Sharing = Workers.ALL_IN_ONE,
+    report_file: ReportFile = REPORT,
+) -> int:
+    """Latency of all three ticks at a modest rate."""
+    options = latency.Options(
+        pairs=pairs, rate=rate, warm_up_seconds=warm_up_seconds, seconds=seconds
+    )
+    shape = Shape(gateways=gateways, workers=workers)
+    return _run(report_file, shape, (shape, lambda world: latency.measure(world, options)))
+
+
+@app.command(name="capacity")
+def measure_capacity(
+    *,
+    pairs: Pairs = 100,
+    rates: Annotated[tuple[float, ...], Parameter(help="Rates to try, rising.")] = capacity.RATES,
+    warm_up_seconds: WarmUp = 20.0,
+    seconds: float = 20.0,
+    gateways: Gateways = 1,
+    workers: Sharing = Workers.ALL_IN_ONE,
+    report_file: ReportFile = REPORT,
+) -> int:
+    """The highest rate at which every receipt comes and nothing falls behind."""
+    options = capacity.Options(
+        pairs=pairs, rates=rates, warm_up_seconds=warm_up_seconds, seconds=seconds
+    )
+    shape = Shape(gateways=gateways, workers=workers)
+    return _run(
+        report_file, shape, (shape, lambda world: capacity.measure(world, options, _tell_step))
+    )
+
+
+@app.command(name="idle")
+def measure_idle(
+    *,
+    sockets: int = 5_000,
+    seconds: float = 70.0,
+    gateways: Gateways = 1,
+    report_file: ReportFile = REPORT,
+) -> int:
+    """Memory of idle authenticated sockets in the gateway."""
+    options = idle.Options(sockets=sockets, seconds=seconds)
+    shape = Shape(gateways=gateways)
+    return _run(report_file, shape, (shape, lambda world: idle.measure(world, options)))
+
+
+@app.command(name="restart")
+def measure_restart(
+    *,
+    messages: int = 1_000_000,
+    conversations: int = 50_000,
+    report_file: ReportFile = REPORT,
+) -> int:
+    """Time from the start of an admission worker to its first decision, on a long log."""
+    plan = long_log.Plan(messages=messages, conversations=conversations)
+    shape = _without_services(Shape())
+    return _run(report_file, shape, (shape, _restart(plan)))
+
+
+def _run(file: Path, told_shape: Shape, *scenarios: tuple[Shape, _Scenario]) -> int:
+    """Run scenarios, each in a world of its own, and tell."""
+    console = Console(highlight=False)
+    results: list[Result] = []
+    for shape, scenario in scenarios:
+        with world(shape, progress) as fresh:
+            results.append(scenario(fresh))
+    told = report.report(told_shape.gateways, told_shape.workers, results)
+    report.write(told, file)
+    report.show(told, console)
+    console.print(f"Report: {file}")
+    return 0 if told.all_met else 1
+
+
+def _restart(plan: long_log.Plan) -> _Scenario:
+    return lambda world: restart.measure(world, restart.Options(plan=plan), _tell)
+
+
+def _without_services(shape: Shape) -> Shape:
+    return replace(shape, gateways=0)
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
+def _tell_step(step: Traffic) -> None:
+    said = "sustained" if capacity.is_sustained(step) else "not sustained"
+    _tell(f"{step.offered_per_second:.0f}/s: {said}")
