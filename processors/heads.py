@@ -60,14 +60,13 @@ class Heads:
         return answers
 
     async def of(
-        self, conversations: Collection[str], *, wait_seconds: float = WAIT_SECONDS
-    ) -> dict[str, int]:
-        """The heads of conversations; 0 or too low where one is lost and cannot be restored."""
-        heads = await self.store.heads(conversations)
-        lost = set(conversations) - heads.keys()
+        self, conversation_id: str, user_id: str, *, wait_seconds: float = WAIT_SECONDS
+    ) -> int:
+        """The head of one conversation of a user; 0 where it has no fact, or none that is known."""
+        heads, lost = await self.store.head(conversation_id, user_id)
         if lost:
-            await self._restore(set(), lost, {}, heads, wait_seconds)
-        return heads
+            await self._restore(set(), {conversation_id}, {}, heads, wait_seconds)
+        return heads.get(conversation_id, 0)
 
     async def _restore(
         self,
@@ -91,8 +90,9 @@ class Heads:
                 heads |= {one: max(seq, heads.get(one, 0)) for one, (seq, _) in lost.items()}
                 if not applied:
                     return False
-                if await self.store.restore(life, members, lost):
-                    heads |= await self.store.heads(lost)
+                written = {one: head for one, head in lost.items() if head[0]}
+                if await self.store.restore(life, members, written):
+                    heads |= await self.store.heads(written)
                     return True
         except Exception as error:
             if not is_transient(error):

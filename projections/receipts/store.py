@@ -22,7 +22,7 @@ SELECT conversation_id, user_id, kind, seq, moved_at, device_id, WRITETIME(moved
 FROM marker_moves"""
 _READ_MARKER = _READ_ALL + " WHERE conversation_id = ? AND user_id = ? AND kind = ?"
 
-Marker = tuple[str, str, Kind]
+Marker = tuple[str, str, str]
 """Conversation, user and kind."""
 
 

@@ -1,0 +1,64 @@
+"""An entry of the inbox: where a conversation stands for one of its members. Pure.
+
+In: the newest row, the member's own newest seq, markers. Out: the entry that its client is shown.
+Unread is the newest message's number less the number at what the member has read, and to answer is
+to have read (ADR 0008): a difference, never a counter. What was read was delivered.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from projections.heads.keys import Marker
+from projections.history.projection import TimelineRow
+
+PREVIEW_CHARACTERS = 200
+
+
+def read_seq(
+    conversation_id: str, user_id: str, markers: Mapping[Marker, int], own_seq: int
+) -> int:
+    """How far a member has read, where its own newest message counts as read."""
+    return max(markers.get((conversation_id, user_id, "read"), 0), own_seq)
+
+
+def entry(
+    row: TimelineRow,
+    *,
+    head: int,
+    read: int,
+    number_at_read: int,
+    receipts: Iterable[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """One conversation of an `inbox` frame."""
+    return {
+        "conversation_id": row.conversation_id,
+        "seq": max(head, row.seq),
+        "unread": max(row.message_number - number_at_read, 0) if read < row.seq else 0,
+        "read": read,
+        "newest": {
+            "seq": row.seq,
+            "number": row.message_number,
+            "sender_id": row.sender_id,
+            "kind": row.kind,
+            "preview": row.body[:PREVIEW_CHARACTERS],
+            "sent_at": row.sent_at,
+        },
+        "receipts": list(receipts),
+    }
+
+
+def receipts_of(
+    conversation_id: str, members: Iterable[str], markers: Mapping[Marker, int]
+) -> list[dict[str, Any]]:
+    """How far each member has a conversation."""
+    shown = []
+    for member in members:
+        read = markers.get((conversation_id, member, "read"), 0)
+        delivered = max(markers.get((conversation_id, member, "delivered"), 0), read)
+        shown.append({"user_id": member, "delivered": delivered, "read": read})
+    return shown
+
+
+def newest_first(activity: Mapping[str, int], limit: int) -> list[str]:
+    """The conversations with the latest messages; equal times by id, so the answer is one."""
+    return sorted(activity, key=lambda one: (-activity[one], one))[:limit]

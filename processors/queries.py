@@ -1,0 +1,125 @@
+"""Answers what devices ask of the stores: the shell of `processors.reader`.
+
+Takes `chat.queries`; puts one frame an answer on the asking gateway's delivery topic. All requests
+of a batch are answered side by side, a few at a time for each user, so that nobody's flood starves
+others. An answer that has to wait for history does not hold up the next batch: it is finished in
+the background, up to `PARKED_MAX` of them. If the process ends before, that answer is lost and the
+client asks again: a question changes nothing, so it is not worth more.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from events import frames
+from events.deliveries import FramesRouted, RoutedFrame
+from events.frames import ErrorCode
+from events.queries import HistoryRequested, InboxRequested
+from events.topics import QUERIES
+from infra.transient import is_transient
+from processors.app import WorkerApp, end_process
+from processors.context import Context
+from processors.deliveries import deliver
+from processors.reader import RETRY_AFTER_SECONDS, Reader, unavailable
+from processors.received import Poison, Received
+
+Request = HistoryRequested | InboxRequested
+
+USER_AT_ONCE = 4
+USER_WAITING_MAX = 100
+PARKED_MAX = 1_000
+_ANSWER_SECONDS = 6.0
+_BATCH_SECONDS = 0.25
+
+log = structlog.get_logger()
+
+
+def attach(app: WorkerApp, context: Context) -> None:
+    """Attach the agent of the consumer group `queries`."""
+    desk = Desk(context)
+
+    @app.batches("queries", topics=(QUERIES,))
+    async def answer_queries(batch: Sequence[Received]) -> None:
+        for received in batch:
+            if not isinstance(received.event, Request):
+                raise Poison(received, "wrong_topic", type(received.event).__name__)
+        await desk.take([received.event for received in batch])  # type: ignore[misc]
+
+
+class Desk:
+    """Answers requests, each user's in turn."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._reader = Reader(context)
+        self._users: dict[str, _Turns] = {}
+        self._parked: set[asyncio.Task[None]] = set()
+
+    async def take(self, requests: Sequence[Request]) -> None:
+        """Answer requests; those that have to wait may go on when this returns."""
+        tasks = {asyncio.create_task(self._answer(request)) for request in requests}
+        done, waiting = await asyncio.wait(tasks, timeout=_BATCH_SECONDS)
+        for task in waiting:
+            self._parked.add(task)
+            task.add_done_callback(self._unpark)
+        for task in done:
+            task.result()
+        while len(self._parked) > PARKED_MAX:
+            await asyncio.wait(self._parked, return_when=asyncio.FIRST_COMPLETED)
+
+    def _unpark(self, task: "asyncio.Task[None]") -> None:
+        self._parked.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        if is_transient(error):
+            self._context.telemetry.records("queries", "unanswered", 1)
+        else:
+            log.error("could not answer", exc_info=error)
+            end_process("queries met a fault")
+
+    async def _answer(self, request: Request) -> None:
+        turns = self._users.setdefault(request.user_id, _Turns())
+        if turns.waiting >= USER_WAITING_MAX:
+            frame = frames.error(
+                ErrorCode.RATE_LIMITED,
+                "Too many questions at once.",
+                request_id=request.request_id,
+                retry_after_seconds=RETRY_AFTER_SECONDS,
+            )
+        else:
+            turns.waiting += 1
+            try:
+                async with turns.turn:
+                    frame = await self._frame(request)
+            finally:
+                turns.waiting -= 1
+                if not turns.waiting:
+                    self._users.pop(request.user_id, None)
+        delivery = FramesRouted(
+            gateway_id=request.gateway_id,
+            gateway_epoch=request.gateway_epoch,
+            frames=(RoutedFrame(session_ids=(request.session_id,), frame=frame),),
+        )
+        await deliver(self._context, "queries", request.gateway_id, delivery)
+
+    async def _frame(self, request: Request) -> bytes:
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                if isinstance(request, InboxRequested):
+                    return await self._reader.inbox(request)
+                return await self._reader.history(request)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("unavailable", error=f"{type(error).__name__}: {error}")
+            return unavailable(request.request_id)
+
+
+class _Turns:
+    """How many requests of a user wait, and whose turn it is."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.turn = asyncio.Semaphore(USER_AT_ONCE)
