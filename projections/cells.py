@@ -13,11 +13,11 @@ Key = tuple[Any, ...]
 
 
 class Cell(NamedTuple):
-    """One value of one key; `position` is None where the store cannot say."""
+    """One value of one key, and the position of the record that wrote it."""
 
     key: Key
     value: Any
-    position: int | None
+    position: int
 
 
 def fold(held: dict[Key, Cell], cells: Iterable[Cell]) -> None:
@@ -29,4 +29,4 @@ def fold(held: dict[Key, Cell], cells: Iterable[Cell]) -> None:
 
 
 def _rank(cell: Cell) -> tuple[int, str]:
-    return (-1 if cell.position is None else cell.position), repr(cell.value)
+    return cell.position, repr(cell.value)

@@ -20,8 +20,3 @@ def write_time(generation: int, offset: int) -> int:
 def offset_of(position: int) -> int:
     """The offset that a write time was made from."""
     return (position & (1 << _OFFSET_BITS) - 1) - 1
-
-
-def by_seq(position: int, seq: int) -> int:
-    """A write time by which the highest seq wins, in the generation of this position."""
-    return position >> _OFFSET_BITS << _OFFSET_BITS | seq + 1

@@ -35,8 +35,8 @@ _READ_NUMBER = """
 SELECT message_number FROM timeline
 WHERE conversation_id = ? AND bucket = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"""
 _READ_BUCKETS = "SELECT conversation_id, bucket FROM newest_buckets WHERE conversation_id IN ?"
-_READ_BUCKET = """
-SELECT bucket, WRITETIME(bucket) FROM newest_buckets WHERE conversation_id = ?"""
+_READ_ALL_BUCKETS = "SELECT conversation_id, bucket, WRITETIME(bucket) FROM newest_buckets"
+_READ_BUCKET = _READ_ALL_BUCKETS + " WHERE conversation_id = ?"
 _READ_SENDERS = """
 SELECT newest_by_sender, WRITETIME(newest_by_sender) FROM timeline
 WHERE conversation_id = ? AND bucket = ? LIMIT 1"""
@@ -151,10 +151,15 @@ class TimelineStore:
                 found.append(Cell(key, seq, position))
         return found
 
-    async def bucket_cells(self, conversation_id: str) -> list[Cell]:
-        """All that is held of where a conversation ends."""
-        rows = await self._database.read(_READ_BUCKET, [conversation_id])
-        return [Cell(("newest_buckets", conversation_id), row[0], row[1]) for row in rows]
+    async def bucket_cells(self, conversation_id: str | None = None) -> list[Cell]:
+        """All that is held of where conversations end, or one of them."""
+        query, values = (
+            (_READ_ALL_BUCKETS, ())
+            if conversation_id is None
+            else (_READ_BUCKET, (conversation_id,))
+        )
+        rows = await self._database.read(query, values)
+        return [Cell(("newest_buckets", row[0]), row[1], row[2]) for row in rows]
 
     async def _slice(
         self, query: str, conversation_id: str, bucket: int, seq: int, limit: int

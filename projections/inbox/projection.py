@@ -18,15 +18,16 @@ class ConversationJoined(NamedTuple):
 
     user_id: str
     conversation_id: str
+    joined_at: int
     position: int
 
 
 def project(event: Struct, position: int) -> list[ConversationJoined]:
     """The writes of one record."""
     match event:
-        case MessageSent(seq=1, conversation_id=conversation_id):
+        case MessageSent(seq=1, conversation_id=conversation_id, sent_at=joined_at):
             return [
-                ConversationJoined(member, conversation_id, position)
+                ConversationJoined(member, conversation_id, joined_at, position)
                 for member in members_of(conversation_id)
             ]
         case _:
@@ -34,5 +35,6 @@ def project(event: Struct, position: int) -> list[ConversationJoined]:
 
 
 def cells(write: ConversationJoined) -> list[Cell]:
-    """The cells of a write. A row of keys alone has no write time that could be read back."""
-    return [Cell(("conversations_by_user", write.user_id, write.conversation_id), None, None)]
+    """The cells of a write."""
+    key = ("conversations_by_user", write.user_id, write.conversation_id)
+    return [Cell(key, write.joined_at, write.position)]

@@ -10,9 +10,12 @@ from projections.database import Database, read_in
 from projections.inbox.projection import ConversationJoined
 
 _WRITE = """
-INSERT INTO conversations_by_user (user_id, conversation_id) VALUES (?, ?) USING TIMESTAMP ?"""
+INSERT INTO conversations_by_user (user_id, conversation_id, joined_at)
+VALUES (?, ?, ?) USING TIMESTAMP ?"""
 _READ = "SELECT user_id, conversation_id FROM conversations_by_user WHERE user_id IN ?"
-_READ_ALL = "SELECT user_id, conversation_id FROM conversations_by_user"
+_READ_ALL = """
+SELECT user_id, conversation_id, joined_at, WRITETIME(joined_at) FROM conversations_by_user"""
+_READ_ONE = _READ_ALL + " WHERE user_id = ? AND conversation_id = ?"
 
 
 class InboxStore:
@@ -32,8 +35,18 @@ class InboxStore:
             found[user_id].add(conversation_id)
         return found
 
-    async def cells(self) -> AsyncIterator[Cell]:
+    async def all_cells(self) -> AsyncIterator[Cell]:
         """All that is held."""
         async for page in self._database.pages(_READ_ALL):
-            for user_id, conversation_id in page:
-                yield Cell(("conversations_by_user", user_id, conversation_id), None, None)
+            for row in page:
+                yield _cell(row)
+
+    async def cells(self, user_id: str, conversation_id: str) -> list[Cell]:
+        """What is held of one user in one conversation."""
+        return [
+            _cell(row) for row in await self._database.read(_READ_ONE, [user_id, conversation_id])
+        ]
+
+
+def _cell(row: tuple[str, str, int, int]) -> Cell:
+    return Cell(("conversations_by_user", row[0], row[1]), row[2], row[3])

@@ -17,10 +17,10 @@ WHERE conversation_id = ? AND user_id IN ? AND kind IN ? PER PARTITION LIMIT 1""
 _READ_MOVE = """
 SELECT seq, moved_at, device_id FROM marker_moves
 WHERE conversation_id = ? AND user_id = ? AND kind = ? AND seq >= ? ORDER BY seq ASC LIMIT 1"""
-_READ_ALL = """
+_READ_MARKER = """
 SELECT conversation_id, user_id, kind, seq, moved_at, device_id, WRITETIME(moved_at)
-FROM marker_moves"""
-_READ_MARKER = _READ_ALL + " WHERE conversation_id = ? AND user_id = ? AND kind = ?"
+FROM marker_moves WHERE conversation_id = ? AND user_id = ? AND kind = ?"""
+_READ_PARTITIONS = "SELECT DISTINCT conversation_id, user_id, kind FROM marker_moves"
 
 Marker = tuple[str, str, str]
 """Conversation, user and kind."""
@@ -61,9 +61,15 @@ class ReceiptStore:
         rows = await self._database.read(_READ_MOVE, [conversation_id, user_id, kind, seq])
         return Move(*rows[0]) if rows else None
 
-    async def cells(self, marker: Marker | None = None) -> AsyncIterator[Cell]:
-        """All that is held, or what is held of one marker."""
-        query, values = (_READ_ALL, ()) if marker is None else (_READ_MARKER, marker)
-        async for page in self._database.pages(query, values):
+    async def partitions(self) -> AsyncIterator[Marker]:
+        """Every marker that ever moved."""
+        async for page in self._database.pages(_READ_PARTITIONS):
             for row in page:
-                yield Cell(("marker_moves", *row[:4]), tuple(row[4:6]), row[6])
+                yield row[0], row[1], row[2]
+
+    async def cells(self, marker: Marker) -> list[Cell]:
+        """All that is held of one marker."""
+        return [
+            Cell(("marker_moves", *row[:4]), tuple(row[4:6]), row[6])
+            for row in await self._database.read(_READ_MARKER, marker)
+        ]
