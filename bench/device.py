@@ -47,12 +47,14 @@ class Problem(Struct, tag_field="type", tag="error", gc=False):
     """A frame that the gateway did not take."""
 
     code: str
+    id: str = ""
 
 
 class Rejected(Struct, tag_field="type", tag="rejected", gc=False):
     """A message that was refused."""
 
     code: str
+    id: str
 
 
 class Welcome(Struct, tag_field="type", tag="welcome", gc=False):
@@ -145,6 +147,8 @@ class Device:
                     self.live.set_result(None)
             case Problem() | Rejected():
                 run.problems[frame.code] += 1
+                if frame.id and self._is_of_run(frame.id):
+                    run.ledger.refused(self.side, int(frame.id[_NUMBER], 16))
 
     def close(self) -> None:
         """End the socket."""

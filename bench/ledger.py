@@ -51,6 +51,7 @@ class Ledger:
         self.reordered = 0
         self.gaps = 0
         self.complete = 0
+        self._refused: set[int] = set()
         self._due = array("d")
         self._stages = bytearray()
         self._measured_from = float("inf")
@@ -58,6 +59,11 @@ class Ledger:
     def __len__(self) -> int:
         """How many messages were sent."""
         return len(self._due)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every message has reached every stage or was refused."""
+        return self.complete + len(self._refused) >= len(self._due)
 
     def measure_from(self, due: float) -> None:
         """Take samples of messages that are due at this time or later."""
@@ -75,15 +81,21 @@ class Ledger:
         """The sending device was shown its first tick."""
         if not self._shown(side, number, Stage.ACCEPTED, seq, now):
             return
-        if side.unaccepted[0] == number:
+        if side.unaccepted and side.unaccepted[0] == number:
             side.unaccepted.popleft()
-        else:
+        elif number in side.unaccepted:
             self.reordered += 1
             side.unaccepted.remove(number)
         for kind, waiting in side.unticked.items():
             waiting.append((seq, number))
             if seq <= side.watermarks[kind]:
                 self._tick(side, kind, now)
+
+    def refused(self, side: Side, number: int) -> None:
+        """The gateway did not take the message; nobody waits for it any more."""
+        if number in side.unaccepted:
+            side.unaccepted.remove(number)
+            self._refused.add(number)
 
     def delivered(self, side: Side, number: int, seq: int, now: float) -> bool:
         """The other device was shown the message; False when it had it already."""
@@ -96,9 +108,12 @@ class Ledger:
             self._tick(side, kind, now)
 
     def missing(self) -> dict[str, int]:
-        """How many messages have not reached each stage."""
+        """How many messages that were not refused have not reached each stage."""
         return {
-            stage.name.lower(): sum(1 for reached in self._stages if not reached & stage)
+            stage.name.lower(): sum(
+                not reached & stage and number not in self._refused
+                for number, reached in enumerate(self._stages)
+            )
             for stage in Stage
             if stage.name
         }

@@ -89,7 +89,7 @@ class Loader:
         sent_at = time.perf_counter()
         while (now := time.perf_counter()) < sent_at + command.settle_seconds_max:
             run.read_due(now)
-            if run.ledger.complete == len(run.ledger):
+            if run.ledger.is_settled:
                 break
             await asyncio.sleep(_POLL_SECONDS)
         return Loaded(

@@ -48,6 +48,9 @@ class ScriptedGateway:
     async def take_message(self, user: str, frame: dict) -> None:
         self.messages += 1
         fault = self.fault if self.messages % self.nth == 0 else "none"
+        if fault == "refuse":
+            await self.show(user, {"type": "error", "code": "unavailable", "id": frame["id"]})
+            return
         conversation_id = direct_conversation(user, frame["to"])
         self.seqs[conversation_id] += 1
         seq = self.seqs[conversation_id]
@@ -60,8 +63,6 @@ class ScriptedGateway:
             return
         if fault == "lose":
             return
-        if fault == "refuse":
-            await self.show(user, {"type": "error", "code": "unavailable", "id": frame["id"]})
         await self.show(frame["to"], {"type": "event", **shown})
         while self.held:
             await self.show(*self.held.pop())

@@ -6,7 +6,7 @@ from bench.ledger import Ledger, Side, Stage
 
 
 def settled(ledger: Ledger) -> bool:
-    return ledger.complete == len(ledger) and not any(ledger.missing().values())
+    return ledger.is_settled and not any(ledger.missing().values())
 
 
 def test_a_message_that_reached_everything_is_complete_and_timed_from_its_due_time():
@@ -70,6 +70,16 @@ def test_a_senders_messages_accepted_in_another_order_are_reordered():
     ledger.accepted(ann, second, 1, 2.0)
     ledger.accepted(ann, first, 2, 2.0)
     assert ledger.reordered == 1
+
+
+def test_a_message_that_was_refused_is_not_waited_for_and_not_lost():
+    ledger, ann = Ledger(), Side()
+    first, second = ledger.sent(ann, due=1.0), ledger.sent(ann, due=1.0)
+    ledger.refused(ann, first)
+    assert ledger.missing()["accepted"] == 1
+    assert not ledger.is_settled
+    ledger.accepted(ann, second, 1, 2.0)
+    assert ledger.reordered == 0
 
 
 @given(st.lists(st.booleans(), max_size=30), st.data())

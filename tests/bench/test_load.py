@@ -82,6 +82,7 @@ async def test_each_broken_promise_is_seen(fault, tmp_path):
             assert loaded.reordered > 0
         case "refuse":
             assert loaded.problems["unavailable"] > 5
+            assert loaded.reordered == loaded.gaps == sum(loaded.missing.values()) == 0
 
 
 async def test_idle_sockets_are_held_and_those_that_the_gateway_ends_are_counted(tmp_path):
