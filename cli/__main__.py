@@ -46,7 +46,7 @@ COMMANDS = (
     Command("status", "cli.stack:status", "Say how each part is."),
     Command("doctor", "cli.stack:doctor", "Say what is wrong with this machine and the stack."),
     Command("token", "cli.token:token", "Print an access token for development."),
-    Command("demo", "cli.demo:demo", "Ann and Bob, two crashes, every promise checked."),
+    Command("demo", "cli.demo.command:demo", "Ann and Bob, two crashes, every promise checked."),
     Command("chat", "cli.chat:chat", "Chat in this terminal."),
     Command("events", "cli.events:app", "Read the log as a story."),
     Command("trace", "cli.trace:trace", "Where one message is: every step with its time."),
