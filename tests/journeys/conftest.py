@@ -1,6 +1,7 @@
 """The whole system for journeys: the stack, two gateways, and a process for each worker role."""
 
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 import pytest
@@ -19,13 +20,14 @@ PAIRS = 10
 def system(stack: Stack) -> Iterator[Stack]:
     """Everything runs; what a journey killed it has started again."""
     limits = {"CHAT_EDGE_SEND_RATE_PER_MINUTE": "60000"}
-    for role in GROUPS:
-        stack.run(worker(stack.ports, f"worker-{role}", (role,)))
-    for name in GATEWAYS:
-        stack.run(gateway(stack.ports, name, limits))
-    yield stack
-    for name in (*GATEWAYS, *WORKERS):
-        stack.stop_part(name)
+    services = [
+        *(worker(stack.ports, f"worker-{role}", (role,)) for role in GROUPS),
+        *(gateway(stack.ports, name, limits) for name in GATEWAYS),
+    ]
+    with ThreadPoolExecutor(len(services)) as pool:
+        list(pool.map(stack.run, services))
+        yield stack
+        list(pool.map(stack.stop_part, (*GATEWAYS, *WORKERS)))
 
 
 @pytest.fixture

@@ -21,6 +21,14 @@ from tests.checkers import Seen, nothing_lost_or_doubled, order_of_facts, same_v
 from tests.live import decisions
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What a journey needs of the stack's settings."""
+
+    tokens: TokenSettings
+    cassandra: CassandraSettings
+
+
 @dataclass
 class Person:
     """A user with one device that reads everything at once."""
@@ -61,7 +69,7 @@ class Traffic:
     def __init__(self, stack: Stack, pairs: int, http: aiohttp.ClientSession) -> None:
         self.stack = stack
         self.urls = stack.environment()["CHAT_GATEWAY_URLS"].split(",")
-        self._tokens = load(TokenSettings, stack.environment())
+        self._tokens = load(Settings, stack.environment()).tokens
         self._key = ensure_development_key(self._tokens)
         self._http = http
         run = uuid.uuid4().hex[:6]
@@ -163,7 +171,7 @@ class Rows:
     def __init__(self, stack: Stack) -> None:
         from cassandra.cluster import Cluster
 
-        settings = load(CassandraSettings, stack.environment())
+        settings = load(Settings, stack.environment()).cassandra
         self._cluster = Cluster(list(settings.hosts), port=settings.port, protocol_version=5)
         self._session = self._cluster.connect(settings.keyspace)
 
