@@ -73,13 +73,20 @@ def apply(
     unchanged: list[str] = []
     entries: list[dict[str, Any]] = []
     with RegistryClient(registry.url) as client:
+        known = client.subjects()
         for subject in subjects() if wanted is None else wanted:
+            if subject.name not in known:
+                entries.append(_entry(subject, 1, client.register(subject), subject.schema))
+                client.set_compatibility(subject.name)
+                registered.append(subject.name)
+                continue
+            client.set_compatibility(subject.name)
             before = client.versions(subject.name)
             client.register(subject)
-            client.set_compatibility(subject.name)
             after = client.versions(subject.name)
             (unchanged if before == after else registered).append(subject.name)
-            entries += [client.entry(subject, version) for version in after]
+            for version in after:
+                entries.append(_entry(subject, version, *client.schema(subject.name, version)))
     schemas.ids.parent.mkdir(parents=True, exist_ok=True)
     partial = schemas.ids.with_suffix(".partial")
     partial.write_text(json.dumps({"schemas": entries}, indent=1) + "\n")
@@ -137,13 +144,17 @@ class RegistryClient:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
+    def subjects(self) -> frozenset[str]:
+        """Every subject there is."""
+        return frozenset(self._ask("GET", "/subjects")[1])
+
     def versions(self, subject: str) -> list[int]:
         """The versions of a subject, oldest first; none when it is unknown."""
         status, answer = self._ask("GET", f"/subjects/{quote(subject)}/versions")
         return [] if status == 404 else [int(version) for version in answer]
 
-    def register(self, subject: Subject) -> None:
-        """Add the schema as the newest version, unless a version is the same."""
+    def register(self, subject: Subject) -> int:
+        """Add the schema as the newest version, unless a version is the same; its id."""
         body = {"schema": json.dumps(subject.schema), "schemaType": "AVRO"}
         status, answer = self._ask("POST", f"/subjects/{quote(subject.name)}/versions", body)
         if status == 409:
@@ -160,6 +171,7 @@ class RegistryClient:
                 f"The registry refuses the schema of {subject.event}: {answer.get('message')}.",
                 "Mend the .avsc file.",
             )
+        return int(answer["id"])
 
     def set_compatibility(self, subject: str) -> None:
         """Hold every later version to the rule."""
@@ -168,19 +180,10 @@ class RegistryClient:
             return
         self._ask("PUT", f"/config/{quote(subject)}", {"compatibility": COMPATIBILITY})
 
-    def entry(self, subject: Subject, version: int) -> dict[str, Any]:
-        """One version as the ids file describes it."""
-        _, answer = self._ask("GET", f"/subjects/{quote(subject.name)}/versions/{version}")
-        schema = json.loads(answer["schema"])
-        return {
-            "id": answer["id"],
-            "subject": subject.name,
-            "topic": subject.topic,
-            "event": subject.event,
-            "version": version,
-            "fingerprint": fingerprint_of(schema),
-            "schema": schema,
-        }
+    def schema(self, subject: str, version: int) -> tuple[int, dict[str, Any]]:
+        """The id and the schema of one version."""
+        _, answer = self._ask("GET", f"/subjects/{quote(subject)}/versions/{version}")
+        return int(answer["id"]), json.loads(answer["schema"])
 
     def _ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         try:
@@ -201,6 +204,21 @@ class RegistryClient:
         if response.status not in (200, 404, 409, 422):
             raise _failed(self._url, f"status {response.status}: {answer}")
         return response.status, answer
+
+
+def _entry(
+    subject: Subject, version: int, schema_id: int, schema: dict[str, Any]
+) -> dict[str, Any]:
+    """One version as the ids file describes it."""
+    return {
+        "id": schema_id,
+        "subject": subject.name,
+        "topic": subject.topic,
+        "event": subject.event,
+        "version": version,
+        "fingerprint": fingerprint_of(schema),
+        "schema": schema,
+    }
 
 
 def _subject_name(topic: str, schema: dict[str, Any]) -> str:

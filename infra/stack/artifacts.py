@@ -82,10 +82,10 @@ def download(folder: Path, on_progress: OnProgress = lambda line: None) -> None:
             if downloaded := _DOWNLOADED.search(line):
                 on_progress(downloaded.group(1))
     if maven.returncode != 0:
-        errors = [line for line in last_lines if "ERROR" in line] or last_lines
+        errors = [line.removeprefix("[ERROR] ") for line in last_lines if "[ERROR]" in line]
         raise UserError(
             "download_failed",
-            f"Maven could not bring the jars of the stack: {errors[0] if errors else 'no output'}",
+            f"Maven could not bring the jars of the stack: {' '.join(errors[:3] or last_lines)}",
             "Check the network and run the command again; what was downloaded is kept.",
         )
 

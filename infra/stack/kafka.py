@@ -111,6 +111,7 @@ def _format_storage(java: tuple[str, ...], configuration: Path, folder: Path) ->
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
+            start_new_session=True,
             timeout=60,
             check=False,
         )

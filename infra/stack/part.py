@@ -43,7 +43,7 @@ class Part:
     """Writes configuration and formats storage; harmless to repeat."""
     needs: tuple[str, ...] = ()
     """Parts that must answer before this one is started."""
-    ready_seconds_max: float = 60.0
+    ready_seconds_max: float = 120.0
     stop_seconds_max: float = 20.0
 
 
