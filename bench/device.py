@@ -62,8 +62,9 @@ class Welcome(Struct, tag_field="type", tag="welcome", gc=False):
 
 
 class Heads(Struct, tag_field="type", tag="heads", gc=False):
-    """From here on everything is delivered live."""
+    """How far conversations go; from the last one on everything is delivered live."""
 
+    heads: dict[str, int]
     more: bool
 
 
@@ -143,6 +144,8 @@ class Device:
                 if frame.user_id != self.user_id:
                     run.ledger.ticked(self.side, frame.kind, frame.seq, now)
             case Heads():
+                head = frame.heads.get(self._conversation_id, 0)
+                self.side.newest_seq = max(self.side.newest_seq, head)
                 if not frame.more and not self.live.done():
                     self.live.set_result(None)
             case Problem() | Rejected():

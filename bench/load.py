@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from random import Random
+from secrets import randbits
 from string import ascii_letters
 
 import msgspec
@@ -38,6 +39,8 @@ from bench.figures import quantiles_ms
 from bench.pace import schedule
 from infra.settings import load
 
+_SEED = 1
+_RUN_BITS = 32
 _TICK_SECONDS = 0.001
 _POLL_SECONDS = 0.02
 _FAREWELL_SECONDS = 0.2
@@ -53,7 +56,7 @@ class Loader:
         self._tell = tell
         self._pairs: list[Device] = []
         self._idle: list[Device] = []
-        self._runs = 0
+        self._run = randbits(_RUN_BITS)
 
     async def do(self, command: Command) -> Answer:
         """Carry out one command; its result."""
@@ -76,9 +79,9 @@ class Loader:
         return Connected(len(new), round(time.perf_counter() - began, 2))
 
     async def _load(self, command: Load) -> Answer:
-        self._runs += 1
-        body = "".join(Random(self._runs).choices(ascii_letters, k=command.body_bytes))
-        run = Run(self._runs, body, command.read_after_seconds)
+        self._run = (self._run + 1) % 2**_RUN_BITS  # No message of an earlier load is repeated.
+        body = "".join(Random(self._run).choices(ascii_letters, k=command.body_bytes))
+        run = Run(self._run, body, command.read_after_seconds)
         for device in self._pairs:
             device.begin(run)
         began = time.perf_counter()
@@ -110,7 +113,7 @@ class Loader:
     ) -> list[float]:
         """Send by the schedule; how late each message of the measured time was sent."""
         total_seconds = command.warm_up_seconds + command.seconds
-        messages = schedule(self._runs, command.rate, total_seconds, len(self._pairs))
+        messages = schedule(_SEED, command.rate, total_seconds, len(self._pairs))
         late: list[float] = []
         is_measuring = False
         upcoming = next(messages, None)
