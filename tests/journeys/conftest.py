@@ -24,9 +24,9 @@ def system(stack: Stack) -> Iterator[Stack]:
         *(worker(stack.ports, f"worker-{role}", (role,)) for role in GROUPS),
         *(gateway(stack.ports, name, limits) for name in GATEWAYS),
     ]
+    stack.run(*services)
+    yield stack
     with ThreadPoolExecutor(len(services)) as pool:
-        list(pool.map(stack.run, services))
-        yield stack
         list(pool.map(stack.stop_part, (*GATEWAYS, *WORKERS)))
 
 
