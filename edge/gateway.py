@@ -41,6 +41,9 @@ from infra.telemetry import (
 
 SOCKET_PATH = "/v1/ws"
 _BACKLOG = 4_096
+_LOOK_SECONDS = 0.005
+"""How late the edge may learn that Kafka took a record; clients learn it by the fact."""
+
 _REQUEST_SECONDS = 5
 """For a request to arrive in whole on a new connection."""
 
@@ -75,6 +78,7 @@ class Gateway:
             message_timeout_seconds=edge.message_timeout_seconds,
             on_fatal=on_fatal,
             client_id=edge.gateway_id,
+            look_seconds=_LOOK_SECONDS,
         )
         self._voice = EdgePublisher(self._publisher, codec, self.telemetry, loop)
         self._announcer = Announcer(edge.gateway_id, self.epoch, self.connections, self._voice)

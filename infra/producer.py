@@ -6,10 +6,12 @@ may not have been written: do the same work again), `UnknownTopic` when there is
 Kafka's own exception for what trying again does not mend.
 
 Theory of operation. librdkafka sends on threads of its own, idempotent and in order for each
-partition. One poll thread takes its delivery reports; all reports of one poll are handed to the
-event loop by a single call, and there resolve their futures. An error after which the producer can
-no longer keep its promise of order is fatal: `on_fatal` is called, and is expected to end the
-process.
+partition. Its delivery reports are taken in one of two ways. By default one thread waits for them,
+and all reports of one poll are handed to the event loop by a single call, and resolve their futures
+there. Where nobody waits for a confirmation (the edge), the loop itself looks for reports every few
+milliseconds while any are due: no thread and no wake-up for each record, half the CPU. An error
+after which the producer can no longer keep its promise of order is fatal: `on_fatal` is called, and
+is expected to end the process.
 """
 
 import asyncio
@@ -57,6 +59,7 @@ class Publisher:
     """The one producer of a process; made and used on its event loop.
 
     `message_timeout_seconds` is how long a record is tried before it is refused; 0 never gives up.
+    `look_seconds` is how often the loop looks for reports; without it a thread waits for them.
     """
 
     def __init__(
@@ -68,12 +71,15 @@ class Publisher:
         on_fatal: Callable[[str], None],
         client_id: str = "chatlog",
         linger_milliseconds: float = 0.5,
+        look_seconds: float | None = None,
     ) -> None:
         self._codec = codec
         self._on_fatal = on_fatal
         self._outcomes: list[tuple[Confirmed, int | None, KafkaError | None]] = []
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._look_seconds = look_seconds
+        self._look_due: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop
         self._producer = Producer(
             {
@@ -98,15 +104,19 @@ class Publisher:
     async def start(self) -> None:
         """Start taking delivery reports."""
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._poll, name="producer", daemon=True)
-        self._thread.start()
+        if self._look_seconds is None:
+            self._thread = threading.Thread(target=self._poll, name="producer", daemon=True)
+            self._thread.start()
 
     async def stop(self, timeout_seconds: float = _FLUSH_SECONDS) -> int:
         """Send what is queued, for a bounded time; the number of records that remained unsent."""
+        if self._look_due is not None:
+            self._look_due.cancel()
         remaining = await asyncio.to_thread(self._producer.flush, timeout_seconds)
         self._stopping.set()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
+        self._hand_over()
         await asyncio.sleep(0)
         return int(remaining)
 
@@ -166,6 +176,9 @@ class Publisher:
             confirmed(None, Unavailable("the queue to Kafka is full"))
         except KafkaException as error:
             confirmed(None, error_of(error.args[0]))
+        else:
+            if self._look_due is None and self._look_seconds is not None:
+                self._look_due = self._loop.call_later(self._look_seconds, self._look)
 
     def queued(self) -> int:
         """How many records wait to be sent or confirmed."""
@@ -174,6 +187,15 @@ class Publisher:
     def _reported(self, confirmed: Confirmed, error: KafkaError | None, record: Message) -> None:
         self._outcomes.append((confirmed, record.offset(), error))
 
+    def _look(self) -> None:
+        assert self._look_seconds is not None
+        self._producer.poll(0)
+        outcomes, self._outcomes = self._outcomes, []
+        self._look_due = None
+        _tell(outcomes)
+        if self._look_due is None and len(self._producer):
+            self._look_due = self._loop.call_later(self._look_seconds, self._look)
+
     def _poll(self) -> None:
         poll = self._producer.poll
         while not self._stopping.is_set():
@@ -181,7 +203,6 @@ class Publisher:
             if self._outcomes:
                 self._hand_over()
         poll(0)
-        self._hand_over()
 
     def _hand_over(self) -> None:
         outcomes, self._outcomes = self._outcomes, []
