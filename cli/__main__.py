@@ -47,7 +47,7 @@ COMMANDS = (
     Command("doctor", "cli.stack:doctor", "Say what is wrong with this machine and the stack."),
     Command("token", "cli.token:token", "Print an access token for development."),
     Command("demo", "cli.demo.command:demo", "Ann and Bob, two crashes, every promise checked."),
-    Command("chat", "cli.chat:chat", "Chat in this terminal."),
+    Command("chat", "cli.chat.command:chat", "Chat in this terminal."),
     Command("events", "cli.events:app", "Read the log as a story."),
     Command("trace", "cli.trace:trace", "Where one message is: every step with its time."),
     Command("dead", "cli.dead:app", "List, show and replay what workers set aside."),
@@ -64,6 +64,8 @@ def build(commands: Sequence[Command] = COMMANDS) -> App:
     app = App(
         name="chatlog",
         help="A messaging back end whose only truth is a Kafka log.",
+        help_epilogue="Exit status: 0 done; 1 could not be done, or something is wrong; "
+        "2 not understood; 70 chatlog itself failed; 78 settings; 130 interrupted.",
         suppress_keyboard_interrupt=False,
         result_action="return_value",
     )

@@ -54,6 +54,8 @@ def up(
         _make_default(stack)
     print(f"Everything is ready after {time.monotonic() - began:.1f} s.")
     print(f"Settings for programs: {stack.folder / 'environment'}")
+    if not only_stack:
+        print("To chat, in two terminals: `chatlog chat ann` and `chatlog chat bob`.")
 
 
 def down(

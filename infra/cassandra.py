@@ -1,17 +1,14 @@
-"""Cassandra: the keyspace and its tables, sessions, and statements from asyncio.
+"""Cassandra: the keyspace, its tables, and the driver's session.
 
 `apply` runs every `projections/*/tables.cql` (statements that may be repeated: CREATE … IF NOT
-EXISTS). `connect` gives the driver's session; `execute` awaits one of its futures. Only prepared
-statements are executed, only by `projections/*/store.py`.
+EXISTS). `connect` opens a session; `infra.database` puts prepared statements on it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from importlib import resources
-from typing import Any
 
 from cassandra import DriverException
 from cassandra.cluster import (
@@ -27,7 +24,6 @@ from cassandra.policies import (
     TokenAwarePolicy,
 )
 from cassandra.protocol import ErrorMessage
-from cassandra.query import BatchStatement, BoundStatement, PreparedStatement
 
 from infra.errors import UserError
 from infra.settings import CassandraSettings
@@ -83,36 +79,6 @@ def connect(settings: CassandraSettings) -> Session:
     except BaseException:
         cluster.shutdown()
         raise
-
-
-async def execute(
-    session: Session,
-    statement: BoundStatement | PreparedStatement | BatchStatement,
-    parameters: Sequence[Any] | None = None,
-) -> list[Any]:
-    """Run a prepared statement or a batch and await its rows (of the first page)."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[list[Any]] = loop.create_future()
-
-    def settle(result: list[Any] | None, error: BaseException | None) -> None:
-        if done.done():  # The caller no longer waits.
-            return
-        if error is None:
-            done.set_result(result or [])
-        else:
-            done.set_exception(error)
-
-    def from_driver_thread(result: list[Any] | None, error: BaseException | None) -> None:
-        try:
-            loop.call_soon_threadsafe(settle, result, error)
-        except RuntimeError:  # The loop is closed: nobody is left to tell.
-            return
-
-    session.execute_async(statement, parameters).add_callbacks(
-        lambda rows: from_driver_thread(rows, None),
-        lambda error: from_driver_thread(None, error),
-    )
-    return await done
 
 
 def _cluster(settings: CassandraSettings) -> Cluster:

@@ -35,18 +35,23 @@ def stack() -> Iterator[Stack]:
 
 
 def _free_folder(cleanup: ExitStack) -> Path:
-    """The first folder that no other test session holds."""
+    """The first folder that no other test session holds; what killed sessions left is ended."""
     base = CHECKOUT / ".chatlog"
     base.mkdir(exist_ok=True)
-    for number in range(1, 10):
-        folder = base / (f"test-{number}" if number > 1 else "test")
-        held = cleanup.enter_context(folder.with_suffix(".held").open("w"))
+    free = []
+    for name in ("test", *(f"test-{number}" for number in range(2, 10))):
+        held = cleanup.enter_context((base / f"{name}.held").open("w"))
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             continue
-        return folder
-    raise RuntimeError("nine test sessions run in this checkout already")
+        if free:
+            Stack(base / name).stop()
+            held.close()
+        free.append(base / name)
+    if not free:
+        raise RuntimeError("nine test sessions run in this checkout already")
+    return free[0]
 
 
 def _end_the_session(number: int, frame: object) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,7 +21,12 @@ MAJOR = 17
 
 def find_java(environment: Mapping[str, str]) -> Path:
     """The first Java 17 on this machine."""
-    for candidate in _candidates(environment):
+    return first_suitable(_candidates(environment))
+
+
+def first_suitable(candidates: Iterable[Path]) -> Path:
+    """The first candidate that runs and is a Java 17."""
+    for candidate in candidates:
         if candidate.is_file() and major_version(candidate) == MAJOR:
             return candidate
     raise UserError(

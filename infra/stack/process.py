@@ -96,6 +96,14 @@ def is_paused(record: ProcessRecord) -> bool:
     return fields is not None and fields[0] in ("T", "t") and is_alive(record)
 
 
+def pause(record: ProcessRecord) -> None:
+    """Stop the process in its tracks; returns when it stands still."""
+    deadline = time.monotonic() + 5.0
+    send(record, signal.SIGSTOP)
+    while not is_paused(record) and is_alive(record) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+
+
 def send(record: ProcessRecord, number: signal.Signals) -> bool:
     """Send a signal to the process and all it started; False when it is gone."""
     if not is_alive(record):

@@ -55,7 +55,7 @@ class Stack:
         """Start what does not run yet; returns when all four parts answer."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._one_at_a_time():
-            self._check_disk()
+            require_disk(self.folder)
             artifacts.ensure(self.jars)
             if not any(self._record(name) for name in self.names()):
                 process.end_marked(str(self.folder))
@@ -148,8 +148,8 @@ class Stack:
         process.end(self._living(name), grace_seconds=0)
 
     def pause(self, name: str) -> None:
-        """SIGSTOP: the part keeps its sockets and answers nothing."""
-        process.send(self._living(name), signal.SIGSTOP)
+        """SIGSTOP: the part keeps its sockets and answers nothing; returns when it stands still."""
+        process.pause(self._living(name))
 
     def resume(self, name: str) -> None:
         """SIGCONT: the part goes on where it was."""
@@ -289,16 +289,6 @@ class Stack:
     def _pid_file(self, name: str) -> Path:
         return self.folder / name / "pid.json"
 
-    def _check_disk(self) -> None:
-        free_bytes = shutil.disk_usage(self.folder).free
-        if free_bytes < DISK_FREE_BYTES_MIN:
-            raise UserError(
-                "disk_full",
-                f"Only {free_bytes >> 20} MiB are free on the disk of {self.folder}; "
-                f"the stack needs {DISK_FREE_BYTES_MIN >> 20} MiB.",
-                "Free some space, for example with `chatlog down --wipe`.",
-            )
-
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
         with (self.folder / "lock").open("w") as lock:
@@ -312,6 +302,18 @@ _BUILDERS: Mapping[str, Callable[[Place], Part]] = {
     "cassandra": cassandra,
     "redis": redis,
 }
+
+
+def require_disk(folder: Path, bytes_min: int = DISK_FREE_BYTES_MIN) -> None:
+    """Refuse to start on a disk that is nearly full: the stores would stop in the middle."""
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < bytes_min:
+        raise UserError(
+            "disk_full",
+            f"Only {free_bytes >> 20} MiB are free on the disk of {folder}; "
+            f"the stack needs {bytes_min >> 20} MiB.",
+            "Free some space, for example with `chatlog down --wipe`.",
+        )
 
 
 def _part_died(part: Part) -> UserError:

@@ -1,10 +1,10 @@
-"""The keyspace, its tables, and statements from asyncio, on a real node."""
+"""The keyspace, its tables and a session, on a real node."""
 
 from dataclasses import make_dataclass
 
 import pytest
 
-from infra.cassandra import apply, catalogue, connect, execute, split_cql
+from infra.cassandra import apply, catalogue, connect, split_cql
 from infra.errors import UserError
 from infra.settings import CassandraSettings, load
 
@@ -15,24 +15,27 @@ def settings(stack):
     return load(program, stack.environment()).cassandra
 
 
-@pytest.fixture
-def session(settings):
-    session = connect(settings)
-    yield session
-    session.cluster.shutdown()
-
-
 def test_applying_twice_is_harmless(settings):
     assert apply(settings) == apply(settings) == len(catalogue())
 
 
-async def test_a_prepared_statement_is_awaited(settings, session):
-    apply(settings, ["CREATE TABLE IF NOT EXISTS test_pairs (k int PRIMARY KEY, v text)"])
-    insert = session.prepare("INSERT INTO test_pairs (k, v) VALUES (?, ?)")
-    await execute(session, insert, (1, "one"))
-    rows = await execute(session, session.prepare("SELECT v FROM test_pairs WHERE k = ?"), (1,))
+def test_a_session_is_on_the_keyspace_and_speaks_protocol_5(settings):
+    session = connect(settings)
+    try:
+        assert (session.keyspace, session.cluster.protocol_version) == (settings.keyspace, 5)
+    finally:
+        session.cluster.shutdown()
 
-    assert [row.v for row in rows] == ["one"]
+
+def test_every_table_belongs_to_a_projection(settings):
+    session = connect(settings)
+    try:
+        tables = session.cluster.metadata.keyspaces[settings.keyspace].tables
+    finally:
+        session.cluster.shutdown()
+
+    text = " ".join(catalogue())
+    assert [name for name in tables if name not in text] == []
 
 
 def test_a_faulty_statement_is_told_in_a_sentence(settings):

@@ -9,7 +9,7 @@ import pytest
 from infra.errors import UserError
 from infra.stack.doctor import examine
 from infra.stack.part import State
-from infra.stack.stack import Stack
+from infra.stack.stack import Stack, require_disk
 
 PARTS = ("kafka", "registry", "cassandra", "redis")
 
@@ -100,3 +100,10 @@ def test_sigint_does_not_reach_the_parts(stack):
     own = os.getsid(0)
     assert all(os.getsid(pid) == pid != own for pid in pids(stack).values() if pid)
     assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+
+
+def test_a_disk_that_is_nearly_full_is_told_in_a_sentence(tmp_path):
+    with pytest.raises(UserError) as refused:
+        require_disk(tmp_path, bytes_min=1 << 60)
+
+    assert refused.value.code == "disk_full"
