@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -43,6 +43,7 @@ LOGS: list[tuple[Project, Sequence[Struct]]] = [
 
 
 @pytest.mark.parametrize(("project", "log"), LOGS, ids=["history", "inbox", "receipts"])
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_repeats_and_any_order_leave_the_same_cells(
     project: Project, log: Sequence[Struct], data: st.DataObject

@@ -1,0 +1,241 @@
+"""Heads, sessions and routing in a real Redis."""
+
+import asyncio
+
+import pytest
+from redis import exceptions
+
+from infra.redis import RedisPipe
+from infra.stack.stack import Stack
+from infra.transient import is_transient
+from projections.heads.keys import COMPLETE
+from projections.heads.store import HeadsStore
+from projections.pipe import pack
+from projections.routing.store import RoutingStore
+from projections.sessions.keys import Held, Session
+from projections.sessions.store import (
+    GATEWAY_SECONDS,
+    DeviceClosed,
+    DeviceOpened,
+    GatewayHeard,
+    SessionStore,
+)
+from tests.examples import ANN, BOB, CONVERSATION, LAPTOP, NOON, PHONE
+
+OTHER = "d:ann:eve"
+ANN_PHONE = Session(PHONE, "gateway-1", "e1", 1)
+ANN_LAPTOP = Session(LAPTOP, "gateway-2", "e1", 1)
+BOB_PHONE = Session(PHONE, "gateway-2", "e1", 2)
+STARTED = [GatewayHeard("gateway-1", "e1", 1, True), GatewayHeard("gateway-2", "e1", 2, True)]
+OPENED = [
+    DeviceOpened(ANN, ANN_PHONE, 11),
+    DeviceOpened(ANN, ANN_LAPTOP, 12),
+    DeviceOpened(BOB, BOB_PHONE, 13),
+]
+
+# Routing
+
+
+async def test_sessions_of_living_gateways_are_found(pipe: RedisPipe) -> None:
+    await SessionStore(pipe).apply([*STARTED, *OPENED])
+    routing = RoutingStore(pipe)
+    for _ in range(2):  # the second time its gateways are known
+        found = await routing.record_and_find({}, {}, (), [ANN, BOB, "nobody"])
+        assert {user: set(sessions) for user, sessions in found.items()} == {
+            ANN: {ANN_PHONE, ANN_LAPTOP},
+            BOB: {BOB_PHONE},
+            "nobody": set(),
+        }
+
+
+async def test_sessions_of_another_epoch_or_a_dead_gateway_are_not_found(pipe: RedisPipe) -> None:
+    store, routing = SessionStore(pipe), RoutingStore(pipe)
+    await store.apply([*STARTED, *OPENED])
+    await routing.record_and_find({}, {}, (), [ANN])
+    await store.apply([GatewayHeard("gateway-1", "e2", 3, True)])
+    await pipe.run([pack("DEL", "gateway:gateway-2")])
+    assert await routing.record_and_find({}, {}, (), [ANN, BOB]) == {ANN: [], BOB: []}
+    # Alive again, under the same names.
+    await store.apply([GatewayHeard("gateway-2", "e1", 4, False)])
+    found = await routing.record_and_find({}, {}, (), [ANN, BOB])
+    assert found == {ANN: [ANN_LAPTOP], BOB: [BOB_PHONE]}
+
+
+async def test_what_is_recorded_only_rises(pipe: RedisPipe) -> None:
+    routing, heads = RoutingStore(pipe), HeadsStore(pipe)
+    marker = (CONVERSATION, BOB, "read")
+    for seq in (1, 7, 3):
+        started = [(ANN, CONVERSATION), (BOB, CONVERSATION)] if seq == 1 else []
+        recorded = {CONVERSATION: (seq, NOON + seq)}
+        await routing.record_and_find(recorded, {marker: seq}, started, [])
+    assert await heads.heads([CONVERSATION, OTHER]) == {CONVERSATION: 7}
+    assert await heads.activity([CONVERSATION]) == {CONVERSATION: NOON + 7}
+    assert await heads.markers({CONVERSATION: (ANN, BOB)}) == {marker: 7}
+    assert await heads.conversations([ANN, "nobody"]) == {ANN: {CONVERSATION}, "nobody": set()}
+
+
+# Heads that were lost
+
+
+async def test_what_was_lost_is_put_back_and_lowers_nothing(pipe: RedisPipe) -> None:
+    routing, heads = RoutingStore(pipe), HeadsStore(pipe)
+    await routing.record_and_find({CONVERSATION: (9, NOON + 9)}, {}, (), [])
+    life = await heads.life("one")
+    assert await heads.life("two") == life == "one"
+    lost = {CONVERSATION: (5, NOON + 5), OTHER: (4, NOON + 4)}
+    assert await heads.restore(life, {ANN: [CONVERSATION, OTHER], BOB: []}, lost)
+    assert await heads.heads([CONVERSATION, OTHER]) == {CONVERSATION: 9, OTHER: 4}
+    assert await heads.conversations([ANN, BOB]) == {
+        ANN: {CONVERSATION, OTHER, COMPLETE},
+        BOB: {COMPLETE},
+    }
+
+
+async def test_nothing_is_put_back_into_a_redis_that_was_emptied_meanwhile(
+    pipe: RedisPipe,
+) -> None:
+    heads = HeadsStore(pipe)
+    life = await heads.life("one")
+    await pipe.run([pack("FLUSHALL")])
+    assert not await heads.restore(life, {ANN: [OTHER]}, {OTHER: (4, NOON)})
+    assert await heads.conversations([ANN]) == {ANN: set()}
+    assert await heads.heads([OTHER]) == {}
+    assert await heads.life("two") == "two"
+
+
+async def test_thousands_of_conversations_are_put_back(pipe: RedisPipe) -> None:
+    heads = HeadsStore(pipe)
+    many = {f"d:ann:user{number}": (number + 1, NOON) for number in range(2_500)}
+    assert await heads.restore(await heads.life("one"), {ANN: many}, many)
+    (known,) = (await heads.conversations([ANN])).values()
+    assert known == {*many, COMPLETE}
+    assert len(await heads.heads(known)) == 2_500
+
+
+@pytest.mark.parametrize(
+    ("conversations", "lost"), [([], True), ([OTHER], False), ([OTHER, CONVERSATION], True)]
+)
+async def test_a_conversation_that_a_whole_list_lacks_is_not_lost(
+    pipe: RedisPipe, conversations: list[str], lost: bool
+) -> None:
+    heads = HeadsStore(pipe)
+    if conversations:
+        await heads.restore(await heads.life("one"), {ANN: conversations}, {})
+    assert await heads.head(CONVERSATION, ANN) == ({}, lost)
+
+
+# Gateways
+
+
+async def test_a_gateway_comes_to_life_once_and_ends_by_itself(pipe: RedisPipe) -> None:
+    store = SessionStore(pipe)
+    started = GatewayHeard("gateway-1", "e1", 5, True)
+    alive = GatewayHeard("gateway-1", "e1", 6, False)
+    assert await store.apply([started, alive]) == [True, False]
+    assert await store.epochs(["gateway-1", "gateway-9"]) == {"gateway-1": "e1", "gateway-9": None}
+    (left,) = await pipe.run([pack("TTL", "gateway:gateway-1")])
+    assert 0 < left <= GATEWAY_SECONDS
+
+
+async def test_a_crash_before_the_gateway_was_asked_lets_the_record_say_so_again(
+    pipe: RedisPipe,
+) -> None:
+    store = SessionStore(pipe)
+    started = GatewayHeard("gateway-1", "e1", 5, True)
+    later = GatewayHeard("gateway-1", "e1", 6, False)
+    assert await store.apply([started]) == [True]
+    assert await store.apply([later]) == [False]
+    assert await store.apply([started, later]) == [True, False]
+
+
+async def test_old_records_read_again_take_nothing_from_a_newer_epoch(pipe: RedisPipe) -> None:
+    store = SessionStore(pipe)
+    old = [GatewayHeard("gateway-1", "e1", 5, True), GatewayHeard("gateway-1", "e1", 6, False)]
+    new = GatewayHeard("gateway-1", "e2", 9, True)
+    await store.apply([*old, new])
+    assert await store.apply(old) == [False, False]
+    assert (await store.epochs(["gateway-1"]))["gateway-1"] == "e2"
+    # A process of the old epoch that still lives does not take over either.
+    assert await store.apply([GatewayHeard("gateway-1", "e1", 10, False)]) == [False]
+    assert (await store.epochs(["gateway-1"]))["gateway-1"] == "e2"
+
+
+async def test_a_gateway_that_was_forgotten_comes_to_life_again(pipe: RedisPipe) -> None:
+    store = SessionStore(pipe)
+    await store.apply([GatewayHeard("gateway-1", "e1", 5, True)])
+    await pipe.run([pack("FLUSHALL")])
+    alive = [GatewayHeard("gateway-1", "e1", offset, False) for offset in (6, 7)]
+    assert await store.apply(alive) == [True, False]
+
+
+# Devices
+
+
+async def test_a_session_read_again_does_not_take_the_place_of_a_newer_one(
+    pipe: RedisPipe,
+) -> None:
+    store = SessionStore(pipe)
+    newer = ANN_PHONE._replace(gateway_id="gateway-2", session_id=8)
+    assert await store.apply([DeviceOpened(ANN, ANN_PHONE, 11), DeviceOpened(ANN, newer, 20)]) == [
+        True,
+        True,
+    ]
+    assert await store.apply([DeviceOpened(ANN, ANN_PHONE, 11)]) == [False]
+    assert await store.apply([DeviceOpened(ANN, newer, 20)]) == [True]
+    assert await store.held([(ANN, PHONE), (ANN, LAPTOP)]) == {(ANN, PHONE): Held(newer, 20)}
+
+
+async def test_a_late_close_ends_only_its_own_session(pipe: RedisPipe) -> None:
+    store = SessionStore(pipe)
+    later = ANN_PHONE._replace(session_id=12)
+    await store.apply([DeviceOpened(ANN, later, 20)])
+    # Session 1 is no prefix of session 12.
+    assert await store.apply([DeviceClosed(ANN, ANN_PHONE)]) == [False]
+    assert await store.apply([DeviceClosed(ANN, later)]) == [True]
+    assert await store.held([(ANN, PHONE)]) == {}
+
+
+# The connection
+
+
+async def test_an_error_of_one_command_fails_the_whole_and_leaves_the_connection_usable(
+    pipe: RedisPipe,
+) -> None:
+    await pipe.run([pack("SET", "word", "a")])
+    with pytest.raises(exceptions.ResponseError, match="WRONGTYPE") as caught:
+        await pipe.run([pack("GET", "word"), pack("SADD", "word", "b"), pack("GET", "word")])
+    assert not is_transient(caught.value)
+    assert await pipe.run([pack("GET", "word")]) == ["a"]
+
+
+async def test_callers_side_by_side_get_their_own_replies(pipe: RedisPipe) -> None:
+    async def echo(number: int) -> None:
+        words = [f"{number}-{one}" for one in range(number % 7 + 1)]
+        assert await pipe.run([pack("ECHO", word) for word in words]) == words
+
+    await asyncio.gather(*map(echo, range(200)))
+
+
+async def test_a_redis_that_is_silent_or_gone_fails_in_time_and_is_found_again(
+    stack: Stack,
+) -> None:
+    pipe = RedisPipe(stack.environment()["CHAT_REDIS_URL"], timeout_seconds=0.3)
+    await pipe.run([pack("PING")])
+    stack.pause("redis")
+    try:
+        for _ in range(2):
+            with pytest.raises(exceptions.RedisError) as caught:
+                await pipe.run([pack("PING")])
+            assert is_transient(caught.value)
+    finally:
+        stack.resume("redis")
+    assert await pipe.run([pack("PING")]) == ["PONG"]
+    await asyncio.to_thread(stack.kill, "redis")
+    try:
+        with pytest.raises(exceptions.ConnectionError) as caught_gone:
+            await pipe.run([pack("PING")])
+        assert is_transient(caught_gone.value)
+    finally:
+        await asyncio.to_thread(stack.start_part, "redis")
+    assert await pipe.run([pack("PING")]) == ["PONG"]
+    await pipe.close()
