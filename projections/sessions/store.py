@@ -1,0 +1,128 @@
+"""Who is connected where, in Redis, as the sessions worker writes it.
+
+In: what was heard of gateways and devices, in the order of the log, each with its place there. Out:
+for each whether it took effect. Everything may be repeated, also from an older place: an older
+record never takes the place of a newer one. Each change is one small script, so that two workers
+that overlap for a moment cannot undo each other.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha1
+
+from projections.pipe import Pipe, pack
+from projections.sessions import keys
+from projections.sessions.keys import Held, Session
+
+Device = tuple[str, str]
+"""A user and one of its devices."""
+
+GATEWAY_SECONDS = 15
+"""How long a gateway counts as alive after it was last heard of."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayHeard:
+    """A gateway started under this epoch, or was still there. Took effect: it came to life now."""
+
+    gateway_id: str
+    gateway_epoch: str
+    offset: int
+    started: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOpened:
+    """A device has a new session. Took effect: this session is now the device's."""
+
+    user_id: str
+    session: Session
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceClosed:
+    """A session ended. Took effect: it was still the device's."""
+
+    user_id: str
+    session: Session
+
+
+Change = GatewayHeard | DeviceOpened | DeviceClosed
+
+# A record that brought the gateway to life says so each time that it is read, for whoever crashed
+# before acting on it. An older record than the last is stale. Of two epochs the started one wins.
+_HEARD = """
+local epoch, offset = ARGV[1], tonumber(ARGV[2])
+local known = redis.call('GET', KEYS[1])
+local last = redis.call('HMGET', KEYS[2], 'offset', 'alive_since')
+if known == epoch and last[2] and tonumber(last[2]) == offset then return 1 end
+if known and last[1] and tonumber(last[1]) >= offset then return 0 end
+if known and known ~= epoch and ARGV[3] == '0' then return 0 end
+redis.call('SET', KEYS[1], epoch, 'EX', ARGV[4])
+redis.call('HSET', KEYS[2], 'offset', offset)
+if known ~= epoch then redis.call('HSET', KEYS[2], 'alive_since', offset) end
+redis.call('EXPIRE', KEYS[2], ARGV[4])
+if known == epoch then return 0 end
+return 1"""
+_OPENED = """
+local known = redis.call('HGET', KEYS[1], ARGV[1])
+local position = known and tonumber(string.match(known, '|(%d+)$'))
+if position and position > tonumber(ARGV[3]) then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return 1"""
+_CLOSED = """
+local known = redis.call('HGET', KEYS[1], ARGV[1])
+if not known or string.sub(known, 1, #ARGV[2]) ~= ARGV[2] then return 0 end
+redis.call('HDEL', KEYS[1], ARGV[1])
+return 1"""
+_SCRIPTS = (_HEARD, _OPENED, _CLOSED)
+_HEARD_SHA, _OPENED_SHA, _CLOSED_SHA = (sha1(script.encode()).hexdigest() for script in _SCRIPTS)
+
+
+class SessionStore:
+    """Gateways and the sessions of devices."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
+
+    async def apply(self, changes: Sequence[Change]) -> list[bool]:
+        """Apply changes in order, in one round trip; whether each took effect."""
+        loads = [pack("SCRIPT", "LOAD", script) for script in _SCRIPTS]
+        replies = await self._pipe.run([*loads, *map(_command, changes)])
+        return [bool(reply) for reply in replies[len(loads) :]]
+
+    async def held(self, devices: Collection[Device]) -> dict[Device, Held]:
+        """The session of each device, living or not, and its position; absent where none is."""
+        replies = await self._pipe.run(
+            [pack("HGET", keys.sessions(user), device) for user, device in devices]
+        )
+        return {
+            (user, device): keys.held_of(device, value)
+            for (user, device), value in zip(devices, replies, strict=True)
+            if value is not None
+        }
+
+    async def epochs(self, gateways: Collection[str]) -> Mapping[str, str | None]:
+        """The living epoch of each gateway, or None."""
+        if not gateways:
+            return {}
+        (epochs,) = await self._pipe.run([pack("MGET", *map(keys.gateway, gateways))])
+        return dict(zip(gateways, epochs, strict=True))
+
+
+def _command(change: Change) -> bytes:
+    match change:
+        case GatewayHeard(gateway_id, epoch, offset, started):
+            places = (keys.gateway(gateway_id), keys.gateway_position(gateway_id))
+            values = (epoch, offset, int(started), GATEWAY_SECONDS)
+            return pack("EVALSHA", _HEARD_SHA, 2, *places, *values)
+        case DeviceOpened(user_id, session, position):
+            value = keys.session_value(session, position)
+            place = keys.sessions(user_id)
+            return pack("EVALSHA", _OPENED_SHA, 1, place, session.device_id, value, position)
+        case DeviceClosed(user_id, session):
+            prefix = f"{session.gateway_id}|{session.gateway_epoch}|{session.session_id}|"
+            return pack(
+                "EVALSHA", _CLOSED_SHA, 1, keys.sessions(user_id), session.device_id, prefix
+            )
