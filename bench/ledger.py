@@ -6,7 +6,7 @@ sent (so a stalled system cannot hide), and the count of every broken promise.
 
 Both devices of a pair must be shown one gap-free order: each `seq` once, as `accepted` on the
 device that sent the message and as `event` on the other. A tick is a watermark: it counts for all
-messages of the other side up to its seq.
+messages of the other side up to its seq, and what was read was delivered.
 """
 
 from array import array
@@ -26,6 +26,7 @@ class Stage(IntFlag):
 
 
 _TICKS = {"delivered": Stage.DELIVERED_TICK, "read": Stage.READ_TICK}
+_IMPLIED = {"delivered": ("delivered",), "read": ("delivered", "read")}
 _KINDS = tuple(_TICKS)
 ALL = Stage.ACCEPTED | Stage.DELIVERED | Stage.DELIVERED_TICK | Stage.READ_TICK
 
@@ -103,9 +104,10 @@ class Ledger:
 
     def ticked(self, side: Side, kind: str, seq: int, now: float) -> None:
         """The sending device was shown a move of the other member's marker."""
-        if seq > side.watermarks[kind]:
-            side.watermarks[kind] = seq
-            self._tick(side, kind, now)
+        for implied in _IMPLIED[kind]:
+            if seq > side.watermarks[implied]:
+                side.watermarks[implied] = seq
+                self._tick(side, implied, now)
 
     def missing(self) -> dict[str, int]:
         """How many messages that were not refused have not reached each stage."""

@@ -39,6 +39,13 @@ def test_one_tick_counts_for_all_messages_below_it():
     assert ledger.missing()["read_tick"] == 1
 
 
+def test_what_was_read_was_delivered():
+    ledger, ann = Ledger(), Side()
+    ledger.accepted(ann, ledger.sent(ann, due=1.0), 1, 1.0)
+    ledger.ticked(ann, "read", 1, 2.0)
+    assert ledger.missing()["delivered_tick"] == 0
+
+
 def test_a_tick_that_overtook_the_acceptance_counts():
     ledger, ann = Ledger(), Side()
     number = ledger.sent(ann, due=1.0)
