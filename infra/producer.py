@@ -93,7 +93,7 @@ class Publisher:
                 "message.timeout.ms": int(message_timeout_seconds * 1000),
                 "queue.buffering.max.messages": QUEUED_RECORDS_MAX,
                 "queue.buffering.max.kbytes": QUEUED_KIBIBYTES_MAX,
-                "topic.metadata.propagation.max.ms": 5_000,
+                "topic.metadata.propagation.max.ms": 3_000,
                 "allow.auto.create.topics": False,
                 "socket.nagle.disable": True,
                 "reconnect.backoff.max.ms": 1_000,

@@ -123,17 +123,21 @@ async def test_the_same_id_again_and_of_another_device_are_left_to_admission(
 
 
 async def test_markers_are_coalesced_to_the_highest(world: World, gateway: Gateway) -> None:
-    client = await world.hello(gateway, "gw-marks")
-    conversation_id = "d:gw-bob:gw-marks"
+    user = f"gw-marks-{gateway.port}"
+    client = await world.hello(gateway, user)
+    conversation_id = f"d:gw-bob:{user}"
     for seq in range(1, 40):
         client.send({"type": "delivered", "conversation_id": conversation_id, "seq": seq})
     client.send({"type": "read", "conversation_id": conversation_id, "seq": 7})
-    records = await until_published(
-        world,
-        MarkersSubmitted,
-        conversation_id,
-        lambda event: any(one.conversation_id == conversation_id for one in event.markers),
-    )
+
+    def ours(event: MarkersSubmitted) -> bool:
+        return any(marker.user_id == user for marker in event.markers)
+
+    def has_read(event: MarkersSubmitted) -> bool:
+        return any((marker.user_id, marker.kind) == (user, "read") for marker in event.markers)
+
+    await until_published(world, MarkersSubmitted, conversation_id, has_read)
+    records = world.published(MarkersSubmitted, conversation_id, ours)
     markers = {(one.kind, one.seq) for record in records for one in record.markers}
     assert {("delivered", 39), ("read", 7)} <= markers
     assert len(records) <= 3
