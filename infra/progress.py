@@ -48,7 +48,7 @@ class LogProgress:
 
     def _client(self) -> AdminClient:
         if self._admin is None:
-            self._admin = AdminClient({"bootstrap.servers": self._bootstrap})
+            self._admin = AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 0})
         return self._admin
 
     def _ends(self, partitions: Collection[int]) -> dict[int, int]:

@@ -1,0 +1,225 @@
+"""The sessions worker on the real stack: told, replaced, announced again, and Redis emptied."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from events.deliveries import AnnouncementRequested, SessionReplaced
+from events.gateways import GatewayAlive, GatewayStarted
+from events.ids import direct_conversation
+from events.sessions import SessionClosed, SessionOpened
+from events.topics import GATEWAYS, SESSIONS
+from infra.stack.stack import Stack
+from processors.context import Context
+from processors.sessions import SessionRegistry
+from projections.heads.keys import COMPLETE
+from projections.heads.store import HeadsStore
+from projections.pipe import pack
+from projections.routing.store import RoutingStore
+from projections.sessions.keys import Session
+from projections.sessions.store import DeviceOpened, GatewayHeard
+from tests.examples import NOON, PHONE
+from tests.live import until
+from tests.processors.read_models import WORKER, Gateway, Writer, context_of, running_worker
+from tests.projections.facts import sent
+
+
+@pytest.fixture(scope="module")
+def workers(stack: Stack) -> Iterator[Stack]:
+    with running_worker(stack) as running:
+        yield running
+
+
+@pytest.fixture
+async def context(workers: Stack) -> AsyncIterator[Context]:
+    async with context_of(workers) as context:
+        yield context
+
+
+@pytest.fixture
+def gateway(workers: Stack) -> Gateway:
+    return Gateway.new(workers)
+
+
+@pytest.fixture
+def ann() -> str:
+    return f"ann-{uuid.uuid4().hex[:8]}"
+
+
+def opened(gateway: Gateway, user: str, session_id: int) -> SessionOpened:
+    return SessionOpened(
+        user_id=user,
+        device_id=PHONE,
+        gateway_id=gateway.gateway_id,
+        gateway_epoch=gateway.gateway_epoch,
+        session_id=session_id,
+    )
+
+
+async def start(context: Context, gateway: Gateway) -> None:
+    event = GatewayStarted(gateway_id=gateway.gateway_id, gateway_epoch=gateway.gateway_epoch)
+    await context.publisher.publish(GATEWAYS, event, key=gateway.gateway_id)
+
+
+async def open_session(context: Context, gateway: Gateway, user: str, session_id: int) -> None:
+    event = opened(gateway, user, session_id)
+    await context.publisher.publish(SESSIONS, event, key=user)
+
+
+async def put_facts(context: Context, ann: str, count: int = 3) -> dict[str, int]:
+    """Ann talks with two people; the heads that she must be told."""
+    one, other = direct_conversation(ann, "bob"), direct_conversation(ann, "eve")
+    writer = Writer(context.publisher)
+    await writer.put(*(sent(seq, conversation_id=one) for seq in range(1, count + 1)))
+    await writer.put(sent(1, conversation_id=other))
+    return {one: count, other: 1}
+
+
+async def test_a_gateway_that_starts_is_asked_to_announce_and_its_devices_are_told(
+    context: Context, gateway: Gateway, ann: str
+) -> None:
+    """Redis knows nothing of Ann: heads come from Cassandra, once history has caught up."""
+    heads = await put_facts(context, ann)
+    await start(context, gateway)
+    await until(lambda: gateway.received(), what="an announcement")
+    assert gateway.received() == [
+        AnnouncementRequested(gateway_id=gateway.gateway_id, gateway_epoch="e1")
+    ]
+    await open_session(context, gateway, ann, 5)
+    (told,) = await until(lambda: gateway.frames(5), what="heads")  # type: ignore[misc]
+    assert told == {"type": "heads", "heads": heads, "more": False}
+    assert (await HeadsStore(context.redis_pipe).conversations([ann])) == {ann: {*heads, COMPLETE}}
+
+
+async def test_a_session_of_a_gateway_that_is_not_alive_is_told_when_it_announces(
+    context: Context, gateway: Gateway, ann: str
+) -> None:
+    """The topics of sessions and gateways have no order between them."""
+    await open_session(context, gateway, ann, 5)
+    await asyncio.sleep(1)
+    assert gateway.received() == []
+    await start(context, gateway)
+    await until(lambda: gateway.received(), what="an announcement")
+    await open_session(context, gateway, ann, 5)
+    (told,) = await until(lambda: gateway.frames(5), what="heads")  # type: ignore[misc]
+    assert told == {"type": "heads", "heads": {}, "more": False}
+
+
+async def test_a_newer_session_replaces_the_older_which_is_told(
+    context: Context, gateway: Gateway, ann: str
+) -> None:
+    await start(context, gateway)
+    await open_session(context, gateway, ann, 5)
+    await until(lambda: gateway.frames(5), what="heads")
+    other = Gateway.new(gateway.stack)
+    await start(context, other)
+    await open_session(context, other, ann, 6)
+    await until(lambda: other.frames(6), what="heads")
+    assert gateway.received()[-1] == SessionReplaced(
+        gateway_id=gateway.gateway_id, gateway_epoch="e1", session_id=5
+    )
+    # The old gateway's late close ends nothing.
+    close = SessionClosed(
+        user_id=ann,
+        device_id=PHONE,
+        gateway_id=gateway.gateway_id,
+        gateway_epoch="e1",
+        session_id=5,
+    )
+    await context.publisher.publish(SESSIONS, close, key=ann)
+    await open_session(context, gateway, "someone-" + ann, 7)
+    await until(lambda: gateway.frames(7), what="heads")
+    found = await RoutingStore(context.redis_pipe).record_and_find({}, {}, (), [ann])
+    assert found == {ann: [Session(PHONE, other.gateway_id, "e1", 6)]}
+
+
+async def test_after_redis_lost_everything_gateways_announce_and_all_is_restored(
+    context: Context, gateway: Gateway, ann: str
+) -> None:
+    heads = await put_facts(context, ann)
+    await start(context, gateway)
+    await open_session(context, gateway, ann, 5)
+    await until(lambda: gateway.frames(5), what="heads")
+    await context.redis_pipe.run([pack("FLUSHALL")])
+
+    alive = GatewayAlive(gateway_id=gateway.gateway_id, gateway_epoch="e1", sessions=1)
+    await context.publisher.publish(GATEWAYS, alive, key=gateway.gateway_id)
+    request = AnnouncementRequested(gateway_id=gateway.gateway_id, gateway_epoch="e1")
+    await until(lambda: gateway.received().count(request) == 2, what="an announcement")
+    await open_session(context, gateway, ann, 5)
+    told = await until(lambda: gateway.frames(5)[1:], what="heads")
+    assert told == [{"type": "heads", "heads": heads, "more": False}]
+    found = await RoutingStore(context.redis_pipe).record_and_find({}, {}, (), [ann])
+    assert found == {ann: [Session(PHONE, gateway.gateway_id, "e1", 5)]}
+
+
+async def test_sessions_of_gateways_that_are_long_gone_are_no_trouble(
+    context: Context, gateway: Gateway, ann: str
+) -> None:
+    """Read again after the worker was away: there is not even a topic left."""
+    gone = Gateway(gateway.stack, "gateway-gone")
+    await start(context, gone)
+    await open_session(context, gone, ann, 5)
+    await start(context, gateway)
+    await open_session(context, gateway, ann, 6)
+    told = await until(lambda: gateway.frames(6), what="heads")
+    assert told == [{"type": "heads", "heads": {}, "more": False}]
+
+
+async def test_while_history_is_behind_devices_are_told_in_part_and_later_the_rest(
+    context: Context, gateway: Gateway, ann: str
+) -> None:
+    """The registry used here is another than the worker's, which stands still with history."""
+    registry = SessionRegistry(context)
+    session = Session(PHONE, gateway.gateway_id, "e1", 5)
+    gateway.stack.pause(WORKER)
+    try:
+        heads = await put_facts(context, ann)
+        await registry.take(
+            [
+                GatewayHeard(gateway.gateway_id, "e1", 1, True),
+                DeviceOpened(ann, session, 1),
+            ]
+        )
+        assert gateway.frames(5) == [{"type": "heads", "heads": {}, "more": True}]
+        assert (await HeadsStore(context.redis_pipe).conversations([ann])) == {ann: set()}
+    finally:
+        gateway.stack.resume(WORKER)
+    told = await until(lambda: [one for one in gateway.frames(5) if not one["more"]], what="heads")
+    assert told == [{"type": "heads", "heads": heads, "more": False}]
+
+
+async def test_a_mass_connect_takes_few_round_trips(
+    context: Context, gateway: Gateway, ann: str
+) -> None:
+    """Five hundred devices in one batch, each with a conversation known to Redis."""
+    registry = SessionRegistry(context)
+    users = [f"{ann}-{number}" for number in range(500)]
+    heads = {direct_conversation(user, "bob"): (3, NOON) for user in users}
+    store = HeadsStore(context.redis_pipe)
+    conversations = {user: [direct_conversation(user, "bob")] for user in users}
+    assert await store.restore(await store.life("test"), conversations, heads)
+    await registry.take([GatewayHeard(gateway.gateway_id, "e1", 1, True)])
+
+    before = await reads_of(context)
+    await registry.take(
+        [
+            DeviceOpened(user, Session(PHONE, gateway.gateway_id, "e1", number + 1), number)
+            for number, user in enumerate(users)
+        ]
+    )
+    reads = await reads_of(context) - before
+    assert gateway.frames(500) == [
+        {"type": "heads", "heads": {direct_conversation(users[-1], "bob"): 3}, "more": False}
+    ]
+    # Large pipelines are read in several pieces, but far fewer than there are devices.
+    assert reads < 100
+
+
+async def reads_of(context: Context) -> int:
+    """How often Redis has read from a socket."""
+    (stats,) = await context.redis_pipe.run([pack("INFO", "stats")])
+    fields = dict(line.split(":", 1) for line in stats.splitlines() if ":" in line)
+    return int(fields["total_reads_processed"])
