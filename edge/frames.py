@@ -1,17 +1,16 @@
 """What clients may say: the client frames of protocol `chat.v1.json`, and how text becomes one.
 
 In: the text of one WebSocket message. Out: a frame, or a Problem with the error code to answer.
-JSON is taken strictly: duplicate keys, numbers beyond 2^53 or infinite, NaN, lone surrogates,
-nesting and many fields are refused. Fields that a frame does not know are ignored: a client cannot
-set `sender_id` or `seq` that way, and a newer client may say more than an older gateway knows.
+Fields that a frame does not know are ignored: a client cannot set `sender_id` or `seq` that way,
+and a newer client may say more than an older gateway knows. Pure.
 """
 
-import json
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
+from edge.strict_json import INTEGER_MAX, NotTaken, decode
 from events.frames import ErrorCode
 from events.ids import is_client_message_id, is_name
 
@@ -22,14 +21,11 @@ FRAME_BYTES_MAX = 4 * BODY_BYTES_MAX + 4_096
 """One WebSocket message. JSON may escape: any real text grows by less than 4; only a body made
 mostly of control characters, each written as six bytes, meets this limit before that of bodies."""
 
-FIELDS_MAX = 32
 KINDS = frozenset(("text",))
-_INTEGER_MAX = 2**53 - 1
-_INTEGER_DIGITS_MAX = len(str(_INTEGER_MAX))
 _CONVERSATION_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-:")
 
-Seq = Annotated[int, Meta(ge=1, le=_INTEGER_MAX)]
-Cursor = Annotated[int, Meta(ge=0, le=_INTEGER_MAX)]
+Seq = Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
+Cursor = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 ConversationId = Annotated[str, Meta(min_length=1, max_length=160)]
 
@@ -114,22 +110,12 @@ class Problem(Struct, frozen=True, gc=False):
     strike: bool = True
 
 
-class _Refused(ValueError):
-    """JSON that is not taken, with a detail for the client."""
-
-
 def parse(text: str) -> ClientFrame | Problem:
     """The frame in a text, or what is wrong with it."""
     try:
-        value = _decode(text)
-        if "\\u" in text:
-            msgspec.json.encode(value)
-    except _Refused as error:
+        value = decode(text)
+    except NotTaken as error:
         return Problem(ErrorCode.BAD_REQUEST, str(error))
-    except UnicodeEncodeError:
-        return Problem(ErrorCode.BAD_REQUEST, "A surrogate stands alone.")
-    except (ValueError, RecursionError):
-        return Problem(ErrorCode.BAD_REQUEST, "The frame is not JSON.")
     if type(value) is not dict:
         return Problem(ErrorCode.BAD_REQUEST, "A frame is a JSON object.")
     name = value.get("type")
@@ -214,34 +200,3 @@ def _bad(frame: Send | Fetch, detail: str) -> Problem:
 def _id_of(value: dict[str, Any]) -> str | None:
     found = value.get("id")
     return found if type(found) is str and len(found) <= 64 else None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(pairs) > FIELDS_MAX:
-        raise _Refused(f"An object has at most {FIELDS_MAX} fields.")
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise _Refused("A field is given twice.")
-    return value
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > _INTEGER_DIGITS_MAX + 1:
-        raise _Refused("A number is beyond 2^53.")
-    return int(digits)
-
-
-def _fraction(digits: str) -> float:
-    value = float(digits)
-    if value in (float("inf"), float("-inf")):
-        raise _Refused("A number is out of range.")
-    return value
-
-
-def _constant(name: str) -> NoReturn:
-    raise _Refused(f"{name} is no JSON.")
-
-
-_decode = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_fraction, parse_constant=_constant
-).decode

@@ -13,26 +13,22 @@ from collections.abc import Callable
 import structlog
 from aiohttp import web
 
-from edge import hardening
 from edge.announcer import Announcer
 from edge.connections import Connections
 from edge.deliveries import Deliveries
+from edge.door import Door
 from edge.drain import drain
 from edge.health import Readiness, health_app
+from edge.hub import Hub
 from edge.keyring import Keyring
 from edge.limits import Limits
-from edge.outbox import Outbox
 from edge.publisher import EdgePublisher
-from edge.tokens import Principal, Refusal
-from edge.websocket import ClientSocket, Hub
 from events.codec import Codec
-from events.frames import CloseCode
 from events.topics import DELIVERIES, delivery_topic
 from infra import topics
 from infra.producer import Publisher
 from infra.settings import EdgeSettings, KafkaSettings, TokenSettings
 from infra.telemetry import (
-    EDGE_HANDSHAKES,
     EDGE_QUEUED,
     EDGE_SESSIONS,
     EDGE_SOCKETS,
@@ -71,6 +67,7 @@ class Gateway:
         self.telemetry = Telemetry("edge", instance_id=edge.gateway_id)
         self.connections = Connections(loop, edge.heartbeat_seconds)
         self._settings = settings
+        self._on_fatal = on_fatal
         self._keyring = Keyring(settings.tokens)
         self._publisher = Publisher(
             settings.kafka.bootstrap,
@@ -106,6 +103,7 @@ class Gateway:
             keyring=self._keyring,
             telemetry=self.telemetry,
         )
+        self._door = Door(self._hub)
         self._tasks: list[asyncio.Task[None]] = []
         self._clients: web.AppRunner | None = None
         self._health: web.AppRunner | None = None
@@ -127,10 +125,12 @@ class Gateway:
         )
         self._clients = await _listen(self._app(), edge.host, edge.port)
         self._tasks = [
-            asyncio.create_task(self._announcer.keep_alive()),
-            asyncio.create_task(self.connections.visit()),
-            asyncio.create_task(self._keyring.keep_fresh()),
+            asyncio.create_task(self._announcer.keep_alive(), name="keep_alive"),
+            asyncio.create_task(self.connections.visit(), name="visit"),
+            asyncio.create_task(self._keyring.keep_fresh(), name="keep_fresh"),
         ]
+        for task in self._tasks:
+            task.add_done_callback(self._task_ended)
         self.readiness.started = True
         log.info("gateway started", gateway_id=edge.gateway_id, epoch=self.epoch, port=edge.port)
 
@@ -139,6 +139,7 @@ class Gateway:
         if self.readiness.draining:
             return
         self.readiness.draining = True
+        self._door.is_open = False
         self._announcer.draining()
         if self._clients is not None:
             for site in list(self._clients.sites):
@@ -155,83 +156,15 @@ class Gateway:
                 await runner.cleanup()
         log.info("gateway stopped", unsent=unsent)
 
+    def _task_ended(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("task failed", exc_info=error)
+            self._on_fatal(f"{task.get_name()} failed: {type(error).__name__}")
+
     def _app(self) -> web.Application:
         app = web.Application()
-        app.router.add_route("*", SOCKET_PATH, self._serve)
+        app.router.add_route("*", SOCKET_PATH, self._door.serve)
         return app
-
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        granted = self._admit(request)
-        if isinstance(granted, hardening.Refusal):
-            self.telemetry.count(EDGE_HANDSHAKES, 1, str(granted.status))
-            refused = web.Response(
-                status=granted.status, text=f"{granted.detail}\n", headers=granted.headers
-            )
-            refused.force_close()
-            return refused
-        upgrade, principal = granted
-        self.telemetry.count(EDGE_HANDSHAKES, 1, "101")
-        response = _Switched(upgrade.headers)
-        writer = await response.prepare(request)
-        transport = request.transport
-        if transport is None or writer is None:
-            return response
-        edge = self._settings.edge
-        outbox = Outbox(
-            transport,
-            request.protocol,
-            writer,
-            frames_max=edge.outbox_frames_max,
-            bytes_max=edge.outbox_bytes_max,
-        )
-        socket = ClientSocket(self._hub, transport, outbox)
-        request.protocol.keep_alive(False)
-        if upgrade.spoken:
-            socket.open(principal)
-        else:
-            socket.close(CloseCode.UNSUPPORTED_PROTOCOL, "unsupported_protocol")
-        request.protocol.set_parser(socket)  # type: ignore[arg-type]
-        await socket.ended
-        return response
-
-    def _admit(
-        self, request: web.Request
-    ) -> tuple[hardening.Upgrade, Principal | None] | hardening.Refusal:
-        edge = self._settings.edge
-        upgrade = hardening.upgrade(
-            request.method,
-            request.query_string,
-            request.headers,
-            edge.allowed_origins,
-        )
-        if isinstance(upgrade, hardening.Refusal):
-            return upgrade
-        if self.readiness.draining or self.connections.sockets >= edge.sockets_max:
-            return hardening.Refusal(503, "No room for another socket.", {"Retry-After": "5"})
-        token = hardening.bearer(request.headers)
-        if token is None or isinstance(token, hardening.Refusal):
-            return (upgrade, None) if token is None else token
-        principal = self._keyring.check(token)
-        if isinstance(principal, Refusal):
-            return hardening.Refusal(
-                401,
-                f"Not authenticated: {principal.detail}.",
-                {"WWW-Authenticate": 'Bearer error="invalid_token"'},
-            )
-        return upgrade, principal
-
-
-class _Switched(web.StreamResponse):
-    """A 101 answer, behind which the socket is ours."""
-
-    _length_check = False
-
-    def __init__(self, headers: dict[str, str]) -> None:
-        super().__init__(status=101, headers=headers)
-        self.force_close()
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Write nothing: the socket has ended already."""
 
 
 def limits_of(edge: EdgeSettings) -> Limits:

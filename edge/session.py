@@ -9,6 +9,7 @@ limited; three bad frames, a flood, or an expired token end it. Pure: no socket,
 
 from msgspec import Struct
 
+from edge.answers import flooded, rate_limited, unavailable
 from edge.effects import Check, Close, Effects, Mark, Publish, Refuse, Reply
 from edge.frames import Delivered, Fetch, Hello, Inbox, Problem, Read, Send, Token, parse
 from edge.limits import Bucket, Limits
@@ -21,7 +22,6 @@ from events.submissions import Marker, MessageSubmitted
 from events.topics import QUERIES, SUBMISSIONS
 
 STRIKES_MAX = 3
-RETRY_AFTER_SECONDS = 2.0
 
 
 _NONE: Effects = ()
@@ -59,7 +59,7 @@ class Session:
     def receive(self, text: str, now: float) -> Effects:
         """A text frame came."""
         if self._frames.take(now):
-            return self._flooded()
+            return flooded(self._limits)
         frame = parse(text)
         if type(frame) is Problem:
             return self._problem(frame)
@@ -82,7 +82,7 @@ class Session:
 
     def control(self, now: float) -> Effects:
         """A ping or pong came; they count as frames."""
-        return self._flooded() if self._frames.take(now) else _NONE
+        return flooded(self._limits) if self._frames.take(now) else _NONE
 
     def authenticated(
         self, principal: Principal, session_id: int, now: float, wall_now: float
@@ -127,7 +127,7 @@ class Session:
     def unavailable(self, request_id: str) -> Effects:
         """A publication was not confirmed in time; the client may send the same again."""
         self._in_flight -= 1
-        return (_unavailable(request_id),)
+        return (unavailable(request_id),)
 
     def tick(self, now: float) -> Effects:
         """Time has passed."""
@@ -140,10 +140,10 @@ class Session:
 
     def _send(self, frame: Send, sender: Principal, now: float) -> Effects:
         if self._in_flight >= self._limits.in_flight:
-            return (_unavailable(frame.id),)
+            return (unavailable(frame.id),)
         wait_seconds = self._sends.take(now)
         if wait_seconds:
-            return (_rate_limited(frame.id, wait_seconds),)
+            return (rate_limited(frame.id, wait_seconds),)
         self._in_flight += 1
         conversation_id = frame.conversation_id or frame.to or ""
         if frame.to is not None and ":" not in frame.to:
@@ -174,7 +174,7 @@ class Session:
 
     def _ask(self, frame: Fetch | Inbox, asker: Principal) -> Effects:
         if self._in_flight >= self._limits.in_flight:
-            return (_unavailable(frame.id),)
+            return (unavailable(frame.id),)
         self._in_flight += 1
         gateway_id, gateway_epoch = self._gateway
         event: Struct
@@ -215,41 +215,6 @@ class Session:
                 return (error, Close(CloseCode.POLICY_VIOLATION, "bad_frames"))
         return (error,)
 
-    def _flooded(self) -> Effects:
-        error = frames.error(
-            ErrorCode.RATE_LIMITED,
-            "Too many frames.",
-            retry_after_seconds=self._limits.frame_burst * 60.0 / self._limits.frames_per_minute,
-        )
-        return (
-            Refuse(ErrorCode.RATE_LIMITED, error),
-            Close(CloseCode.RATE_LIMITED, "too_many_frames"),
-        )
-
 
 def _same_device(one: Principal, other: Principal) -> bool:
     return one.user_id == other.user_id and one.device_id == other.device_id
-
-
-def _unavailable(request_id: str) -> Refuse:
-    return Refuse(
-        ErrorCode.UNAVAILABLE,
-        frames.error(
-            ErrorCode.UNAVAILABLE,
-            "Not taken; send the same again later.",
-            request_id=request_id,
-            retry_after_seconds=RETRY_AFTER_SECONDS,
-        ),
-    )
-
-
-def _rate_limited(request_id: str, wait_seconds: float) -> Refuse:
-    return Refuse(
-        ErrorCode.RATE_LIMITED,
-        frames.error(
-            ErrorCode.RATE_LIMITED,
-            "Too many messages.",
-            request_id=request_id,
-            retry_after_seconds=round(wait_seconds, 3),
-        ),
-    )

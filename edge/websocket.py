@@ -8,53 +8,35 @@ log, once.
 
 import asyncio
 import time
-from dataclasses import dataclass
 from functools import partial
 
 import structlog
 
 from edge import wire
-from edge.connections import Connections
 from edge.effects import Check, Effects, Mark, Publish, Refuse, Reply
-from edge.keyring import Keyring
-from edge.limits import Limits
+from edge.hub import Hub
 from edge.outbox import Outbox
-from edge.publisher import EdgePublisher
 from edge.session import Session
 from edge.tokens import Principal, Refusal
 from events.frames import CloseCode
 from events.sessions import SessionClosed, SessionOpened
 from events.topics import SESSIONS
-from infra.settings import EdgeSettings
 from infra.telemetry import (
     EDGE_CLOSES,
     EDGE_FRAMES_RECEIVED,
     EDGE_FRAMES_SENT,
     EDGE_REFUSALS,
-    Telemetry,
 )
 
 CLOSE_SECONDS = 3.0
 """For a client to answer a close; then the socket is cut."""
 
+_DEAF = frozenset((CloseCode.RATE_LIMITED, CloseCode.POLICY_VIOLATION))
+"""Closes after which nothing is read any more: reading is what the client made too much of."""
+
 _FED = (False, b"")
 
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class Hub:
-    """What all sockets of the gateway share."""
-
-    loop: asyncio.AbstractEventLoop
-    settings: EdgeSettings
-    limits: Limits
-    gateway_id: str
-    gateway_epoch: str
-    connections: Connections
-    publisher: EdgePublisher
-    keyring: Keyring
-    telemetry: Telemetry
 
 
 class ClientSocket:
@@ -159,6 +141,8 @@ class ClientSocket:
         if self._closing or self._ended.done():
             return
         self.send(wire.close_frame(code, reason))
+        if code in _DEAF:
+            self._reader.stop()
         self._begin_to_close(code)
 
     def announce(self) -> None:
@@ -267,10 +251,11 @@ class ClientSocket:
             gateway_epoch=self._hub.gateway_epoch,
             session_id=self.session_id,
         )
-        opened = kind is SessionOpened
-        self._hub.publisher.announce(
-            SESSIONS, event, principal.user_id, lambda: self._ended.done() is not opened
-        )
+        still = self._is_open if kind is SessionOpened else self._ended.done
+        self._hub.publisher.announce(SESSIONS, event, principal.user_id, still)
+
+    def _is_open(self) -> bool:
+        return not self._ended.done()
 
     def _hello_due(self) -> None:
         now = self._hub.loop.time()

@@ -78,6 +78,12 @@ class Reader:
                 self._buffer = bytearray(data[rest:])
         return messages
 
+    def stop(self) -> None:
+        """Read nothing more."""
+        self.failure = self.failure or Failure(CloseCode.NORMAL, "")
+        self._buffer = None
+        self._parts = None
+
     def _read(self, data: bytes, messages: list[Message]) -> int:
         """Read whole frames; where the first incomplete one begins."""
         start, end = 0, len(data)
