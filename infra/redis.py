@@ -1,4 +1,4 @@
-"""Redis connections: one lean pipelined connection for the stores, one redis-py client for the rest.
+"""Redis connections: one lean pipelined connection for stores, one redis-py client for the rest.
 
 `RedisPipe` sends many commands and gives their replies after one round trip, at about a sixth of
 the CPU of redis-py's pipeline (measured: docs/performance.md), since fan-out does this for every

@@ -1,4 +1,4 @@
-"""The contract with the world: one Avro schema an event, examples, and the registry lock. Data only.
+"""The contract with the world: an Avro schema an event, examples, the registry lock. Data only.
 
 `<subject>/<Event>.avsc` is the schema; `examples/<subject>/<Event>.<what>.json` are values that
 must round-trip, `….refused.json` values that must be refused; `registry.lock.json` holds the
