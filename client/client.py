@@ -40,6 +40,14 @@ class Chat:
     newest: Message | None
 
 
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A message in the outbox."""
+
+    id: str
+    body: str
+
+
 class Client:
     """One device. `on_notice` is called with each piece of news, inside the event loop."""
 
@@ -174,6 +182,11 @@ class Client:
                 )
             )
         return sorted(found, key=lambda chat: -(chat.newest.sent_at if chat.newest else 0))
+
+    def unsent(self, conversation: str) -> list[Unsent]:
+        """The messages of this device that are not accepted yet, oldest first."""
+        entries = self.state.outbox.unsent(self.conversation_id(conversation))
+        return [Unsent(entry.id, entry.body) for entry in entries]
 
     async def history(
         self, conversation: str, *, before: int | None = None, limit: int = 50

@@ -116,6 +116,11 @@ class Outbox:
         """Nothing can be sent until `connected`."""
         self.online = False
 
+    def unsent(self, conversation_id: str) -> list[Entry]:
+        """What is not accepted yet in a conversation, in order."""
+        line = self._lines.get(conversation_id)
+        return [] if line is None else _entries(line)
+
     def pump(self, now: int, out: Effects) -> None:
         """Send what may be sent."""
         if not self.online or self._paced:

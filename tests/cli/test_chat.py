@@ -1,0 +1,197 @@
+"""The chat: its lines, its room on a real socket, and a window that is typed into."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from hypothesis import given
+from hypothesis import strategies as st
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+from prompt_toolkit.utils import get_cwidth
+
+from cli.chat.lines import chat_line, conversation_lines, harmless, message_lines, wrap
+from cli.chat.plain import Plain
+from cli.chat.room import Leave, Room
+from cli.chat.screen import Screen
+from client.client import Chat, Unsent
+from client.messages import Link, Message, Notice, Tick
+from tests.client.devices import device
+from tests.client.server import FakeServer, running, soon
+
+
+def text_of(line: list[tuple[str, str]]) -> str:
+    return "".join(text for _, text in line)
+
+
+def message(seq: int, sender: str, body: str) -> Message:
+    return Message("d:ann:bob", seq, "", sender, "", "text", body, None, 1_763_726_400_000)
+
+
+@given(st.text(max_size=200), st.integers(2, 30))
+def test_wrapped_text_fits_and_loses_only_spaces(text: str, columns: int) -> None:
+    pieces = wrap(harmless(text), columns)
+    assert all(get_cwidth(piece) <= max(columns, 2) for piece in pieces)
+    kept = "".join(pieces).replace(" ", "")
+    assert kept == harmless(text).replace(" ", "").replace("\n", "")
+
+
+def test_a_message_cannot_draw_on_the_screen() -> None:
+    lines = message_lines("12:00", "eve", False, "\x1b[2J\x07\x9b31m", None, 40)
+    assert all(text_of(line).isprintable() for line in lines)
+
+
+def test_ticks_stand_at_the_end_of_ones_own_messages_only() -> None:
+    ticks = {1: Tick.READ, 3: Tick.DELIVERED, 4: Tick.SENT}
+    messages = [message(1, "ann", "one"), message(2, "bob", "two"), message(3, "ann", "three")]
+    messages.append(message(4, "ann", "four"))
+    lines = conversation_lines(
+        messages, [Unsent("", "five")], ["why"], "ann", ticks.__getitem__, 60
+    )
+    ends = [line[-1] for line in lines[1:]]
+    assert [style for style, _ in ends[:1]] == ["class:read"]
+    assert ends[0][1] == " ✓✓"
+    assert ends[1] == ("", "  two")
+    assert ends[2] == ("class:delivered", " ✓✓")
+    assert ends[3] == ("class:sent", " ✓")
+    assert ends[4] == ("class:waiting", " …")
+    assert "not sent: why" in text_of(lines[-1])
+
+
+def test_the_list_shows_what_is_unread_and_fits() -> None:
+    chat = Chat("d:ann:bob", ("bob",), 5, 12, None)
+    for name in ("bob", "a-very-long-name-that-does-not-fit-in"):
+        line = chat_line(chat, name, False, 22)
+        assert get_cwidth(text_of(line)) <= 22
+        assert text_of(line).endswith(" 12 ")
+
+
+@asynccontextmanager
+async def in_a_room(server: FakeServer, user: str) -> AsyncIterator[Room]:
+    room = Room()
+    async with device(server, user, name="laptop", on_notice=room.hear) as client:
+        room.enter(client)
+        await client.until_online(5)
+        yield room
+
+
+async def test_a_room_sends_opens_steps_and_says_what_it_does_not_understand() -> None:
+    async with running() as server, in_a_room(server, "ann") as room:
+        await room.typed("to nobody")
+        assert "/open" in room.said
+        await room.typed("/open bob")
+        await room.typed("hello")
+        await room.typed("//slash")
+        await room.typed("/open carol")
+        await room.typed("hi")
+        await room.client.until_sent(5)
+        assert [e["body"] for e in server.model.log["d:ann:bob"]] == ["hello", "/slash"]
+        await room.typed("/list")
+        assert "carol" in room.said
+        await room.step(1)
+        assert room.open_id in ("d:ann:bob", "d:ann:carol")
+        await room.typed("/dance")
+        assert "/dance" in room.said
+        await room.typed("/open NOT A NAME")
+        await room.typed("x")
+        assert "names no user" in room.said
+        for line in ("/quit", "/q"):
+            try:
+                await room.typed(line)
+            except Leave:
+                continue
+            raise AssertionError("it stayed")
+
+
+async def test_a_window_shows_what_comes_reads_it_and_sends_what_is_typed() -> None:
+    async with (
+        running() as server,
+        in_a_room(server, "ann") as ann,
+        in_a_room(server, "bob") as bob,
+    ):
+        await bob.open("ann")
+        with create_pipe_input() as keys:
+            screen = Screen(ann, "ann · laptop", source=keys, sink=_Paper())
+            showing = asyncio.create_task(screen.run())
+            sent = await bob.client.send("ann", "are you there?")
+            await sent.read(5)
+            keys.send_text("yes\r")
+            await soon(lambda: len(server.model.log["d:ann:bob"]) == 2)
+            await soon(lambda: len(ann.messages) == 2)
+            shown = [text_of(list(line)) for line in _lines(screen)]
+            assert any("bob  are you there?" in line for line in shown)
+            assert any("you  yes ✓" in line for line in shown)
+            assert ann.link is Link.ONLINE
+            keys.send_text("/quit\r")
+            assert await asyncio.wait_for(showing, 5) == ""
+
+
+async def test_a_window_loads_older_messages_when_it_is_scrolled_up() -> None:
+    async with running() as server, in_a_room(server, "ann") as ann:
+        await ann.open("bob")
+        for n in range(1, 181):
+            await ann.client.send("bob", f"message {n}")
+        await ann.client.until_sent(10)
+        await ann.open("bob")
+        with create_pipe_input() as keys:
+            screen = Screen(ann, "ann", source=keys, sink=_Paper())
+            showing = asyncio.create_task(screen.run())
+            for _ in range(40):
+                keys.send_text("\x1b[5~")
+                await asyncio.sleep(0.02)
+            await soon(lambda: ann.at_the_beginning)
+            shown = [text_of(list(line)) for line in _lines(screen)]
+            assert any(line.endswith("message 1 ✓") for line in shown)
+            assert not ann.watched
+            keys.send_text("\x1b[F")
+            await soon(lambda: any("message 180" in text_of(list(x)) for x in _lines(screen)))
+            keys.send_text("\x03")
+            await asyncio.wait_for(showing, 5)
+
+
+async def test_a_window_closes_with_the_reason_when_the_server_sends_it_away() -> None:
+    async with running() as server, in_a_room(server, "ann") as ann:
+        with create_pipe_input() as keys:
+            screen = Screen(ann, "ann", source=keys, sink=_Paper())
+            showing = asyncio.create_task(screen.run())
+            await server.sockets["ann", "laptop"].close(code=4509)
+            assert "4509" in await asyncio.wait_for(showing, 5)
+
+
+async def test_plain_lines_tell_messages_and_ticks() -> None:
+    said: list[str] = []
+    async with running() as server, in_a_room(server, "bob") as bob:
+        room = Room()
+        plain = Plain(room, said.append)
+
+        def hear(notice: Notice) -> None:
+            room.hear(notice)
+            plain.hear(notice)
+
+        async with device(server, "ann", name="laptop", on_notice=hear) as client:
+            room.enter(client)
+            reading = asyncio.create_task(plain._read())
+            await client.until_online(5)
+            await room.open("bob")
+            await plain._obey("hi\n")
+            await soon(lambda: "* ✓✓ delivered by bob" in said)
+            await (await bob.client.send("ann", "two\nlines")).accepted(5)
+            await bob.client.read("ann")
+            await soon(lambda: "* ✓✓ read by bob" in said)
+            await soon(lambda: any(line.endswith("two\n       lines") for line in said))
+            await plain._obey("/help\n")
+            assert any("/open" in line for line in said)
+            reading.cancel()
+
+
+class _Paper(DummyOutput):
+    """A terminal of 80 by 24 on which nothing is drawn."""
+
+    def get_size(self) -> Size:
+        return Size(rows=24, columns=80)
+
+
+def _lines(screen: Screen) -> list[list[tuple[str, str]]]:
+    content = screen._view.create_content(57, 20)
+    return [[(part[0], part[1]) for part in content.get_line(n)] for n in range(20)]
