@@ -14,6 +14,8 @@ def set_up_logs(service: str, *, level: int = logging.INFO) -> None:
     logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s %(message)s")
     for noisy in ("cassandra", "faust", "mode", "aiokafka", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # A server's opinion of a statement, repeated with each answer.
+    logging.getLogger("cassandra.protocol").setLevel(logging.ERROR)
     terminal = sys.stderr.isatty()
     renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     structlog.configure(
