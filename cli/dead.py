@@ -172,6 +172,11 @@ def publish_again(bootstrap: str, letters: list[Letter]) -> list[dict[str, str |
             "log_level": 0,
         }
     )
+    reader = consumer(bootstrap)
+    try:
+        places = topics_of(reader, bootstrap)
+    finally:
+        reader.close()
     outcomes: list[dict[str, str | None]] = []
     for letter in letters:
         origin = f"{letter.group}.dead@{letter.offset}"
@@ -179,6 +184,9 @@ def publish_again(bootstrap: str, letters: list[Letter]) -> list[dict[str, str |
         outcomes.append(outcome)
         if not letter.topic or letter.partition < 0:
             outcome["error"] = "its headers do not say where it came from"
+            continue
+        if letter.partition not in places.get(letter.topic, ()):
+            outcome["error"] = f"{letter.topic}, partition {letter.partition}, is no more"
             continue
 
         def confirmed(

@@ -23,7 +23,7 @@ from events.codec import Codec, DecodeError
 from infra.errors import UserError
 from infra.settings import KafkaSettings, SchemaSettings, load
 
-KAFKA_SECONDS = 10.0
+KAFKA_SECONDS = 5.0
 REORDER_SECONDS = 0.25
 _RECORDS_AT_ONCE = 500
 _HELD_MAX = 20_000
