@@ -1,0 +1,129 @@
+"""What becomes of a batch: handled, retried in place, set aside, fenced off, or the end."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from confluent_kafka import Message, TopicPartition
+from msgspec import Struct
+
+from events.conversations import WriterClaimed
+from events.topics import CONVERSATIONS, SUBMISSIONS
+from infra.telemetry import WORKER_RECORDS, Telemetry
+from processors.admission.decider import Place, decide
+from processors.admission.state import initial
+from processors.guard import Guard, Handler
+from processors.received import Poison, Received
+from tests.examples import NOON, codec, submitted
+
+CODEC = codec()
+
+
+class Aside:
+    """Dead letters that are only remembered."""
+
+    def __init__(self) -> None:
+        self.codes: list[str] = []
+
+    def set_aside(self, record: Message, code: str, detail: str) -> "asyncio.Future[int]":
+        self.codes.append(code)
+        confirmed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        confirmed.set_result(0)
+        return confirmed
+
+
+def record(event: Struct | bytes, offset: int, topic: str = SUBMISSIONS.name) -> Message:
+    value = event if isinstance(event, bytes) else CODEC.encode(event)
+    return Message(topic=topic, partition=0, offset=offset, value=value, timestamp=(2, NOON))
+
+
+def guard_of(handler: Handler, *, fenced: bool = False) -> tuple[Guard, Aside, Telemetry]:
+    aside, telemetry = Aside(), Telemetry("test")
+    guard = Guard(
+        "history",
+        handler,
+        codec=CODEC,
+        dead_letters=aside,  # type: ignore[arg-type]
+        telemetry=telemetry,
+        fenced=fenced,
+    )
+    guard.assigned([TopicPartition(CONVERSATIONS.name, 0, 0)])
+    return guard, aside, telemetry
+
+
+def counted(telemetry: Telemetry) -> dict[str, float]:
+    """Records by outcome, as a scrape shows them."""
+    found = {}
+    for line in telemetry.render().decode().splitlines():
+        if line.startswith(WORKER_RECORDS.exposed):
+            found[line.split('outcome="')[1].split('"')[0]] = float(line.split()[-1])
+    return found
+
+
+async def test_a_transient_error_is_retried_with_the_same_batch_until_it_passes() -> None:
+    calls: list[list[int]] = []
+    waited: list[bool] = []
+
+    async def handler(batch: Sequence[Received]) -> None:
+        calls.append([one.offset for one in batch])
+        waited.append(guard.progress.retrying)
+        if len(calls) < 4:
+            raise ConnectionError("the store is away")
+
+    guard, aside, _ = guard_of(handler)
+    await guard.take([record(submitted(n), n) for n in (1, 2)])
+
+    assert calls == [[1, 2]] * 4
+    assert waited == [False, True, True, True]
+    assert not guard.progress.retrying
+    assert aside.codes == []
+
+
+async def test_poison_is_set_aside_and_the_rest_of_the_batch_goes_on() -> None:
+    handled: list[int] = []
+
+    async def handler(batch: Sequence[Received]) -> None:
+        for one in batch:
+            if one.offset == 2:
+                raise Poison(one, "bad_name", "It cannot be.")
+        handled.extend(one.offset for one in batch)
+
+    guard, aside, telemetry = guard_of(handler)
+    events: list[Struct | bytes] = [submitted(1), submitted(2), b"no event", submitted(4)]
+    await guard.take([record(event, offset) for offset, event in enumerate(events, 1)])
+
+    assert handled == [1, 4]
+    assert sorted(aside.codes) == ["bad_name", "malformed"]
+    assert counted(telemetry) == {"handled": 2, "dead": 2}
+
+
+async def test_any_other_error_is_left_to_end_the_process() -> None:
+    async def handler(batch: Sequence[Received]) -> None:
+        raise KeyError("a fault of the program")
+
+    guard, _, _ = guard_of(handler)
+    with pytest.raises(KeyError):
+        await guard.take([record(submitted(1), 1)])
+
+
+async def test_records_of_an_old_writer_are_counted_and_not_handled() -> None:
+    handled: list[int] = []
+
+    async def handler(batch: Sequence[Received]) -> None:
+        handled.extend(one.offset for one in batch)
+
+    def fact(epoch: int) -> Struct:
+        return decide(initial(), submitted(1), Place(epoch, 0, NOON))
+
+    guard, aside, telemetry = guard_of(handler, fenced=True)
+    claim = WriterClaimed(writer_id="someone")
+    log = [claim, fact(0), claim, fact(0), fact(2), submitted(1)]
+    await guard.take(
+        [record(event, offset, CONVERSATIONS.name) for offset, event in enumerate(log)]
+    )
+
+    assert handled == [1, 4]
+    assert aside.codes == ["wrong_topic"]
+    assert guard.epoch_of(CONVERSATIONS.name, 0) == 2
+    assert counted(telemetry) == {"handled": 2, "fenced": 3, "dead": 1}
+    assert sum(counted(telemetry).values()) == len(log)
