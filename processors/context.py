@@ -50,6 +50,8 @@ class Context:
         self.loop = asyncio.get_running_loop()
         self.worker_id = f"worker-{uuid.uuid4().hex[:12]}"
         self.publisher: Publisher
+        self.background: set[asyncio.Task[None]] = set()
+        """What goes on beside the batches; ended when the process stops."""
 
     @cached_property
     def cassandra(self) -> Session:
@@ -72,7 +74,10 @@ class Context:
         return RedisPipe(self.settings.redis.url, timeout_seconds=_REDIS_SECONDS)
 
     async def close(self) -> None:
-        """Close what was opened."""
+        """End what still goes on, and close what was opened."""
+        for task in self.background:
+            task.cancel()
+        await asyncio.gather(*self.background, return_exceptions=True)
         if "redis" in self.__dict__:
             await self.redis.aclose()
         if "redis_pipe" in self.__dict__:

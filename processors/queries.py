@@ -27,8 +27,8 @@ from processors.received import Poison, Received
 Request = HistoryRequested | InboxRequested
 
 USER_AT_ONCE = 4
-USER_WAITING_MAX = 100
-PARKED_MAX = 1_000
+USER_WAITING_MAX = 50
+PARKED_MAX = 2_000
 _ANSWER_SECONDS = 6.0
 _BATCH_SECONDS = 0.25
 
@@ -62,6 +62,7 @@ class Desk:
         done, waiting = await asyncio.wait(tasks, timeout=_BATCH_SECONDS)
         for task in waiting:
             self._parked.add(task)
+            self._context.background.add(task)
             task.add_done_callback(self._unpark)
         for task in done:
             task.result()
@@ -70,6 +71,7 @@ class Desk:
 
     def _unpark(self, task: "asyncio.Task[None]") -> None:
         self._parked.discard(task)
+        self._context.background.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is None:
             return
@@ -91,8 +93,7 @@ class Desk:
         else:
             turns.waiting += 1
             try:
-                async with turns.turn:
-                    frame = await self._frame(request)
+                frame = await self._frame(request, turns.turn)
             finally:
                 turns.waiting -= 1
                 if not turns.waiting:
@@ -104,9 +105,9 @@ class Desk:
         )
         await deliver(self._context, "queries", request.gateway_id, delivery)
 
-    async def _frame(self, request: Request) -> bytes:
+    async def _frame(self, request: Request, turn: asyncio.Semaphore) -> bytes:
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
+            async with asyncio.timeout(_ANSWER_SECONDS), turn:
                 if isinstance(request, InboxRequested):
                     return await self._reader.inbox(request)
                 return await self._reader.history(request)

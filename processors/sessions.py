@@ -138,6 +138,8 @@ class SessionRegistry:
         if self._owed and (self._repaying is None or self._repaying.done()):
             self._context.telemetry.records("sessions", "answered_in_part", len(self._owed))
             self._repaying = asyncio.create_task(self._repay())
+            self._context.background.add(self._repaying)
+            self._repaying.add_done_callback(self._context.background.discard)
 
     async def _repay(self) -> None:
         while self._owed:
