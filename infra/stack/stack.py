@@ -67,15 +67,13 @@ class Stack:
         """End every process of this folder, also what was half-started or left behind."""
         if not self.folder.exists():
             return
+        # A start that is under way elsewhere holds the lock, and gives up when its parts end.
+        self._end_all(on_progress)
         with self._one_at_a_time():
-            services = [service.name for service in saved_services(self.folder)]
-            # Clients before servers, so that nothing waits for one that is gone.
-            for group in (services, ["registry"], ["kafka", "cassandra", "redis"]):
-                with ThreadPoolExecutor(max_workers=8) as pool:
-                    list(pool.map(lambda name: self.stop_part(name, on_progress), group))
+            self._end_all(on_progress)
             process.end_marked(str(self.folder))
-            for name in services:
-                (self.folder / name / FILE_NAME).unlink(missing_ok=True)
+            for service in saved_services(self.folder):
+                (self.folder / service.name / FILE_NAME).unlink(missing_ok=True)
 
     def wipe(self) -> None:
         """Stop, and delete all data of the instance."""
@@ -129,17 +127,21 @@ class Stack:
 
     def run(self, *services: Service, on_progress: OnProgress = lambda status: None) -> None:
         """Start services of ours as parts of this stack and wait until all are ready."""
-        for service in services:
-            service.save(self.folder)
-        self.write_environment()
-        self._start_side_by_side([self.part(service.name) for service in services], on_progress)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._one_at_a_time():
+            for service in services:
+                service.save(self.folder)
+            self.write_environment()
+            parts = [self.part(service.name) for service in services]
+            self._start_side_by_side(parts, on_progress)
 
     def stop_part(self, name: str, on_progress: OnProgress = lambda status: None) -> None:
         """Ask one part to end, wait, and make it end if it does not."""
         pid_file = self._pid_file(name)
         record = process.read_record(pid_file)
-        if record is not None:
-            process.end(record, grace_seconds=self.part(name).stop_seconds_max)
+        if record is None:
+            return
+        process.end(record, grace_seconds=self.part(name).stop_seconds_max)
         pid_file.unlink(missing_ok=True)
         on_progress(PartStatus(name=name, state=State.STOPPED))
 
@@ -198,6 +200,13 @@ class Stack:
             environment=inherited_environment(),
             quick=self._quick,
         )
+
+    def _end_all(self, on_progress: OnProgress) -> None:
+        """Clients before servers, so that nothing waits for one that is gone."""
+        services = [service.name for service in saved_services(self.folder)]
+        for group in (services, ["registry"], ["kafka", "cassandra", "redis"]):
+            with ThreadPoolExecutor(max_workers=8) as pool:
+                list(pool.map(lambda name: self.stop_part(name, on_progress), group))
 
     def _start_side_by_side(self, parts: list[Part], on_progress: OnProgress) -> None:
         ready = {part.name: Event() for part in parts}

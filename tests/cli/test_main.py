@@ -93,3 +93,25 @@ def test_the_doctor_answers_in_json(tmp_path, capsys):
 def test_status_of_the_running_stack_is_0(stack, capsys):
     assert run(["status", "--folder", str(stack.folder)]) == 0
     assert "kafka        ready" in capsys.readouterr().out
+
+
+def test_up_is_harmless_when_all_runs(stack, capsys):
+    before = [(status.name, status.pid) for status in stack.status()]
+    status = run(["up", "--only-stack", "--folder", str(stack.folder)])
+    said = capsys.readouterr().out
+
+    assert (status, "Everything is ready" in said) == (0, True)
+    assert [(status.name, status.pid) for status in stack.status()] == before
+
+
+def test_down_says_that_nothing_runs(tmp_path, capsys):
+    assert run(["down", "--folder", str(tmp_path / "none")]) == 0
+    assert capsys.readouterr().out == "Nothing of it runs any more.\n"
+
+
+def test_settings_that_cannot_be_used_are_78(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHAT_KAFKA_BOTSTRAP", "a typo")
+
+    assert run(["topics", "apply"]) == 78
+    assert "CHAT_KAFKA_BOTSTRAP is not a setting" in capsys.readouterr().err

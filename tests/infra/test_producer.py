@@ -145,6 +145,27 @@ async def test_a_fault_of_one_listener_keeps_nothing_from_the_others(stack: Stac
         assert [await asyncio.wait_for(heard.get(), 5) for _ in range(3)] == [1, 3, 5]
 
 
+async def test_what_is_unsent_at_the_end_is_counted_and_refused(stack: Stack) -> None:
+    needs = load(Needs, stack.environment())
+    made = Publisher(
+        needs.kafka.bootstrap,
+        Codec.from_file(needs.schemas.ids),
+        message_timeout_seconds=0,
+        on_fatal=pytest.fail,
+    )
+    await made.start()
+    await made.publish(QUERIES, EVENT, key="ann")
+    stack.pause("kafka")
+    try:
+        unsent = [made.publish(QUERIES, EVENT, key="ann") for _ in range(3)]
+        assert await made.stop(timeout_seconds=0.5) == 3
+        for future in unsent:
+            with pytest.raises(Unavailable):
+                await future
+    finally:
+        stack.resume("kafka")
+
+
 async def test_the_queue_is_bounded(stack: Stack) -> None:
     async with publisher(stack, message_timeout_seconds=4) as (made, topic):
         await made.publish_bytes(topic, b"before")

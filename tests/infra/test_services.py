@@ -1,6 +1,9 @@
 """Our own programs as parts, tried with small programs in their place; no server is needed."""
 
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from subprocess import Popen
 
@@ -74,8 +77,6 @@ def test_a_service_that_ends_at_once_is_told_with_its_last_words(stack):
 
 
 def test_a_service_that_never_answers_is_silent_and_stop_ends_it(stack):
-    from dataclasses import replace
-
     mute = replace(program(stack, "import time; time.sleep(600)"), ready_seconds_max=0.5)
     with pytest.raises(UserError) as failed:
         stack.run(mute)
@@ -96,8 +97,6 @@ def test_one_that_fails_lets_the_others_stop_waiting(stack):
 
 
 def test_a_process_that_ignores_sigterm_is_ended_all_the_same(stack):
-    from dataclasses import replace
-
     stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + READY
     stack.run(replace(program(stack, stubborn), stop_seconds_max=0.3))
     stack.stop()
@@ -160,3 +159,17 @@ def test_a_service_inherits_what_programs_need(stack, tmp_path):
 
     assert said.read_text() == stack.environment()["CHAT_KAFKA_BOOTSTRAP"]
     assert Path(stack.folder / "environment").read_text().startswith("CHAT_KAFKA_BOOTSTRAP=")
+
+
+def test_stop_ends_a_start_that_is_under_way(stack):
+    """`chatlog down` in another terminal while `chatlog up` still waits."""
+    mute = program(stack, "import time; time.sleep(600)")
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(stack.run, replace(mute, ready_seconds_max=60.0))
+        while not living(stack):
+            time.sleep(0.02)
+        Stack(stack.folder).stop()
+        with pytest.raises(UserError):
+            starting.result(10)
+
+    assert living(stack) == []

@@ -78,14 +78,13 @@ def test_what_does_not_run_cannot_be_killed(stack):
     stack.start_part("redis")
 
 
-def test_kafka_killed_and_started_again_answers_within_ten_seconds(stack):
-    """The broker's place is free again soon after a crash, and its ports are."""
+def test_kafka_killed_and_started_again_answers(stack):
+    """Its ports are free again, and the controller gives the broker its place back."""
     seen = []
     stack.kill("kafka")
     stack.start_part("kafka", seen.append)
 
-    assert seen[-1].state == State.READY
-    assert seen[-1].seconds < 20  # 10 on a quiet machine
+    assert [status.state for status in seen] == [State.WAITING, State.STARTING, State.READY]
 
 
 def test_an_instance_that_never_ran_is_stopped(tmp_path):
