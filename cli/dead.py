@@ -8,84 +8,29 @@ once the cause is mended. A letter stays where it is: replaying twice publishes 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
-from cli.log import KAFKA_SECONDS, consumer, open_codec, readable, settings, topics_of, unreachable
+from cli.letters import letter_of, letters_of, publish_again, record_at
+from cli.log import open_codec, readable, settings
 from cli.story import quoted
-from events.topics import DEAD_LETTERS, GROUPS
+from events.topics import GROUPS
 from infra.errors import UserError
-from infra.log_reader import LogReader
-
-REPLAYED_FROM = "chat-replayed-from"
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
 app = App(name="dead", help="Records that were set aside.", result_action="return_value")
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One dead letter: where it lies, where it came from, and why."""
-
-    group: str
-    offset: int
-    set_aside_at: int
-    code: str
-    detail: str
-    topic: str
-    partition: int
-    source_offset: int
-    source_timestamp: int
-    key: bytes | None
-    value: bytes | None
-
-    def as_json(self) -> dict[str, Any]:
-        """The letter for programs; its bytes in hexadecimal."""
-        fields = asdict(self)
-        for name in ("key", "value"):
-            fields[name] = None if fields[name] is None else fields[name].hex()
-        return fields
-
-
-def letter_of(group: str, record: Message) -> Letter:
-    """The dead letter in a record. Headers that are missing are told as unknown."""
-    headers = dict(record.headers() or ())
-
-    def text(name: str) -> str:
-        found = _bytes(headers.get(f"chat-{name}"))
-        return (found or b"").decode(errors="replace")
-
-    def number(name: str) -> int:
-        return int(text(name)) if text(name).lstrip("-").isdigit() else -1
-
-    return Letter(
-        group=group,
-        offset=record.offset() or 0,
-        set_aside_at=record.timestamp()[1],
-        code=text("code") or "unknown",
-        detail=text("detail"),
-        topic=text("topic"),
-        partition=number("partition"),
-        source_offset=number("offset"),
-        source_timestamp=number("timestamp"),
-        key=_bytes(record.key()),
-        value=_bytes(record.value()),
-    )
-
-
 @app.command(name="list")
-def list_letters(group: str = "", *, as_json: AsJson = False) -> None:
+def listletters_of(group: str = "", *, as_json: AsJson = False) -> None:
     """List what was set aside, of one group or of all."""
-    letters = list(_letters(settings().kafka.bootstrap, [group] if group else list(GROUPS)))
+    letters = list(letters_of(settings().kafka.bootstrap, [group] if group else list(GROUPS)))
     if as_json:
         print(json.dumps([letter.as_json() for letter in letters]))
         return
@@ -104,7 +49,7 @@ def list_letters(group: str = "", *, as_json: AsJson = False) -> None:
 def show(group: str, offset: int, *, as_json: AsJson = False) -> None:
     """Show one letter: where and why, and what its bytes say, if anything."""
     known = settings()
-    record = _record(known.kafka.bootstrap, group, offset)
+    record = record_at(known.kafka.bootstrap, group, offset)
     letter = letter_of(group, record)
     found = readable(record, open_codec(known.schemas))
     if as_json:
@@ -142,9 +87,9 @@ def replay(
             f"Name offsets (`chatlog dead list {group}`), or --all.",
         )
     if all_of_them:
-        letters = list(_letters(bootstrap, [group]))
+        letters = list(letters_of(bootstrap, [group]))
     else:
-        letters = [letter_of(group, _record(bootstrap, group, offset)) for offset in offsets]
+        letters = [letter_of(group, record_at(bootstrap, group, offset)) for offset in offsets]
     outcomes = publish_again(bootstrap, letters)
     if as_json:
         print(json.dumps(outcomes))
@@ -156,110 +101,6 @@ def replay(
     if not outcomes:
         print("There is nothing to replay.")
     return 1 if any(outcome["error"] for outcome in outcomes) else 0
-
-
-def publish_again(bootstrap: str, letters: list[Letter]) -> list[dict[str, str | None]]:
-    """Publish the original bytes of each letter; what became of each, confirmed."""
-    producer = Producer(
-        {
-            "bootstrap.servers": bootstrap,
-            "enable.idempotence": True,
-            "acks": "all",
-            "compression.type": "lz4",
-            "partitioner": "murmur2_random",
-            "message.timeout.ms": int(KAFKA_SECONDS * 1000),
-            "allow.auto.create.topics": False,
-            "log_level": 0,
-        }
-    )
-    reader = consumer(bootstrap)
-    try:
-        places = topics_of(reader, bootstrap)
-    finally:
-        reader.close()
-    outcomes: list[dict[str, str | None]] = []
-    for letter in letters:
-        origin = f"{letter.group}.dead@{letter.offset}"
-        outcome: dict[str, str | None] = {"from": origin, "to": None, "error": "no confirmation"}
-        outcomes.append(outcome)
-        if not letter.topic or letter.partition < 0:
-            outcome["error"] = "its headers do not say where it came from"
-            continue
-        if letter.partition not in places.get(letter.topic, ()):
-            outcome["error"] = f"{letter.topic}, partition {letter.partition}, is no more"
-            continue
-
-        def confirmed(
-            error: KafkaError | None, record: Message, outcome: dict[str, str | None] = outcome
-        ) -> None:
-            outcome["error"] = None if error is None else error.str()
-            if error is None:
-                outcome["to"] = f"{record.topic()}/{record.partition()}@{record.offset()}"
-
-        producer.produce(
-            letter.topic,
-            value=letter.value,
-            key=letter.key,
-            partition=letter.partition,
-            headers=[(REPLAYED_FROM, origin.encode())],
-            on_delivery=confirmed,
-        )
-    producer.flush(KAFKA_SECONDS * 2)
-    return outcomes
-
-
-def _letters(bootstrap: str, groups: list[str]) -> Iterator[Letter]:
-    for group in groups:
-        topic = _topic_of(group)
-        for record in _read(bootstrap, topic, 0, None):
-            yield letter_of(group, record)
-
-
-def _record(bootstrap: str, group: str, offset: int) -> Message:
-    for record in _read(bootstrap, _topic_of(group), offset, offset + 1):
-        return record
-    raise UserError(
-        "no_letter",
-        f"{group}.dead holds nothing at offset {offset}.",
-        f"See `chatlog dead list {group}`.",
-    )
-
-
-def _read(bootstrap: str, topic: str, start: int, end: int | None) -> list[Message]:
-    _check_there_is(bootstrap, topic)
-    try:
-        with LogReader(bootstrap) as reader:
-            place = (topic, 0)
-            first, behind_last = reader.ends([place])[place]
-            start = max(first, start)
-            end = behind_last if end is None else min(end, behind_last)
-            return list(reader.read({place: (start, end)}))
-    except (KafkaException, TimeoutError) as error:
-        raise unreachable(bootstrap, error) from error
-
-
-def _check_there_is(bootstrap: str, topic: str) -> None:
-    reader = consumer(bootstrap)
-    try:
-        if topic not in topics_of(reader, bootstrap):
-            raise UserError(
-                "no_topic", f"There is no topic {topic}.", "Run `chatlog topics apply`."
-            )
-    finally:
-        reader.close()
-
-
-def _topic_of(group: str) -> str:
-    topic = f"{group}.dead"
-    if topic not in {known.name for known in DEAD_LETTERS}:
-        raise UserError(
-            "no_group", f"There is no group {group!r}.", f"Groups: {', '.join(GROUPS)}."
-        )
-    return topic
-
-
-def _bytes(content: str | bytes | None) -> bytes | None:
-    return content.encode() if isinstance(content, str) else content
 
 
 def _when(milliseconds: int) -> str:

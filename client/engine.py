@@ -18,7 +18,7 @@ from client import frames
 from client.backoff import backoff_seconds
 from client.connection import Connection, Disconnected, connect
 from client.effects import Effects
-from client.errors import ClientError, Refused, Stopped, StoreError, Unanswered
+from client.errors import ClientError, Stopped, StoreError, Unanswered
 from client.messages import (
     Arrived,
     Link,
@@ -31,6 +31,7 @@ from client.messages import (
     Problem,
 )
 from client.outgoing import Handles
+from client.requests import Answer, Requests
 from client.state import State
 from client.store import Store
 
@@ -43,7 +44,6 @@ OUTGOING_MAX = 1_000
 """Frames that wait for the socket; beyond them nothing is read from it either."""
 
 _CLOCK_SECONDS = 2.0
-_ANSWER_TIMEOUT_SECONDS = 15.0
 _FLUSH_SECONDS = 1.0
 _STABLE_SECONDS = 5.0
 
@@ -89,7 +89,7 @@ class Engine:
         self._outgoing: deque[bytes] = deque()
         self._outgoing_ready = asyncio.Event()
         self._outgoing_drained = asyncio.Event()
-        self._answers: dict[str, asyncio.Future[frames.Page | frames.Inbox]] = {}
+        self._requests = Requests()
         self._running: asyncio.Task[None] | None = None
         self._timers: set[asyncio.TimerHandle] = set()
         self._server_ms_at_zero = time.time() * 1000 - time.monotonic() * 1000
@@ -145,27 +145,17 @@ class Engine:
             delay_seconds = self._backoff(wait.attempt, wait.at_least_seconds)
             self._wake_later(delay_seconds, wait.topic, wait.conversation_id)
         for request_id, answer in out.answers:
-            self._answer(request_id, answer)
+            self._requests.answer(request_id, answer)
         for notice in out.notices:
             self._tell(notice)
         self.changed.set()
 
-    async def ask(self, request_id: str, frame: bytes) -> frames.Page | frames.Inbox:
+    async def ask(self, request_id: str, frame: bytes) -> Answer:
         """Send a request of the application and wait for its answer."""
         self.check_running()
         if not self.online:
             raise Unanswered("offline", "there is no connection")
-        future = asyncio.get_running_loop().create_future()
-        self._answers[request_id] = future
-        self._transmit([frame])
-        try:
-            async with asyncio.timeout(_ANSWER_TIMEOUT_SECONDS):
-                answer: frames.Page | frames.Inbox = await future
-                return answer
-        except TimeoutError:
-            raise Unanswered("timeout", "the server did not answer in time") from None
-        finally:
-            self._answers.pop(request_id, None)
+        return await self._requests.ask(request_id, lambda: self._transmit([frame]))
 
     async def until(self, holds: Callable[[], bool], timeout_seconds: float | None) -> None:
         """Wait until something holds of the state."""
@@ -181,7 +171,7 @@ class Engine:
             self.stopped = error
             self._tell(LinkChanged(Link.STOPPED, error.detail))
             self.handles.fail(error)
-            self._fail_answers(error)
+            self._requests.fail(error)
         self.arrived.set()
         self.changed.set()
 
@@ -238,7 +228,7 @@ class Engine:
         finally:
             self._connection = None
             self.apply(self.state.disconnected())
-            self._fail_answers(Unanswered("offline", "the connection was lost"))
+            self._requests.fail(Unanswered("offline", "the connection was lost"))
             await connection.close()
 
     async def _read_frames(self, connection: Connection) -> None:
@@ -295,22 +285,6 @@ class Engine:
 
         timer = asyncio.get_running_loop().call_later(delay_seconds, wake)
         self._timers.add(timer)
-
-    def _answer(self, request_id: str, answer: frames.Page | frames.Inbox | frames.Error) -> None:
-        future = self._answers.get(request_id)
-        if future is None or future.done():
-            return
-        if not isinstance(answer, frames.Error):
-            future.set_result(answer)
-        elif answer.code in ("unavailable", "rate_limited"):
-            future.set_exception(Unanswered(answer.code, answer.detail))
-        else:
-            future.set_exception(Refused(answer.code, answer.detail))
-
-    def _fail_answers(self, error: ClientError) -> None:
-        for future in self._answers.values():
-            if not future.done():
-                future.set_exception(error)
 
     def _tell(self, notice: Notice) -> None:
         match notice:

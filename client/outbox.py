@@ -6,12 +6,12 @@ its line is held for a moment and goes on from there with the same ids, which ca
 time is an argument, and what has to happen is added to an Effects.
 """
 
-import heapq
 from collections.abc import Mapping
 from uuid import UUID, uuid5
 
 from client import frames
 from client.effects import Effects, Entry, EntryChanged, EntryRefused, EntrySettled, Wait
+from client.line import Line
 from client.messages import MessageAccepted, MessageRefused, MessageRenamed
 from client.pace import Pace
 
@@ -26,52 +26,6 @@ PACE = "pace"
 """The topics of this module's waits."""
 
 _RETRY = frozenset({"unavailable", "rate_limited", "not_authenticated"})
-
-
-class Line:
-    """The unaccepted messages of one conversation, oldest first."""
-
-    __slots__ = ("attempts", "conversation_id", "first", "held", "last", "syncing", "waiting")
-
-    def __init__(self, conversation_id: str) -> None:
-        self.conversation_id = conversation_id
-        self.first: Entry | None = None
-        self.last: Entry | None = None
-        self.waiting: list[tuple[int, Entry]] = []
-        self.held = False
-        self.syncing = False
-        self.attempts = 0
-
-    def wait(self, entry: Entry) -> None:
-        """Put a message back among those to be sent, at its place."""
-        if not entry.waiting:
-            entry.waiting = True
-            heapq.heappush(self.waiting, (entry.order, entry))
-
-    def append(self, entry: Entry) -> None:
-        """Add the newest message."""
-        entry.previous = self.last
-        if self.last is None:
-            self.first = entry
-        else:
-            self.last.following = entry
-        self.last = entry
-        entry.waiting = True
-        heapq.heappush(self.waiting, (entry.order, entry))
-
-    def remove(self, entry: Entry) -> None:
-        """Take a message out; its neighbours close up."""
-        if entry.previous is None:
-            self.first = entry.following
-        else:
-            entry.previous.following = entry.following
-        if entry.following is None:
-            self.last = entry.previous
-        else:
-            entry.following.previous = entry.previous
-        if entry.waiting:
-            self.waiting.remove((entry.order, entry))
-            heapq.heapify(self.waiting)
 
 
 class Outbox:
@@ -107,7 +61,7 @@ class Outbox:
         for line in self._lines.values():
             line.held = line.syncing = False
             line.attempts = 0
-            for entry in _entries(line):
+            for entry in line:
                 entry.stale = False
                 entry.in_flight = False
                 line.wait(entry)
@@ -119,7 +73,7 @@ class Outbox:
     def unsent(self, conversation_id: str) -> list[Entry]:
         """What is not accepted yet in a conversation, in order."""
         line = self._lines.get(conversation_id)
-        return [] if line is None else _entries(line)
+        return [] if line is None else list(line)
 
     def pump(self, now: int, out: Effects) -> None:
         """Send what may be sent."""
@@ -135,7 +89,7 @@ class Outbox:
                     self._paced = True
                     out.waits.append(Wait(PACE, "", 0, wait_ms / 1000))
                     return
-                self._transmit(heapq.heappop(line.waiting)[1], now, out)
+                self._transmit(line.next(), now, out)
             del self._ready[conversation_id]
 
     def _transmit(self, entry: Entry, now: int, out: Effects) -> None:
@@ -211,7 +165,7 @@ class Outbox:
         if line is None or not line.syncing:
             return
         line.syncing = False
-        for entry in _entries(line):
+        for entry in line:
             if entry.stale:
                 del self.entries[entry.id]
                 entry.stale = False
@@ -238,7 +192,7 @@ class Outbox:
         """Send again what has not been answered for long; `pump` follows."""
         for line in self._lines.values() if self._in_flight else ():
             late = now - (ANSWER_TIMEOUT_MS << min(line.attempts, 4))
-            overdue = [e for e in _entries(line) if e.in_flight and e.transmitted_at <= late]
+            overdue = [e for e in line if e.in_flight and e.transmitted_at <= late]
             for entry in overdue:
                 self._land(entry)
                 line.wait(entry)
@@ -257,7 +211,7 @@ class Outbox:
     def _set_back(self, entry: Entry, out: Effects) -> None:
         """It overtook: what came before it in flight was lost, and goes first."""
         line = self._lines[entry.conversation_id]
-        for earlier in _entries(line):
+        for earlier in line:
             if earlier.order > entry.order:
                 break
             if not earlier.stale:
@@ -293,12 +247,3 @@ class Outbox:
         if entry.in_flight:
             entry.in_flight = False
             self._in_flight -= 1
-
-
-def _entries(line: Line) -> list[Entry]:
-    found = []
-    entry = line.first
-    while entry is not None:
-        found.append(entry)
-        entry = entry.following
-    return found

@@ -8,7 +8,7 @@ is in the log or refused; watermarks never fall. Pure: `now` is the server's clo
 
 from collections.abc import Iterable, Mapping
 
-from client import frames
+from client import frames, watermarks
 from client.checks import check_message
 from client.conversations import Conversation
 from client.effects import (
@@ -24,7 +24,7 @@ from client.effects import (
 )
 from client.errors import ClientError
 from client.frames import Event
-from client.messages import Arrived, MarkerMoved, Message, Problem, Tick, direct_conversation
+from client.messages import Arrived, Message, Problem, Tick, direct_conversation
 from client.outbox import LINE, PACE, Outbox
 from client.sync import Sync
 
@@ -93,7 +93,7 @@ class State:
         if seq > conversation.read:
             conversation.read = seq
             conversation.unsettled = True
-            out.changes.append(_saved(conversation))
+            out.changes.append(watermarks.saved(conversation))
             if self.outbox.online:
                 out.frames.append(frames.marker("read", conversation_id, seq))
         return out
@@ -122,7 +122,7 @@ class State:
         self.outbox.connected(welcome.limits)
         for conversation in self.conversations.values():
             if conversation.unsettled:
-                self._tell(conversation, out)
+                watermarks.tell(conversation, out)
         self.outbox.pump(now, out)
         return out
 
@@ -212,13 +212,14 @@ class State:
     def _receipt(self, frame: frames.Receipt, out: Effects) -> None:
         conversation = self.sync.conversation(frame.conversation_id)
         read = frame.seq if frame.kind == "read" else 0
-        self._markers(conversation, frame.user_id, frame.seq, read, frame.at, out)
+        marker = frames.Markers(frame.user_id, frame.seq, read)
+        watermarks.moved(conversation, self.user_id, marker, frame.at, out)
 
     def _page(self, page: frames.Page, out: Effects) -> None:
         known = self.conversations.get(page.conversation_id)
         if known is not None:
             for marker in page.receipts:
-                self._markers(known, marker.user_id, marker.delivered, marker.read, 0, out)
+                watermarks.moved(known, self.user_id, marker, 0, out)
         conversation = self.sync.answered(page.id)
         if conversation is None:
             out.answers.append((page.id, page))
@@ -252,7 +253,7 @@ class State:
             conversation.head = max(conversation.head, item.seq)
             self.sync.check(conversation)
             for marker in item.receipts:
-                self._markers(conversation, marker.user_id, marker.delivered, marker.read, 0, out)
+                watermarks.moved(conversation, self.user_id, marker, 0, out)
         if inbox.id != self._refresh_id:
             out.answers.append((inbox.id, inbox))
 
@@ -301,49 +302,9 @@ class State:
             conversation.delivered = newest_of_others
             conversation.unsettled = True
             out.frames.append(frames.marker("delivered", conversation.id, newest_of_others))
-        out.changes.append(_saved(conversation))
+        out.changes.append(watermarks.saved(conversation))
         if count:
             out.notices.append(Arrived(conversation.id, count))
-
-    def _markers(
-        self,
-        conversation: Conversation,
-        user_id: str,
-        delivered: int,
-        read: int,
-        at: int,
-        out: Effects,
-    ) -> None:
-        if user_id == self.user_id:
-            self._own_markers(conversation, delivered, read, out)
-        elif conversation.raise_marker(user_id, delivered, read):
-            moved = conversation.markers[user_id]
-            out.changes.append(MarkersChanged(conversation.id, user_id, *moved))
-            out.notices.append(MarkerMoved(conversation.id, user_id, *moved, at))
-
-    def _own_markers(
-        self, conversation: Conversation, delivered: int, read: int, out: Effects
-    ) -> None:
-        """This user's watermarks as the server has them: by another device, or ours confirmed."""
-        settles = (
-            conversation.unsettled
-            and max(delivered, read) >= conversation.delivered
-            and read >= conversation.read
-        )
-        if settles:
-            conversation.unsettled = False
-        if read > conversation.read:
-            conversation.read = read
-            out.notices.append(MarkerMoved(conversation.id, self.user_id, delivered, read))
-        elif not settles:
-            return
-        out.changes.append(_saved(conversation))
-
-    def _tell(self, conversation: Conversation, out: Effects) -> None:
-        if conversation.delivered > conversation.read:
-            out.frames.append(frames.marker("delivered", conversation.id, conversation.delivered))
-        if conversation.read:
-            out.frames.append(frames.marker("read", conversation.id, conversation.read))
 
     def _sync_first(self, conversation_id: str, out: Effects) -> None:
         conversation = self.sync.conversation(conversation_id)
@@ -373,14 +334,3 @@ class State:
                 self._admit(change.entry)
             case _:
                 raise AssertionError(f"{change} is not a saved state")
-
-
-def _saved(conversation: Conversation) -> ConversationChanged:
-    return ConversationChanged(
-        conversation.id,
-        conversation.cursor,
-        conversation.delivered,
-        conversation.read,
-        conversation.mine,
-        conversation.unsettled,
-    )

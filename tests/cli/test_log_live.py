@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import Producer
 
 from cli.__main__ import run
-from cli.dead import REPLAYED_FROM
+from cli.letters import REPLAYED_FROM
 from events import frames
 from events.codec import Codec
 from events.conversations import MessageSent, SubmissionRepeated

@@ -1,5 +1,6 @@
 """The demo's comparison finds what it is there to find: lost, doubled, reordered, never sent."""
 
+from cli.demo.comparison import fallen
 from cli.demo.promises import (
     Ledger,
     Seen,
@@ -10,7 +11,6 @@ from cli.demo.promises import (
     wrong_order,
     wrong_ticks,
 )
-from cli.demo.scenes import _fallen
 
 FACTS = [Seen(seq, f"id-{seq}", "ann" if seq % 2 else "bob", f"text {seq}") for seq in range(1, 7)]
 ACCEPTED = {fact.id: fact.seq for fact in FACTS}
@@ -42,8 +42,8 @@ def test_order_ticks_and_receipts_are_held_to_their_rules() -> None:
     assert wrong_order({"ann": ["id-3", "id-1", "id-5"]}, FACTS)
     assert wrong_ticks([Ticks(1, 2, 3), Ticks(1, 1, 1)]) == []
     assert wrong_ticks([Ticks(2, 1, 3)])
-    assert _fallen([("bob", "read", 1), ("bob", "read", 4), ("ann", "read", 2)]) == []
-    assert _fallen([("bob", "read", 4), ("bob", "read", 3)])
+    assert fallen([("bob", "read", 1), ("bob", "read", 4), ("ann", "read", 2)]) == []
+    assert fallen([("bob", "read", 4), ("bob", "read", 3)])
 
 
 def test_one_broken_promise_breaks_the_demo() -> None:
