@@ -12,6 +12,7 @@ that was read before the gateway announced itself, so nothing routed to this epo
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -80,7 +81,8 @@ class Deliveries:
                 "queued.max.messages.kbytes": 16_384,
                 "reconnect.backoff.max.ms": 1_000,
                 "socket.nagle.disable": True,
-            }
+            },
+            logger=logging.getLogger("kafka.deliveries"),
         )
 
     async def start(self) -> None:

@@ -15,6 +15,7 @@ is expected to end the process.
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -38,7 +39,14 @@ _UNKNOWN = frozenset(
         KafkaError.UNKNOWN_TOPIC_OR_PART,
     )
 )
-_PASSING = frozenset((KafkaError._MSG_TIMED_OUT, KafkaError._TIMED_OUT, KafkaError._PURGE_QUEUE))
+_PASSING = frozenset(
+    (
+        KafkaError._MSG_TIMED_OUT,
+        KafkaError._TIMED_OUT,
+        KafkaError._PURGE_QUEUE,
+        KafkaError._PURGE_INFLIGHT,
+    )
+)
 
 Header = tuple[str, str | bytes | None]
 Confirmed = Callable[[int | None, Exception | None], None]
@@ -98,7 +106,8 @@ class Publisher:
                 "socket.nagle.disable": True,
                 "reconnect.backoff.max.ms": 1_000,
                 "error_cb": self._errored,
-            }
+            },
+            logger=logging.getLogger("kafka.producer"),
         )
 
     async def start(self) -> None:
@@ -109,16 +118,19 @@ class Publisher:
             self._thread.start()
 
     async def stop(self, timeout_seconds: float = _FLUSH_SECONDS) -> int:
-        """Send what is queued, for a bounded time; the number of records that remained unsent."""
+        """Send what is queued, for a bounded time, and close; how many records remained unsent.
+
+        Those that remained are refused as `Unavailable`.
+        """
         if self._look_due is not None:
             self._look_due.cancel()
-        remaining = await asyncio.to_thread(self._producer.flush, timeout_seconds)
         self._stopping.set()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
+        remaining = await asyncio.to_thread(self._close, timeout_seconds)
         self._hand_over()
         await asyncio.sleep(0)
-        return int(remaining)
+        return remaining
 
     def publish(
         self,
@@ -176,6 +188,8 @@ class Publisher:
             confirmed(None, Unavailable("the queue to Kafka is full"))
         except KafkaException as error:
             confirmed(None, error_of(error.args[0]))
+        except RuntimeError as error:
+            confirmed(None, Unavailable(str(error)))  # closed: the program is at its end
         else:
             if self._look_due is None and self._look_seconds is not None:
                 self._look_due = self._loop.call_later(self._look_seconds, self._look)
@@ -186,6 +200,13 @@ class Publisher:
 
     def _reported(self, confirmed: Confirmed, error: KafkaError | None, record: Message) -> None:
         self._outcomes.append((confirmed, record.offset(), error))
+
+    def _close(self, timeout_seconds: float) -> int:
+        remaining = int(self._producer.flush(timeout_seconds))
+        if remaining:
+            self._producer.purge()
+        self._producer.close()
+        return remaining
 
     def _look(self) -> None:
         assert self._look_seconds is not None

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_while_kafka_is_away_clients_are_told_and_afterwards_nothing_is_missing(
     stack: Stack, world: World
 ) -> None:
-    async with world.gateway(message_timeout_seconds=1.0, in_flight_max=5) as gateway:
+    async with world.gateway(message_timeout_seconds=2.0, in_flight_max=5) as gateway:
         client = await world.hello(gateway, "away-ann")
         leaving = await world.hello(gateway, "away-leaving")
         stack.pause("kafka")
@@ -26,9 +26,9 @@ async def test_while_kafka_is_away_clients_are_told_and_afterwards_nothing_is_mi
             message_ids = [client.send_message("away-bob", str(n)) for n in range(8)]
             client.send({"type": "read", "conversation_id": "d:away-ann:away-bob", "seq": 3})
             beyond = [await client.receive() for _ in range(3)]
-            assert time.monotonic() - began_at < 0.5
+            assert time.monotonic() - began_at < 1.8
             waited = [await client.receive() for _ in range(5)]
-            assert time.monotonic() - began_at < 4
+            assert time.monotonic() - began_at < 8
             assert {error["id"] for error in beyond} == set(message_ids[5:])
             assert {error["id"] for error in waited} == set(message_ids[:5])
             for error in beyond + waited:
@@ -36,7 +36,7 @@ async def test_while_kafka_is_away_clients_are_told_and_afterwards_nothing_is_mi
                 assert error["retry_after_seconds"] > 0
             leaving.end()
             coming = await world.hello(gateway, "away-coming")
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(2.5)
         finally:
             stack.resume("kafka")
         for number, message_id in list(enumerate(message_ids))[:5]:

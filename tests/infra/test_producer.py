@@ -162,6 +162,8 @@ async def test_what_is_unsent_at_the_end_is_counted_and_refused(stack: Stack) ->
         for future in unsent:
             with pytest.raises(Unavailable):
                 await future
+        with pytest.raises(Unavailable):
+            await made.publish(QUERIES, EVENT, key="ann")
     finally:
         stack.resume("kafka")
 
