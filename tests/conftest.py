@@ -13,12 +13,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from infra import catalogues
 from infra.settings import load
 from infra.stack.place import CHECKOUT
 from infra.stack.stack import Stack
+
+# How long one example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("chatlog", deadline=None)
+hypothesis.settings.load_profile("chatlog")
 
 
 @pytest.fixture(scope="session")
