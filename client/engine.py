@@ -19,6 +19,7 @@ from client.backoff import backoff_seconds
 from client.connection import Connection, Disconnected, connect
 from client.effects import Effects
 from client.errors import ClientError, Stopped, StoreError, Unanswered
+from client.marks import Marks
 from client.messages import (
     Arrived,
     Link,
@@ -90,6 +91,7 @@ class Engine:
         self._outgoing_ready = asyncio.Event()
         self._outgoing_drained = asyncio.Event()
         self._requests = Requests()
+        self._marks = Marks(lambda frame: self._transmit([frame]))
         self._running: asyncio.Task[None] | None = None
         self._timers: set[asyncio.TimerHandle] = set()
         self._server_ms_at_zero = time.time() * 1000 - time.monotonic() * 1000
@@ -102,6 +104,7 @@ class Engine:
 
     async def close(self) -> None:
         """Send what waits for the socket, then end."""
+        self._marks.flush()
         if self._connection is not None and self._outgoing:
             self._outgoing_drained.clear()
             flushed = asyncio.ensure_future(self._outgoing_drained.wait())
@@ -141,6 +144,9 @@ class Engine:
                 raise
         if out.frames:
             self._transmit(out.frames)
+        if self._connection is not None:
+            for mark in out.marks:
+                self._marks.put(mark)
         for wait in out.waits:
             delay_seconds = self._backoff(wait.attempt, wait.at_least_seconds)
             self._wake_later(delay_seconds, wait.topic, wait.conversation_id)
@@ -227,6 +233,7 @@ class Engine:
             raise group.exceptions[0] from None
         finally:
             self._connection = None
+            self._marks.clear()
             self.apply(self.state.disconnected())
             self._requests.fail(Unanswered("offline", "the connection was lost"))
             await connection.close()

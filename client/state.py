@@ -19,6 +19,7 @@ from client.effects import (
     EntryChanged,
     EntryQueued,
     IdentityLearnt,
+    Mark,
     MarkersChanged,
     MessageStored,
 )
@@ -95,7 +96,7 @@ class State:
             conversation.unsettled = True
             out.changes.append(watermarks.saved(conversation))
             if self.outbox.online:
-                out.frames.append(frames.marker("read", conversation_id, seq))
+                out.marks.append(Mark("read", conversation_id, seq))
         return out
 
     # What happens to the connection
@@ -301,7 +302,7 @@ class State:
         if newest_of_others:
             conversation.delivered = newest_of_others
             conversation.unsettled = True
-            out.frames.append(frames.marker("delivered", conversation.id, newest_of_others))
+            out.marks.append(Mark("delivered", conversation.id, newest_of_others))
         out.changes.append(watermarks.saved(conversation))
         if count:
             out.notices.append(Arrived(conversation.id, count))

@@ -6,7 +6,7 @@ Pure.
 
 from client import frames
 from client.conversations import Conversation
-from client.effects import ConversationChanged, Effects, MarkersChanged
+from client.effects import ConversationChanged, Effects, Mark, MarkersChanged
 from client.messages import MarkerMoved
 
 
@@ -25,9 +25,9 @@ def moved(
 def tell(conversation: Conversation, out: Effects) -> None:
     """Repeat one's own watermarks to the server."""
     if conversation.delivered > conversation.read:
-        out.frames.append(frames.marker("delivered", conversation.id, conversation.delivered))
+        out.marks.append(Mark("delivered", conversation.id, conversation.delivered))
     if conversation.read:
-        out.frames.append(frames.marker("read", conversation.id, conversation.read))
+        out.marks.append(Mark("read", conversation.id, conversation.read))
 
 
 def saved(conversation: Conversation) -> ConversationChanged:

@@ -52,6 +52,7 @@ class Room:
     watched: bool = True
     """Whether the newest message is on the screen, and so is read when it comes."""
     _client: Client | None = None
+    _chats: list[Chat] | None = None
 
     @property
     def client(self) -> Client:
@@ -65,6 +66,7 @@ class Room:
 
     def hear(self, notice: Notice) -> None:
         """News from the client."""
+        self._chats = None
         match notice:
             case LinkChanged():
                 self.link, self.link_detail = notice.link, notice.detail
@@ -79,8 +81,10 @@ class Room:
         self.changed()
 
     def chats(self) -> list[Chat]:
-        """The conversations, newest first."""
-        return self.client.chats()
+        """The conversations, newest first; counted anew when something happened."""
+        if self._chats is None:
+            self._chats = self.client.chats()
+        return self._chats
 
     async def take(self, message: Message) -> None:
         """A new message was handed over by the client."""
@@ -96,6 +100,7 @@ class Room:
         """What is on the screen has been read."""
         if self.watched and self.messages:
             await self.client.read(self.open_id, self.messages[-1].seq)
+            self._chats = None
 
     async def open(self, name: str) -> None:
         """Open the conversation with a user, or one by its id."""

@@ -89,6 +89,7 @@ class Screen:
             full_screen=True,
             mouse_support=True,
             refresh_interval=15.0,
+            min_redraw_interval=0.03,
             input=source,
             output=sink,
         )

@@ -105,6 +105,27 @@ async def test_the_connection_is_news() -> None:
     ]
 
 
+async def test_reading_much_at_a_stroke_is_told_in_few_frames() -> None:
+    async with running() as server, device(server, "ann") as ann, device(server, "bob") as bob:
+        await bob.until_online(5)
+        sent = [await ann.send("bob", f"message {n}") for n in range(300)]
+        for message in await take(bob, 300):
+            await bob.read("ann", message.seq)
+        await sent[-1].read(5)
+        assert sum(frame["type"] in ("read", "delivered") for frame in server.received) < 60
+
+
+async def test_what_was_read_last_is_told_before_the_goodbye() -> None:
+    async with running() as server, device(server, "ann") as ann:
+        async with device(server, "bob") as bob:
+            await bob.until_online(5)
+            for text in ("one", "two", "three"):
+                await (await ann.send("bob", text)).accepted(5)
+            for message in await take(bob, 3):
+                await bob.read("ann", message.seq)
+        await soon(lambda: server.model.markers["d:ann:bob", "bob", "read"] == 3)
+
+
 async def test_nonsense_from_the_server_is_left_out() -> None:
     async with running() as server, device(server, "ann") as ann, device(server, "bob") as bob:
         await bob.until_online(5)

@@ -42,6 +42,10 @@ class Peer:
         self.store.save(out.changes)
         if self.online:
             self.up.extend(json.loads(frame) for frame in out.frames)
+            self.up.extend(
+                {"type": mark.kind, "conversation_id": mark.conversation_id, "seq": mark.seq}
+                for mark in out.marks
+            )
         self.waits += [(wait.topic, wait.conversation_id) for wait in out.waits]
         for arrival, message in self.store.unhanded(1_000):
             self.handed.append((message.conversation_id, message.seq))
