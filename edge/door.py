@@ -63,6 +63,7 @@ class Door:
     ) -> tuple[hardening.Upgrade, Principal | None] | hardening.Refusal:
         settings = self._hub.settings
         upgrade = hardening.upgrade(
+            (request.version.major, request.version.minor),
             request.method,
             request.query_string,
             request.headers,

@@ -45,9 +45,15 @@ class Headers(Protocol):
 
 
 def upgrade(
-    method: str, query: str, headers: Headers, allowed_origins: Collection[str]
+    version: tuple[int, int],
+    method: str,
+    query: str,
+    headers: Headers,
+    allowed_origins: Collection[str],
 ) -> Upgrade | Refusal:
-    """Grant or refuse a WebSocket upgrade."""
+    """Grant or refuse a WebSocket upgrade. `version` is that of HTTP."""
+    if version != (1, 1):
+        return Refusal(400, "An upgrade is HTTP/1.1.")
     if method != "GET":
         return Refusal(405, "An upgrade is a GET.", {"Allow": "GET"})
     if query:

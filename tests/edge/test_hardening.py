@@ -19,7 +19,11 @@ GOOD = {
 
 
 def ask(
-    *more: tuple[str, str], method: str = "GET", query: str = "", **changed: Any
+    *more: tuple[str, str],
+    version: tuple[int, int] = (1, 1),
+    method: str = "GET",
+    query: str = "",
+    **changed: Any,
 ) -> Upgrade | Refusal:
     headers = CIMultiDict(GOOD)
     for name, value in changed.items():
@@ -27,7 +31,7 @@ def ask(
         if value is not None:
             headers.add(name.replace("_", "-"), value)
     headers.extend(more)
-    return upgrade(method, query, headers, (ORIGIN,))
+    return upgrade(version, method, query, headers, (ORIGIN,))
 
 
 def test_the_example_of_the_rfc_is_granted() -> None:
@@ -68,6 +72,7 @@ def test_any_other_origin_is_refused(origin: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "status"),
     [
+        ({"version": (1, 0)}, 400),
         ({"method": "POST"}, 405),
         ({"method": "HEAD"}, 405),
         ({"query": "token=x"}, 400),

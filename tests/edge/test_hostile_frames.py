@@ -9,6 +9,8 @@ import pytest
 
 from edge.frames import FRAME_BYTES_MAX
 from edge.gateway import Gateway
+from events.deliveries import FramesRouted, RoutedFrame
+from events.topics import delivery_topic
 from tests.edge.conftest import World
 from tests.edge.socket import CLOSE, PING, PONG, TEXT, Client, frame, new_id
 
@@ -29,6 +31,15 @@ async def code_after(world: World, gateway: Gateway, data: bytes) -> int | None:
     closed = await client.closed()
     client.end()
     return closed.code
+
+
+async def route(world: World, gateway: Gateway, client: Client, *bodies: bytes) -> None:
+    """Have the gateway relay frames to a client."""
+    frames = (RoutedFrame(session_ids=(client.session_id,), frame=body) for body in bodies)
+    await world.publisher.publish(
+        delivery_topic(gateway.id),
+        FramesRouted(gateway_id=gateway.id, gateway_epoch=gateway.epoch, frames=tuple(frames)),
+    )
 
 
 async def test_14_without_a_hello_the_socket_ends(gateway: Gateway) -> None:
@@ -192,9 +203,6 @@ async def test_35_unknown_types_are_told_and_unknown_fields_ignored(
 
 
 async def test_a_client_that_does_not_read_is_cut_and_slows_nobody(world: World) -> None:
-    from events.deliveries import FramesRouted, RoutedFrame
-    from events.topics import delivery_topic
-
     async with world.gateway(outbox_bytes_max=MIB, outbox_frames_max=1_000) as gateway:
         slow, quick = await open_socket(world, gateway), await open_socket(world, gateway)
         slow.writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -202,17 +210,8 @@ async def test_a_client_that_does_not_read_is_cut_and_slows_nobody(world: World)
         began_at = time.monotonic()
         for number in range(100):
             last = b'{"number":%d}' % number
-            await world.publisher.publish(
-                delivery_topic(gateway.id),
-                FramesRouted(
-                    gateway_id=gateway.id,
-                    gateway_epoch=gateway.epoch,
-                    frames=(
-                        RoutedFrame(session_ids=(slow.session_id,), frame=big),
-                        RoutedFrame(session_ids=(quick.session_id,), frame=last),
-                    ),
-                ),
-            )
+            await route(world, gateway, slow, big)
+            await route(world, gateway, quick, last)
             assert await quick.read_frame() == (TEXT, last)
         assert time.monotonic() - began_at < 10
         text = gateway.telemetry.render().decode()
@@ -221,6 +220,20 @@ async def test_a_client_that_does_not_read_is_cut_and_slows_nobody(world: World)
         assert (await slow.closed()).code in (4002, None)
         slow.end()
         quick.end()
+
+
+async def test_a_client_that_reads_late_gets_everything_in_order(world: World) -> None:
+    async with world.gateway(outbox_bytes_max=16 * MIB) as gateway:
+        late = await open_socket(world, gateway)
+        late.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        bodies = [json.dumps({"number": n, "x": "x" * 100_000}).encode() for n in range(100)]
+        for start in range(0, 100, 5):
+            await route(world, gateway, late, *bodies[start : start + 5])
+        await asyncio.sleep(0.3)
+        late.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        for body in bodies:
+            assert await late.read_frame() == (TEXT, body)
+        late.end()
 
 
 async def test_a_silent_client_is_pinged_and_then_cut(world: World) -> None:

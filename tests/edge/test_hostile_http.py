@@ -65,6 +65,11 @@ async def test_6_the_path_and_the_method_are_fixed(gateway: Gateway) -> None:
         assert await status_of(gateway, request(path)) == 404
 
 
+async def test_7_older_http_and_other_upgrades_are_refused(gateway: Gateway) -> None:
+    assert await status_of(gateway, request().replace(b"HTTP/1.1", b"HTTP/1.0")) == 400
+    assert await status_of(gateway, request(Upgrade="h2c")) == 426
+
+
 async def test_8_content_length_with_transfer_encoding_is_refused(gateway: Gateway) -> None:
     raw = request(Content_Length="5", Transfer_Encoding="chunked")
     client = await Client.connect(gateway.port, raw)
