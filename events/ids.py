@@ -6,6 +6,7 @@ ids therefore never hold the separator. Nothing here knows a clock or a random s
 """
 
 import re
+from functools import lru_cache
 from typing import Annotated
 
 from msgspec import Meta
@@ -47,6 +48,7 @@ def direct_conversation(one: str, other: str) -> str:
     return f"{_DIRECT}{_SEPARATOR}{low}{_SEPARATOR}{high}"
 
 
+@lru_cache(maxsize=65_536)
 def members_of(conversation_id: str) -> tuple[str, ...]:
     """The users of a direct conversation; empty when the id names none.
 
