@@ -1,13 +1,10 @@
 """A decoded record with its place in the log, and the ways in which taking one may end."""
 
-from dataclasses import dataclass
-
 from confluent_kafka import Message
 from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True, gc=False):
     """One event as an agent gets it. `timestamp` is the broker's append time in milliseconds."""
 
     event: Struct

@@ -6,7 +6,7 @@ random, no look-up (invariant I8). Asked again after evolving, `decide` answers 
 and `move` answers nothing: a retry never makes a second message (I2).
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from events.conversations import Fact, MessageSent, SubmissionRejected, SubmissionRepeated
 from events.frames import RejectionCode
@@ -23,8 +23,7 @@ BODY_BYTES_MAX = 65_536
 KINDS = frozenset({"text"})
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True, gc=False):
     """Where a decision is made: the writer's epoch, the submission's offset, the log's time."""
 
     epoch: int
