@@ -34,10 +34,14 @@ from infra.stack.stack import Stack
 from infra.tokens import ensure_development_key, mint
 from projections.history.projection import TimelineRow
 from projections.history.store import TimelineStore
+from replay import verify
+from replay.compare import Difference
 
 GATEWAYS = ("gateway-1", "gateway-2")
 ADMISSION, OTHERS = "worker-admission", "worker-others"
 CONVERSATION = direct_conversation("ann", "bob")
+
+VERIFY_SECONDS = 15.0
 
 _TOKEN_SECONDS = 3_600
 _RATES = {"CHAT_EDGE_SEND_RATE_PER_MINUTE": "60000", "CHAT_EDGE_SEND_BURST": "1000"}
@@ -133,6 +137,11 @@ class Stage:
                     ]
         finally:
             await asyncio.to_thread(session.cluster.shutdown)
+
+    async def verify(self, model: str) -> Difference:
+        """A read model beside the log folded anew. Raises UserError when it is far behind."""
+        known = verify.Settings(self._known.kafka, self._known.schemas, self._known.cassandra)
+        return await verify.verify(model, known, wait_seconds=VERIFY_SECONDS)
 
     async def _token(self, user_id: str, device_id: str) -> str:
         key = ensure_development_key(self._known.tokens)
