@@ -1,14 +1,15 @@
 """What all sockets of a gateway share."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from edge.connections import Connections
 from edge.keyring import Keyring
 from edge.limits import Limits
 from edge.publisher import EdgePublisher
 from infra.settings import EdgeSettings
-from infra.telemetry import Telemetry
+from infra.telemetry import EDGE_FRAMES_RECEIVED, EDGE_FRAMES_SENT, Telemetry
 
 
 @dataclass(slots=True)
@@ -24,3 +25,9 @@ class Hub:
     publisher: EdgePublisher
     keyring: Keyring
     telemetry: Telemetry
+    count_received: Callable[[int], None] = field(init=False)
+    count_sent: Callable[[int], None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.count_received = self.telemetry.counter(EDGE_FRAMES_RECEIVED)
+        self.count_sent = self.telemetry.counter(EDGE_FRAMES_SENT)

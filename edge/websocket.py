@@ -21,12 +21,7 @@ from edge.tokens import Principal, Refusal
 from events.frames import CloseCode
 from events.sessions import SessionClosed, SessionOpened
 from events.topics import SESSIONS
-from infra.telemetry import (
-    EDGE_CLOSES,
-    EDGE_FRAMES_RECEIVED,
-    EDGE_FRAMES_SENT,
-    EDGE_REFUSALS,
-)
+from infra.telemetry import EDGE_CLOSES, EDGE_REFUSALS
 
 CLOSE_SECONDS = 3.0
 """For a client to answer a close; then the socket is cut."""
@@ -51,8 +46,6 @@ class ClientSocket:
         "_outbox",
         "_pinged_at",
         "_reader",
-        "_received",
-        "_sent",
         "_session",
         "_timer",
         "_transport",
@@ -67,8 +60,6 @@ class ClientSocket:
         self._outbox = outbox
         self._session = Session((hub.gateway_id, hub.gateway_epoch), hub.limits, now)
         self._reader = wire.Reader(wire.BYTES_MAX)
-        self._received = hub.telemetry.counter(EDGE_FRAMES_RECEIVED)
-        self._sent = hub.telemetry.counter(EDGE_FRAMES_SENT)
         self._heard_at = now
         self._pinged_at = now
         self._midway_since: float | None = None
@@ -126,7 +117,7 @@ class ClientSocket:
         if not self._outbox.put(frame):
             self._overflow()
             return
-        self._sent(1)
+        self._hub.count_sent(1)
         if not self._unwritten:
             self._unwritten = True
             self._hub.connections.unwritten(self)
@@ -141,6 +132,8 @@ class ClientSocket:
         if self._closing or self._ended.done():
             return
         self.send(wire.close_frame(code, reason))
+        if self._closing:  # the outbox was full: it is closed as too slow
+            return
         if code in _DEAF:
             self._reader.stop()
         self._begin_to_close(code)
@@ -181,7 +174,7 @@ class ClientSocket:
                 continue
             elif opcode == wire.TEXT:
                 whole = True
-                self._received(1)
+                self._hub.count_received(1)
                 assert type(content) is str
                 self._apply(self._session.receive(content, now), now)
             else:
