@@ -230,7 +230,7 @@ class Engine:
                 tasks.create_task(self._write_frames(connection))
                 tasks.create_task(self._watch_clock())
         except ExceptionGroup as group:
-            raise group.exceptions[0] from None
+            raise _what_counts(group) from None
         finally:
             self._connection = None
             self._marks.clear()
@@ -265,8 +265,12 @@ class Engine:
             await asyncio.sleep(_CLOCK_SECONDS)
             self.apply(self.state.tick_clock(self.now()))
             if refresh_at is not None and time.monotonic() >= refresh_at:
-                refresh_at += every_seconds or 0.0
-                self._transmit([frames.token(await self._token_source())])
+                try:
+                    self._transmit([frames.token(await self._token_source())])
+                except (OSError, TimeoutError) as error:
+                    logger.warning("no fresh access token, trying again: %s", error)
+                else:
+                    refresh_at = time.monotonic() + (every_seconds or 0.0)
 
     # Steps
 
@@ -312,3 +316,12 @@ class Engine:
                 logger.warning("%s: %s", notice.code, notice.detail)
         if self._on_notice is not None:
             self._on_notice(notice)
+
+
+def _what_counts(group: ExceptionGroup[Exception]) -> Exception:
+    """Of what ended a connection, the error that decides what happens next."""
+    for kind in (ClientError, Disconnected):
+        for error in group.exceptions:
+            if isinstance(error, kind):
+                return error
+    return group.exceptions[0]

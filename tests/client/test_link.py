@@ -7,11 +7,14 @@ import pytest
 from aiohttp import web
 
 from client.backoff import backoff_seconds
+from client.client import Client
+from client.engine import Options
 from client.errors import Stopped
+from client.memory import MemoryStore
 from client.messages import Link, LinkChanged, Notice
 from client.pace import Pace
 from tests.client.devices import bodies, device, take
-from tests.client.server import once, running, soon
+from tests.client.server import DROP, once, running, soon
 
 ANN = ("ann", "phone")
 
@@ -56,6 +59,24 @@ async def test_a_token_that_is_refused_is_fetched_anew_once() -> None:
                 await ann.until_online(5)
         assert stopped.value.code == "not_authenticated"
         assert server.connections == 2
+
+
+async def test_a_token_is_renewed_in_place_and_a_failure_to_get_one_is_no_end() -> None:
+    given: list[str] = []
+
+    async def token() -> str:
+        given.append("ann/phone")
+        if len(given) == 2:
+            raise OSError("the identity provider is away")
+        return given[-1]
+
+    async with running() as server:
+        server.before = lambda _, frame: DROP if frame["type"] == "token" else None
+        options = Options(token_refresh_seconds=0.1)
+        async with Client([server.url], token, MemoryStore(), options=options) as ann:
+            await soon(lambda: any(f["type"] == "token" for f in server.received), 10)
+            assert ann.online
+        assert server.connections == 1
 
 
 async def test_a_cut_link_goes_to_the_next_gateway() -> None:
