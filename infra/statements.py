@@ -51,7 +51,7 @@ class Statement:
         parts: list[bytes] = [encoded[index] for index in self._key_indexes]
         if len(parts) == 1:
             return parts[0]
-        return b"".join(_short(len(part)) + part + b"\0" for part in parts)
+        return b"".join([_short(len(part)) + part + b"\0" for part in parts])
 
 
 def batches_of(rows: Iterable[Row]) -> Iterator[Sequence[Row]]:
@@ -59,7 +59,7 @@ def batches_of(rows: Iterable[Row]) -> Iterator[Sequence[Row]]:
     ordered = sorted(rows, key=_partition)
     start, size = 0, 0
     for index, (_, values) in enumerate(ordered):
-        cost = sum(len(value) for value in values if value is not UNSET_VALUE)
+        cost = sum([len(value) for value in values if value is not UNSET_VALUE])
         if index > start and (index - start >= BATCH_ROWS or size + cost > BATCH_BYTES):
             yield ordered[start:index]
             start, size = index, 0
