@@ -87,10 +87,10 @@ class State:
         return entry, out
 
     def read(self, conversation_id: str, seq: int) -> Effects:
-        """The user has read everything up to seq."""
+        """The user has read everything up to seq; one's own messages need no reading."""
         out = Effects()
         conversation = self.sync.conversation(conversation_id)
-        seq = min(seq, conversation.cursor)
+        seq = min(seq, conversation.delivered)
         if seq > conversation.read:
             conversation.read = seq
             conversation.unsettled = True

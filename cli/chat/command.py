@@ -121,12 +121,9 @@ async def _chat(
         room.enter(client)
         async with client:
             await _first_welcome(client, urls)
-            if other:
-                await room.open(other)
-            elif not fancy or not client.chats():
-                pass
-            else:
-                await room.open(client.chats()[0].conversation_id)
+            chats = client.chats()
+            if other or chats:
+                await room.open(other or chats[0].conversation_id)
             if fancy:
                 return await Screen(room, f"{user} · {device}").run()
             return await plain.run()

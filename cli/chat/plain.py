@@ -14,9 +14,18 @@ from concurrent.futures import CancelledError
 from datetime import datetime
 
 from cli.chat.lines import TICKS, harmless
-from cli.chat.room import Leave, Room
+from cli.chat.room import Leave, Room, title
 from client.errors import Stopped
-from client.messages import Link, LinkChanged, MarkerMoved, Message, MessageRefused, Notice, Tick
+from client.messages import (
+    Link,
+    LinkChanged,
+    MarkerMoved,
+    Message,
+    MessageRefused,
+    Notice,
+    Tick,
+    others_in,
+)
 
 SENT_SECONDS_MAX = 30.0
 LINES_AHEAD_MAX = 100
@@ -44,6 +53,9 @@ class Plain:
 
     async def run(self) -> str:
         """Chat until the input ends or the client is stopped; why it ended."""
+        if self._room.open_id:
+            others = others_in(self._room.open_id, self._room.client.user_id)
+            self._say(f"* talking to {title(others)}")
         reading = asyncio.create_task(self._read())
         typing = asyncio.create_task(self._type())
         try:
