@@ -4,9 +4,10 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
 
+import msgspec
 import pytest
 
-from events.deliveries import AnnouncementRequested, SessionReplaced
+from events.deliveries import AnnouncementRequested, FramesRouted, SessionReplaced
 from events.gateways import GatewayAlive, GatewayStarted
 from events.ids import direct_conversation
 from events.sessions import SessionClosed, SessionOpened
@@ -189,6 +190,46 @@ async def test_while_history_is_behind_devices_are_told_in_part_and_later_the_re
         gateway.stack.resume(WORKER)
     told = await until(lambda: [one for one in gateway.frames(5) if not one["more"]], what="heads")
     assert told == [{"type": "heads", "heads": heads, "more": False}]
+
+
+async def test_a_fact_that_races_a_session_is_told_or_delivered(
+    context: Context, gateway: Gateway, ann: str
+) -> None:
+    """First facts of conversations against the registry itself, many times over."""
+    registry, heads = SessionRegistry(context), HeadsStore(context.redis_pipe)
+    routing = RoutingStore(context.redis_pipe)
+    await registry.take([GatewayHeard(gateway.gateway_id, "e1", 1, True)])
+    users = [f"{ann}-{number}" for number in range(150)]
+    assert await heads.restore(await heads.life("test"), {user: [] for user in users}, {})
+    delivered: set[int] = set()
+
+    async def record(number: int, user: str) -> None:
+        conversation = direct_conversation(user, "bob")
+        await asyncio.sleep(number % 30 / 100)
+        started = [(user, conversation)]
+        found = await routing.record_and_find({conversation: (1, NOON)}, {}, started, [user])
+        if found[user]:
+            delivered.add(number)
+
+    async def open_one(number: int, user: str) -> None:
+        session = Session(PHONE, gateway.gateway_id, "e1", number + 1)
+        await asyncio.sleep(number % 20 / 100)
+        await registry.take([DeviceOpened(user, session, 1)])
+
+    await asyncio.gather(
+        *(act(number, user) for number, user in enumerate(users) for act in (record, open_one))
+    )
+    told = {
+        session_id - 1
+        for event in gateway.received()
+        if isinstance(event, FramesRouted)
+        for routed in event.frames
+        if msgspec.json.decode(routed.frame)["heads"]
+        for session_id in routed.session_ids
+    }
+    assert told | delivered == set(range(150))
+    assert told - delivered, "the race had one outcome only"
+    assert delivered - told, "the race had one outcome only"
 
 
 async def test_a_mass_connect_takes_few_round_trips(
