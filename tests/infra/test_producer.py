@@ -157,6 +157,7 @@ async def test_what_is_unsent_at_the_end_is_counted_and_refused(stack: Stack) ->
     await made.publish(QUERIES, EVENT, key="ann")
     stack.pause("kafka")
     try:
+        await asyncio.sleep(0.3)  # until the last of its threads has stopped
         unsent = [made.publish(QUERIES, EVENT, key="ann") for _ in range(3)]
         assert await made.stop(timeout_seconds=0.5) == 3
         for future in unsent:
