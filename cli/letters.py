@@ -13,9 +13,12 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from cli.log import KAFKA_SECONDS, consumer, topics_of, unreachable
-from events.topics import DEAD_LETTERS, GROUPS
+from events.topics import CONVERSATIONS, DEAD_LETTERS, GROUPS, RECEIPTS, SNAPSHOTS
 from infra.errors import UserError
 from infra.log_reader import LogReader
+
+WRITTEN_BY_ONE = frozenset({CONVERSATIONS.name, RECEIPTS.name, SNAPSHOTS.name})
+"""Topics that say what was decided: nothing may be said there twice."""
 
 REPLAYED_FROM = "chat-replayed-from"
 """The header that says of a record that it was set aside once, and where."""
@@ -97,6 +100,12 @@ def publish_again(bootstrap: str, letters: list[Letter]) -> list[dict[str, str |
         outcomes.append(outcome)
         if not letter.topic or letter.partition < 0:
             outcome["error"] = "its headers do not say where it came from"
+            continue
+        if letter.topic in WRITTEN_BY_ONE:
+            outcome["error"] = (
+                f"only its writer adds to {letter.topic}, and every reader would take it as new; "
+                "mend the reader and start its group at that offset"
+            )
             continue
         if letter.partition not in places.get(letter.topic, ()):
             outcome["error"] = f"{letter.topic}, partition {letter.partition}, is no more"

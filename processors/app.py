@@ -64,6 +64,9 @@ class WorkerApp(faust.App):
         self.sources: list[Source] = []
         self.guards: list[Guard] = []
 
+    async def on_first_start(self) -> None:
+        """Faust would make a data folder here, for tables that we do not have."""
+
     def batches(
         self,
         group: str,

@@ -262,3 +262,21 @@ def test_a_replay_publishes_the_same_bytes_to_the_same_place(
     last = records(stack, delivery_topic(story.gateway), 0)[-1]
     assert (last.value(), last.key()) == (value, key)
     assert dict(last.headers() or ())[REPLAYED_FROM] == outcome["from"].encode()
+
+
+def test_a_fact_is_not_said_twice(stack: Stack, chatlog: Chatlog, writer: Writer) -> None:
+    before = len(records(stack, CONVERSATIONS.name, 0))
+    offset = writer.write(
+        "history.dead",
+        b"\x00a fact",
+        0,
+        headers=[
+            ("chat-topic", CONVERSATIONS.name.encode()),
+            ("chat-partition", b"0"),
+            ("chat-offset", b"3"),
+        ],
+    )
+    refused = chatlog("dead", "replay", "history", str(offset))
+    assert refused.status == 1
+    assert "only its writer" in refused.out
+    assert len(records(stack, CONVERSATIONS.name, 0)) == before
