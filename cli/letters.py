@@ -103,8 +103,7 @@ def publish_again(bootstrap: str, letters: list[Letter]) -> list[dict[str, str |
             continue
         if letter.topic in WRITTEN_BY_ONE:
             outcome["error"] = (
-                f"only its writer adds to {letter.topic}, and every reader would take it as new; "
-                "mend the reader and start its group at that offset"
+                f"only its writer adds to {letter.topic}; every reader would take it as new"
             )
             continue
         if letter.partition not in places.get(letter.topic, ()):
