@@ -31,6 +31,13 @@ PURE = sorted(
         ROOT / "edge/session.py",
         ROOT / "edge/frames.py",
         ROOT / "edge/markers.py",
+        ROOT / "edge/wire.py",
+        ROOT / "edge/tokens.py",
+        ROOT / "edge/limits.py",
+        ROOT / "edge/answers.py",
+        ROOT / "edge/effects.py",
+        ROOT / "edge/hardening.py",
+        ROOT / "edge/strict_json.py",
         ROOT / "client/state.py",
     ]
 )
