@@ -17,9 +17,9 @@ from events.topics import GROUPS
 from infra import catalogues
 from infra.settings import inherited_environment, load
 from infra.stack import services
-from infra.stack.part import PartStatus
+from infra.stack.part import OnProgress, PartStatus
 from infra.stack.place import CHECKOUT
-from infra.stack.stack import OnProgress, Stack
+from infra.stack.stack import Stack
 
 FOLDER = CHECKOUT / ".chatlog" / "bench"
 OPEN_FILES = 16_384

@@ -10,25 +10,20 @@ the contract is a change of that file, seen in review.
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from events.codec import schema_of
 from events.topics import EVENT_TOPICS
 from infra.errors import UserError
+from infra.registry_client import RegistryClient
 from infra.settings import RegistrySettings, SchemaSettings
-
-COMPATIBILITY = "FULL_TRANSITIVE"
-TIMEOUT_SECONDS = 20.0
-_CONTENT_TYPE = "application/vnd.schemaregistry.v1+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +71,17 @@ def apply(
         known = client.subjects()
         for subject in subjects() if wanted is None else wanted:
             if subject.name not in known:
-                entries.append(_entry(subject, 1, client.register(subject), subject.schema))
+                entries.append(
+                    _entry(
+                        subject, 1, client.register(subject.name, subject.schema), subject.schema
+                    )
+                )
                 client.set_compatibility(subject.name)
                 registered.append(subject.name)
                 continue
             client.set_compatibility(subject.name)
             before = client.versions(subject.name)
-            client.register(subject)
+            client.register(subject.name, subject.schema)
             after = client.versions(subject.name)
             (unchanged if before == after else registered).append(subject.name)
             for version in after:
@@ -128,84 +127,6 @@ def check_lock() -> None:
         )
 
 
-class RegistryClient:
-    """The few requests of the Confluent interface that deployment needs, on one connection."""
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        secure = parts.scheme == "https"
-        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        self._connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)
-        self._url, self._path = url, parts.path.rstrip("/")
-
-    def __enter__(self) -> RegistryClient:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-    def subjects(self) -> frozenset[str]:
-        """Every subject there is."""
-        return frozenset(self._ask("GET", "/subjects")[1])
-
-    def versions(self, subject: str) -> list[int]:
-        """The versions of a subject, oldest first; none when it is unknown."""
-        status, answer = self._ask("GET", f"/subjects/{quote(subject)}/versions")
-        return [] if status == 404 else [int(version) for version in answer]
-
-    def register(self, subject: Subject) -> int:
-        """Add the schema as the newest version, unless a version is the same; its id."""
-        body = {"schema": json.dumps(subject.schema), "schemaType": "AVRO"}
-        status, answer = self._ask("POST", f"/subjects/{quote(subject.name)}/versions", body)
-        if status == 409:
-            raise UserError(
-                "schema_incompatible",
-                f"The schema of {subject.event} cannot stand beside the versions of "
-                f"{subject.name}: {answer.get('message', 'no reason given')}.",
-                "Add fields with defaults only, remove only those that have one; "
-                "a new meaning is a new event.",
-            )
-        if status == 422:
-            raise UserError(
-                "schema_invalid",
-                f"The registry refuses the schema of {subject.event}: {answer.get('message')}.",
-                "Mend the .avsc file.",
-            )
-        return int(answer["id"])
-
-    def set_compatibility(self, subject: str) -> None:
-        """Hold every later version to the rule."""
-        status, answer = self._ask("GET", f"/config/{quote(subject)}")
-        if status == 200 and answer.get("compatibilityLevel") == COMPATIBILITY:
-            return
-        self._ask("PUT", f"/config/{quote(subject)}", {"compatibility": COMPATIBILITY})
-
-    def schema(self, subject: str, version: int) -> tuple[int, dict[str, Any]]:
-        """The id and the schema of one version."""
-        _, answer = self._ask("GET", f"/subjects/{quote(subject)}/versions/{version}")
-        return int(answer["id"]), json.loads(answer["schema"])
-
-    def _ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        try:
-            self._connection.request(
-                method,
-                self._path + path,
-                None if body is None else json.dumps(body),
-                {"Content-Type": _CONTENT_TYPE, "Accept": _CONTENT_TYPE},
-            )
-            response = self._connection.getresponse()
-            text = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            raise _failed(self._url, str(error) or type(error).__name__) from error
-        try:
-            answer = json.loads(text) if text else None
-        except ValueError as error:
-            raise _failed(self._url, f"status {response.status}, no JSON") from error
-        if response.status not in (200, 404, 409, 422):
-            raise _failed(self._url, f"status {response.status}: {answer}")
-        return response.status, answer
-
-
 def _entry(
     subject: Subject, version: int, schema_id: int, schema: dict[str, Any]
 ) -> dict[str, Any]:
@@ -224,11 +145,3 @@ def _entry(
 def _subject_name(topic: str, schema: dict[str, Any]) -> str:
     """TopicRecordName: the topic and the record's full name."""
     return f"{topic}-{schema['namespace']}.{schema['name']}"
-
-
-def _failed(url: str, reason: str) -> UserError:
-    return UserError(
-        "registry_failed",
-        f"The schema registry at {url} did not answer rightly: {reason}.",
-        "Run `chatlog status`; if it does not run: `chatlog up`.",
-    )

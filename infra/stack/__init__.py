@@ -1,7 +1,7 @@
 """The local stack: real Kafka, schema registry, Cassandra and Redis without containers.
 
 Read `part` (what a part is), `process` (how one is started, recognised and ended), then one
-part (`kafka` is typical), then `stack`, which starts, watches and stops them all. `artifacts`
+part (`kafka` is typical), `starting`, then `stack`, which watches and stops them all. `artifacts`
 brings the jars, `java` finds a runtime, `ports` finds free ports, `probes` asks a part whether
 it answers, `services` describes our own gateways and workers, `doctor` says what is wrong.
 

@@ -17,7 +17,8 @@ from infra.stack.java import find_java
 from infra.stack.part import State
 from infra.stack.ports import holder_of, is_free
 from infra.stack.redis import find_redis
-from infra.stack.stack import DISK_FREE_BYTES_MIN, Stack
+from infra.stack.stack import Stack
+from infra.stack.starting import DISK_FREE_BYTES_MIN
 
 MEMORY_FREE_BYTES_MIN = 3 << 30
 

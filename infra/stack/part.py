@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+PID_FILE_NAME = "pid.json"
+
 
 class State(StrEnum):
     """Where a part is in its life."""
@@ -46,6 +48,11 @@ class Part:
     ready_seconds_max: float = 120.0
     stop_seconds_max: float = 20.0
 
+    @property
+    def pid_file(self) -> Path:
+        """Where the record of its process is."""
+        return self.folder / PID_FILE_NAME
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartStatus:
@@ -77,6 +84,8 @@ class PartStatus:
         """The same as plain JSON values."""
         return {**asdict(self), "state": str(self.state), "remedy": self.remedy}
 
+
+OnProgress = Callable[[PartStatus], None]
 
 _FRAME = re.compile(r"at \S+\(.*\)$|\.\.\. \d+ (more|common frames)")
 _REMEDIES = {

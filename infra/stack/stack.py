@@ -2,8 +2,7 @@
 
 Every method may be called from any process at any time: what runs is read from pid files and
 /proc, never remembered here. Starting what runs and stopping what does not are harmless.
-Parts start side by side, each as soon as those it needs answer; "ready" is always the part's own
-answer, never a wait of some length.
+How parts are started is in `starting`.
 """
 
 from __future__ import annotations
@@ -17,25 +16,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
 
 from infra.errors import UserError
 from infra.settings import inherited_environment
 from infra.stack import artifacts, process
 from infra.stack.cassandra import DATACENTER, cassandra
 from infra.stack.kafka import kafka
-from infra.stack.part import Part, PartStatus, State, last_lines
+from infra.stack.part import PID_FILE_NAME, OnProgress, Part, PartStatus, State, last_lines
 from infra.stack.place import DEFAULT_FOLDER, JARS, Place
-from infra.stack.ports import PortBook, is_free
+from infra.stack.ports import PortBook
 from infra.stack.redis import redis
 from infra.stack.registry import registry
 from infra.stack.services import FILE_NAME, Service, part_of, saved_services
+from infra.stack.starting import require_disk, start_side_by_side
 
 PART_NAMES = ("kafka", "registry", "cassandra", "redis")
-DISK_FREE_BYTES_MIN = 1 << 30
-_POLL_SECONDS = 0.1
-
-OnProgress = Callable[[PartStatus], None]
 
 
 class Stack:
@@ -60,7 +55,7 @@ class Stack:
             if not any(self._record(name) for name in self.names()):
                 process.end_marked(str(self.folder))
                 self.ports.renew_taken()
-            self._start_side_by_side([self.part(name) for name in PART_NAMES], on_progress)
+            start_side_by_side([self.part(name) for name in PART_NAMES], on_progress)
             self.write_environment()
 
     def stop(self, on_progress: OnProgress = lambda status: None) -> None:
@@ -123,7 +118,7 @@ class Stack:
 
     def start_part(self, name: str, on_progress: OnProgress = lambda status: None) -> None:
         """Start one part and wait until it answers."""
-        self._start_side_by_side([replace(self.part(name), needs=())], on_progress)
+        start_side_by_side([replace(self.part(name), needs=())], on_progress)
 
     def run(self, *services: Service, on_progress: OnProgress = lambda status: None) -> None:
         """Start services of ours as parts of this stack and wait until all are ready."""
@@ -133,7 +128,7 @@ class Stack:
                 service.save(self.folder)
             self.write_environment()
             parts = [self.part(service.name) for service in services]
-            self._start_side_by_side(parts, on_progress)
+            start_side_by_side(parts, on_progress)
 
     def stop_part(self, name: str, on_progress: OnProgress = lambda status: None) -> None:
         """Ask one part to end, wait, and make it end if it does not."""
@@ -208,80 +203,6 @@ class Stack:
             with ThreadPoolExecutor(max_workers=8) as pool:
                 list(pool.map(lambda name: self.stop_part(name, on_progress), group))
 
-    def _start_side_by_side(self, parts: list[Part], on_progress: OnProgress) -> None:
-        ready = {part.name: Event() for part in parts}
-        give_up = Event()
-
-        def start_when_possible(part: Part) -> None:
-            on_progress(PartStatus(name=part.name, state=State.WAITING, port=part.port))
-            try:
-                for needed in part.needs:
-                    while not ready[needed].wait(_POLL_SECONDS):
-                        if give_up.is_set():
-                            return
-                self._start(part, on_progress, give_up)
-                ready[part.name].set()
-            except BaseException:
-                give_up.set()
-                raise
-
-        with ThreadPoolExecutor(max_workers=len(parts)) as pool:
-            try:
-                for future in [pool.submit(start_when_possible, part) for part in parts]:
-                    future.result()
-            except BaseException:  # Ctrl-C too: let the threads go, so that we can.
-                give_up.set()
-                raise
-
-    def _start(self, part: Part, on_progress: OnProgress, give_up: Event) -> None:
-        record = self._record(part.name)
-        began = time.monotonic()
-
-        def report(state: State, detail: str = "") -> None:
-            on_progress(
-                PartStatus(
-                    name=part.name,
-                    state=state,
-                    port=part.port,
-                    pid=record.pid if record else None,
-                    seconds=round(time.monotonic() - began, 1),
-                    detail=detail,
-                )
-            )
-
-        report(State.STARTING)
-        try:
-            if record is None:
-                record = self._launch(part)
-            self._wait_until_ready(part, record, give_up)
-        except UserError as error:
-            report(State.DIED, error.sentence)
-            raise
-        if not give_up.is_set():
-            report(State.READY)
-
-    def _launch(self, part: Part) -> process.ProcessRecord:
-        if not is_free(part.port):
-            raise _port_taken(part)
-        part.prepare()
-        return process.spawn(
-            part.command(),
-            environment={**inherited_environment(), **part.environment},
-            folder=part.folder,
-            log_file=part.log_file,
-            pid_file=self._pid_file(part.name),
-            marker=str(self.folder),
-        )
-
-    def _wait_until_ready(self, part: Part, record: process.ProcessRecord, give_up: Event) -> None:
-        deadline = time.monotonic() + part.ready_seconds_max
-        while not part.answers() and not give_up.is_set():
-            if not process.is_alive(record):
-                raise _part_died(part)
-            if time.monotonic() > deadline:
-                raise _part_silent(part)
-            time.sleep(_POLL_SECONDS)
-
     def _record(self, name: str) -> process.ProcessRecord | None:
         """The living process of a part."""
         record = process.read_record(self._pid_file(name))
@@ -296,7 +217,7 @@ class Stack:
         return record
 
     def _pid_file(self, name: str) -> Path:
-        return self.folder / name / "pid.json"
+        return self.folder / name / PID_FILE_NAME
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
@@ -311,40 +232,3 @@ _BUILDERS: Mapping[str, Callable[[Place], Part]] = {
     "cassandra": cassandra,
     "redis": redis,
 }
-
-
-def require_disk(folder: Path, bytes_min: int = DISK_FREE_BYTES_MIN) -> None:
-    """Refuse to start on a disk that is nearly full: the stores would stop in the middle."""
-    free_bytes = shutil.disk_usage(folder).free
-    if free_bytes < bytes_min:
-        raise UserError(
-            "disk_full",
-            f"Only {free_bytes >> 20} MiB are free on the disk of {folder}; "
-            f"the stack needs {bytes_min >> 20} MiB.",
-            "Free some space, for example with `chatlog down --wipe`.",
-        )
-
-
-def _part_died(part: Part) -> UserError:
-    said = " | ".join(last_lines(part.log_file, 3)) or "it logged nothing"
-    return UserError(
-        "part_died",
-        f"{part.name} ended while it was starting: {said}.",
-        f"Read {part.log_file}, then run `chatlog doctor`.",
-    )
-
-
-def _part_silent(part: Part) -> UserError:
-    return UserError(
-        "part_silent",
-        f"{part.name} runs but did not answer within {part.ready_seconds_max:.0f} s.",
-        f"Read {part.log_file}, then run `chatlog down` and `chatlog up`.",
-    )
-
-
-def _port_taken(part: Part) -> UserError:
-    return UserError(
-        "port_taken",
-        f"Port {part.port}, on which the other programs look for {part.name}, is taken.",
-        "End what listens there, or run `chatlog down` and `chatlog up` to move to other ports.",
-    )

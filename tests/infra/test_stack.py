@@ -9,7 +9,8 @@ import pytest
 from infra.errors import UserError
 from infra.stack.doctor import examine
 from infra.stack.part import State
-from infra.stack.stack import Stack, require_disk
+from infra.stack.stack import Stack
+from infra.stack.starting import require_disk
 
 PARTS = ("kafka", "registry", "cassandra", "redis")
 
