@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from client.messages import Notice
 from client.store import SqliteStore
 from events.ids import is_name
 from infra.errors import UserError
-from infra.settings import ClientSettings, TokenSettings, load
+from infra.settings import ClientSettings, TokenSettings, inherited_environment, load
 from infra.tokens import ensure_development_key, mint
 
 FIRST_WELCOME_SECONDS = 10.0
@@ -77,7 +76,7 @@ def chat(
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     logging.getLogger("client").setLevel(logging.CRITICAL)  # Its notices are shown instead.
     fancy = not plain and sys.stdin.isatty() and sys.stdout.isatty()
-    fancy = fancy and os.environ.get("TERM", "dumb") != "dumb"
+    fancy = fancy and inherited_environment().get("TERM", "dumb") != "dumb"
     why = asyncio.run(_chat(user, other, device, urls, place, known.tokens, fancy=fancy))
     if why:
         raise UserError("chat_ended", f"The chat ended: {why.rstrip('.')}.", "Start it again.")
