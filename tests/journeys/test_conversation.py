@@ -27,6 +27,7 @@ async def test_both_directions_share_one_order(traffic: Traffic, rows: Rows) -> 
     stop.set()
     await sending
     await traffic.settle(30)
+    await traffic.until_written(rows, 30)
 
     assert await asyncio.to_thread(traffic.wrong, rows) == []
 

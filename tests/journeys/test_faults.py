@@ -21,7 +21,7 @@ AFTER_SECONDS = 3.0
 SETTLE_SECONDS = 60.0
 
 
-async def under_traffic(traffic: Traffic, fault: Coroutine[None, None, None]) -> None:
+async def under_traffic(traffic: Traffic, rows: Rows, fault: Coroutine[None, None, None]) -> None:
     """Traffic before, during and after a fault."""
     stop = asyncio.Event()
     sending = asyncio.create_task(traffic.send(RATE_PER_SECOND, stop))
@@ -31,6 +31,7 @@ async def under_traffic(traffic: Traffic, fault: Coroutine[None, None, None]) ->
     stop.set()
     await sending
     await traffic.settle(SETTLE_SECONDS)
+    await traffic.until_written(rows, SETTLE_SECONDS)
 
 
 @pytest.mark.parametrize("part", [*GATEWAYS[:1], *WORKERS, "kafka", "cassandra", "redis"])
@@ -43,7 +44,7 @@ async def test_a_killed_process_loses_nothing(
         await asyncio.sleep(AWAY_SECONDS)
         await asyncio.to_thread(system.start_part, part)
 
-    await under_traffic(traffic, kill_and_start())
+    await under_traffic(traffic, rows, kill_and_start())
 
     assert len(traffic.all_sent()) > RATE_PER_SECOND * (BEFORE_SECONDS + AFTER_SECONDS) / 2
     assert await asyncio.to_thread(traffic.wrong, rows) == []
@@ -58,6 +59,6 @@ async def test_a_redis_that_forgets_everything_costs_time_only(
         await asyncio.to_thread(redis.flushall)
         redis.close()
 
-    await under_traffic(traffic, flush())
+    await under_traffic(traffic, rows, flush())
 
     assert await asyncio.to_thread(traffic.wrong, rows) == []

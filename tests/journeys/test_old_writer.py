@@ -103,6 +103,7 @@ async def test_nobody_sees_anything_of_an_old_owner(
     stop.set()
     await sending
     await traffic.settle(60)
+    await traffic.until_written(rows, 60)
     writing.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await writing

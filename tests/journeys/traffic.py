@@ -18,7 +18,7 @@ from infra.settings import CassandraSettings, TokenSettings, load
 from infra.stack.stack import Stack
 from infra.tokens import ensure_development_key, mint
 from tests.checkers import Seen, nothing_lost_or_doubled, order_of_facts, same_view, ticks_hold
-from tests.live import decisions
+from tests.live import decisions, until
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,15 @@ class Traffic:
                 wanted = len(self.sent.get(conversation, []))
                 for person in (one, other):
                     await person.until_shown(conversation, wanted)
+
+    async def until_written(self, rows: "Rows", seconds: float) -> None:
+        """Wait until history holds as many rows as messages were sent; it may lag behind."""
+        wanted = {conversation: len(sent) for conversation, sent in self.sent.items()}
+        await until(
+            lambda: all(len(rows.timeline(one)) >= count for one, count in wanted.items()),
+            seconds=seconds,
+            what="the timeline's last row",
+        )
 
     def all_sent(self) -> list[Outgoing]:
         return [outgoing for sent in self.sent.values() for outgoing in sent]
