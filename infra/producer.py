@@ -10,10 +10,10 @@ partition. No record lingers to be sent with others: librdkafka asks for each pa
 so waiting half a millisecond gathers next to nothing; under load the five requests that may be
 under way gather records by themselves. Delivery reports are taken in one of two ways. By default
 one thread waits for them, and all reports of one poll are handed to the event loop by a single
-call, and resolve their futures there. Where nobody waits for a confirmation (the edge), the loop itself looks for reports every few
-milliseconds while any are due: no thread and no wake-up for each record, half the CPU. An error
-after which the producer can no longer keep its promise of order is fatal: `on_fatal` is called, and
-is expected to end the process.
+call, and resolve their futures there. Where nobody waits for a confirmation (the edge), the loop
+itself looks for reports every few milliseconds while any are due: no thread and no wake-up for each
+record, half the CPU. An error after which the producer can no longer keep its promise of order is
+fatal: `on_fatal` is called, and is expected to end the process.
 """
 
 import asyncio
