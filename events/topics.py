@@ -22,8 +22,8 @@ from events import (
     submissions,
 )
 
-PARTITIONS = 64
-"""Partitions of every topic whose order belongs to a conversation or a user."""
+PARTITIONS = 16
+"""Partitions of the topics whose order belongs to a conversation; for ever (ADR 0014)."""
 
 _HOUR = 3_600_000
 _DAY = 24 * _HOUR
@@ -93,7 +93,7 @@ SESSIONS = Topic(
     events=(sessions.SessionOpened, sessions.SessionClosed),
     producers=("edge",),
     consumers=("sessions",),
-    partitions=16,
+    partitions=8,
     retention_ms=7 * _DAY,
 )
 GATEWAYS = Topic(
@@ -114,7 +114,7 @@ QUERIES = Topic(
     events=(queries.HistoryRequested, queries.InboxRequested),
     producers=("edge",),
     consumers=("queries",),
-    partitions=16,
+    partitions=8,
     retention_ms=6 * _HOUR,
 )
 DELIVERIES = Topic(

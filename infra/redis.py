@@ -1,7 +1,7 @@
 """Redis connections: one lean pipelined connection for stores, one redis-py client for the rest.
 
 `RedisPipe` sends many commands and gives their replies after one round trip, at about a sixth of
-the CPU of redis-py's pipeline (measured: docs/performance.md), since fan-out does this for every
+the CPU of redis-py's pipeline (ADR 0012), since fan-out does this for every
 batch. It speaks RESP3 through hiredis, connects on first use, and shares one connection among its
 callers, in order. A time-out or a broken connection fails everything that waits, with redis-py's
 own errors, and the next call connects again; nothing is repeated here.

@@ -89,8 +89,8 @@ def settings(folder: Path, port: int, controller_port: int) -> dict[str, str | i
         "group.consumer.session.timeout.ms": 6_000,
         "group.consumer.min.session.timeout.ms": 6_000,
         # Two cores and half a gigabyte: fewer threads, and a small map for compaction.
-        "num.network.threads": 2,
-        "num.io.threads": 4,
+        "num.network.threads": 1,
+        "num.io.threads": 2,
         "background.threads": 2,
         "log.cleaner.dedupe.buffer.size": 8 << 20,
         "log.index.size.max.bytes": 1 << 20,

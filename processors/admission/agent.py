@@ -35,7 +35,7 @@ def attach(app: WorkerApp, context: Context) -> None:
             state = owner.states[received.partition]
             place = _place(state, received)
             if isinstance(received.event, MarkersSubmitted):
-                for marker in received.event.markers:
+                for marker in _reads_first(received.event.markers):
                     _admit_marker(state, marker, place, moves)
             elif received.offset > state.submission_offset:
                 fact = decide(state, received.event, place)  # type: ignore[arg-type]
@@ -60,6 +60,11 @@ async def _confirmed(confirmations: list["asyncio.Future[int]"]) -> None:
         await asyncio.gather(*confirmations)
     except Exception as error:
         raise RuntimeError("decisions were not confirmed") from error
+
+
+def _reads_first(markers: Sequence[Marker]) -> list[Marker]:
+    """What was read was delivered, so a read that comes first spares the other move."""
+    return sorted(markers, key=lambda marker: marker.kind != "read")
 
 
 def _admit_marker(
