@@ -18,7 +18,7 @@ from confluent_kafka import Message, TopicPartition
 
 from events.codec import Codec, DecodeError
 from events.fence import NO_EPOCH, Fence
-from events.topics import CONVERSATIONS
+from events.topics import CONVERSATIONS, TOPIC_OF
 from infra.log_reader import place_of
 from infra.telemetry import Telemetry
 from infra.transient import is_transient
@@ -111,18 +111,12 @@ class Guard:
                 aside.append(self._dead_letters.set_aside(record, error.code, error.detail))
                 continue
             topic, partition, offset = place_of(record)
-            if topic == self._fenced_topic:
-                try:
-                    admitted = self._fences[partition].admits(event, offset)
-                except TypeError:
-                    aside.append(
-                        self._dead_letters.set_aside(
-                            record, "wrong_topic", f"{type(event).__name__} on {topic}"
-                        )
-                    )
-                    continue
-                if not admitted:
-                    continue
+            if TOPIC_OF[type(event)].name != topic:
+                said = f"{type(event).__name__} on {topic}"
+                aside.append(self._dead_letters.set_aside(record, "wrong_topic", said))
+                continue
+            if topic == self._fenced_topic and not self._fences[partition].admits(event, offset):
+                continue
             batch.append(Received(event, topic, partition, offset, record.timestamp()[1], record))
         return batch, aside
 

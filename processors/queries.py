@@ -22,7 +22,7 @@ from processors.app import WorkerApp, end_process
 from processors.context import Context
 from processors.deliveries import deliver
 from processors.reader import RETRY_AFTER_SECONDS, Reader, unavailable
-from processors.received import Poison, Received
+from processors.received import Received
 
 Request = HistoryRequested | InboxRequested
 
@@ -41,9 +41,6 @@ def attach(app: WorkerApp, context: Context) -> None:
 
     @app.batches("queries", topics=(QUERIES,))
     async def answer_queries(batch: Sequence[Received]) -> None:
-        for received in batch:
-            if not isinstance(received.event, Request):
-                raise Poison(received, "wrong_topic", type(received.event).__name__)
         await desk.take([received.event for received in batch])  # type: ignore[misc]
 
 

@@ -85,13 +85,12 @@ def _place(state: PartitionState, received: Received) -> Place:
 
 def _check(received: Received) -> None:
     """Refuse what can never be decided, before anything of the batch has an effect."""
-    match received.event:
-        case MessageSubmitted(conversation_id=conversation_id):
-            named = [conversation_id]
-        case MarkersSubmitted(markers=markers):
-            named = [marker.conversation_id for marker in markers]
-        case other:
-            raise Poison(received, "wrong_topic", type(other).__name__)
+    event = received.event
+    if isinstance(event, MessageSubmitted):
+        named = [event.conversation_id]
+    else:
+        assert isinstance(event, MarkersSubmitted)
+        named = [marker.conversation_id for marker in event.markers]
     for conversation_id in named:
         if partition_of(conversation_id) != received.partition:
             raise Poison(received, "wrong_partition", f"{conversation_id} does not belong here")

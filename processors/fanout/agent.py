@@ -6,18 +6,16 @@ one round trip and with nothing remembered in between: the sessions worker does 
 round, so one of the two always sees the other, and nothing falls between sync and live (D8).
 """
 
-import asyncio
 from collections.abc import Sequence
 
 from events.conversations import MessageSent
-from events.deliveries import FramesRouted
 from events.ids import members_of
 from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
-from events.topics import CONVERSATIONS, RECEIPTS, delivery_topic
-from infra.producer import UnknownTopic
+from events.topics import CONVERSATIONS, RECEIPTS
 from processors.app import WorkerApp
 from processors.context import Context
-from processors.fanout.routing import audience, records, route
+from processors.deliveries import deliver_frames
+from processors.fanout.routing import audience, route
 from processors.received import Received
 from projections.heads.keys import Head, Marker
 from projections.routing.store import RoutingStore
@@ -47,18 +45,4 @@ def attach(app: WorkerApp, context: Context) -> None:
                     markers[event.conversation_id, event.user_id, "delivered"] = event.seq
         sessions = await store.record_and_find(heads, markers, started, users.keys())
         routed = route((received.event for received in batch), sessions)
-        await asyncio.gather(
-            *(
-                _deliver(context, delivery_topic(gateway[0]), record)
-                for gateway, frames in routed.items()
-                for record in records(gateway, frames)
-            )
-        )
-
-
-async def _deliver(context: Context, topic: str, record: FramesRouted) -> None:
-    """Publish one delivery. A gateway whose topic is gone has no sockets left to serve."""
-    try:
-        await context.publisher.publish(topic, record)
-    except UnknownTopic:
-        context.telemetry.records("fanout", "gateway_gone", len(record.frames))
+        await deliver_frames(context, "fanout", routed)
