@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
+from cassandra.cluster import Cluster, Session
 
 from client.client import Client, Options
 from client.memory import MemoryStore
@@ -175,14 +176,22 @@ class Traffic:
 
 
 class Rows:
-    """The timeline as Cassandra has it, read with plain CQL."""
+    """The timeline as Cassandra has it, read with plain CQL.
+
+    Connected when it is first asked, that is, after a fault and not before.
+    """
 
     def __init__(self, stack: Stack) -> None:
-        from cassandra.cluster import Cluster
+        self._settings = load(Settings, stack.environment()).cassandra
+        self._session: Session | None = None
 
-        settings = load(Settings, stack.environment()).cassandra
-        self._cluster = Cluster(list(settings.hosts), port=settings.port, protocol_version=5)
-        self._session = self._cluster.connect(settings.keyspace)
+    def _connected(self) -> Session:
+        if self._session is None:
+            settings = self._settings
+            self._session = Cluster(
+                list(settings.hosts), port=settings.port, protocol_version=5
+            ).connect(settings.keyspace)
+        return self._session
 
     def timeline(self, conversation_id: str) -> list[Seen]:
         """Every row of a conversation, by seq."""
@@ -190,7 +199,7 @@ class Rows:
         bucket = 0
         while True:
             rows: Sequence[object] = list(
-                self._session.execute(
+                self._connected().execute(
                     "SELECT seq, client_message_id, sender_id, body FROM timeline"
                     " WHERE conversation_id = %s AND bucket = %s ORDER BY seq ASC",
                     (conversation_id, bucket),
@@ -202,4 +211,5 @@ class Rows:
             bucket += 1
 
     def close(self) -> None:
-        self._cluster.shutdown()
+        if self._session is not None:
+            self._session.cluster.shutdown()
