@@ -120,6 +120,8 @@ async def test_the_inbox_counts_what_is_unread(traffic: Traffic) -> None:
             await asyncio.sleep(0.2)
 
     await until_unread(7)
+    known = quiet.client.state.sync.conversation(conversation)
+    await until(lambda: known.cursor >= 7, what="the last message at the device")
     await quiet.client.read(conversation, 5)
     await until_unread(2)
     await (await quiet.client.send(ann.user_id, "to answer is to have read")).accepted(10)
