@@ -20,7 +20,6 @@ from typing import Any
 
 import faust
 import structlog
-from confluent_kafka import TopicPartition
 from faust.app.base import BootStrategy
 from mode.types import ServiceT
 
@@ -138,6 +137,3 @@ def end_process(reason: str) -> None:
     """End at once, acknowledging nothing: the next owner of the partitions gets the batch again."""
     log.critical("process ends", reason=reason)
     os._exit(EXIT_SOFTWARE)
-
-
-__all__ = ["EXIT_SOFTWARE", "TopicPartition", "WorkerApp", "end_process"]

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cassandra.cluster import Session
-from redis.asyncio import Redis
 
 from events.codec import Codec
 from infra import cassandra
 from infra.database import Database
 from infra.producer import Publisher
-from infra.redis import RedisPipe, connect
+from infra.redis import RedisPipe
 from infra.settings import (
     CassandraSettings,
     KafkaSettings,
@@ -64,11 +63,6 @@ class Context:
         return Database(lambda: self.cassandra)
 
     @cached_property
-    def redis(self) -> Redis:
-        """The Redis client; its connections open on first command."""
-        return connect(self.settings.redis.url, timeout_seconds=_REDIS_SECONDS)
-
-    @cached_property
     def redis_pipe(self) -> RedisPipe:
         """One pipelined Redis connection for the stores; opens on first command."""
         return RedisPipe(self.settings.redis.url, timeout_seconds=_REDIS_SECONDS)
@@ -78,8 +72,6 @@ class Context:
         for task in self.background:
             task.cancel()
         await asyncio.gather(*self.background, return_exceptions=True)
-        if "redis" in self.__dict__:
-            await self.redis.aclose()
         if "redis_pipe" in self.__dict__:
             await self.redis_pipe.close()
         if "cassandra" in self.__dict__:
