@@ -27,10 +27,10 @@ from client.errors import ClientError
 from client.frames import Event
 from client.messages import Arrived, Message, Problem, Tick, direct_conversation
 from client.outbox import LINE, PACE, Outbox
+from client.refresh import REFRESH, Refresh
 from client.sync import Sync
 
 OUTBOX_MAX = 10_000
-INBOX_LIMIT = 50
 
 
 class State:
@@ -44,7 +44,7 @@ class State:
         self.sync = Sync()
         self._unresolved: list[Entry] = []
         self._newest_order = 0
-        self._refresh_id: str | None = None
+        self.refresh = Refresh(self.sync.next_request_id)
         for change in saved:
             self._restore(change)
 
@@ -118,8 +118,8 @@ class State:
         for entry in unresolved:
             self._admit(entry)
             out.changes.append(EntryChanged(entry))
-        self._refresh_id = None
         self.sync.connected()
+        self.refresh.connected()
         self.outbox.connected(welcome.limits)
         for conversation in self.conversations.values():
             if conversation.unsettled:
@@ -139,6 +139,7 @@ class State:
         if self.outbox.online:
             self.outbox.overdue(now)
             self.sync.overdue(now, out)
+            self.refresh.overdue(now, out)
             self._pump(now, out)
         return out
 
@@ -149,6 +150,8 @@ class State:
             self.outbox.wake(conversation_id)
         elif topic == PACE:
             self.outbox.paced()
+        elif topic == REFRESH:
+            self.refresh.wake()
         else:
             self.sync.wake(conversation_id)
         self._pump(now, out)
@@ -245,8 +248,7 @@ class State:
         for conversation in self.conversations.values():
             self._renew_stale(conversation, out)
         if any(c.unsettled or c.waits_for_ticks(self.user_id) for c in self.conversations.values()):
-            self._refresh_id = self.sync.next_request_id()
-            out.frames.append(frames.inbox(self._refresh_id, INBOX_LIMIT))
+            self.refresh.want()
 
     def _inbox(self, inbox: frames.Inbox, out: Effects) -> None:
         for item in inbox.conversations:
@@ -255,7 +257,7 @@ class State:
             self.sync.check(conversation)
             for marker in item.receipts:
                 watermarks.moved(conversation, self.user_id, marker, 0, out)
-        if inbox.id != self._refresh_id:
+        if not self.refresh.answered(inbox.id):
             out.answers.append((inbox.id, inbox))
 
     def _error(self, error: frames.Error, now: int, out: Effects) -> None:
@@ -265,7 +267,7 @@ class State:
             self.outbox.failed(error, now, out)
         elif (conversation := self.sync.answered(error.id)) is not None:
             self.sync.pause(conversation, error.retry_after_seconds or 0.0, out)
-        elif error.id != self._refresh_id:
+        elif not self.refresh.failed(error.id, error.retry_after_seconds or 0.0, out):
             out.answers.append((error.id, error))
 
     # Steps that several of them share
@@ -273,6 +275,8 @@ class State:
     def _pump(self, now: int, out: Effects) -> None:
         self.outbox.pump(now, out)
         self.sync.pump(now, out)
+        if self.outbox.online:
+            self.refresh.pump(now, out)
 
     def _admit(self, entry: Entry) -> None:
         if not entry.conversation_id:

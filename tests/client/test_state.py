@@ -36,7 +36,8 @@ class Peer:
 
     @property
     def unfinished(self) -> bool:
-        return self.state.unsent > 0 or not self.state.caught_up
+        state = self.state
+        return state.unsent > 0 or not state.caught_up or state.refresh.unanswered
 
     def apply(self, out: Effects) -> None:
         self.store.save(out.changes)
@@ -229,3 +230,27 @@ def test_every_device_has_what_the_log_has_whatever_the_link_does() -> None:
             check(world)
         except AssertionError as error:
             raise AssertionError(f"seed {seed} with {faults}: {error}") from error
+
+
+def test_ticks_that_moved_unseen_are_asked_for_until_they_are_answered() -> None:
+    world = World()
+    ann, _, bob = world.peers
+    world.connect(ann)
+    world.connect(bob)
+    world.write(ann)
+    world.heal(reconnect=False)
+    world.server.devices.discard(ann.device)  # the registry forgets her
+    world.read(bob)
+    world.arrive(bob)
+    world.server.devices.add(ann.device)
+    ann.down.append(world.server.heads("ann"))
+    world.receive(ann)
+    world.unavailable(ann)
+    world.receive(ann)
+    world.wake(ann)
+    world.lose(ann)
+    assert ann.state.tick(CONVERSATION, 1) is Tick.DELIVERED
+
+    world.heal(reconnect=False)
+
+    assert ann.state.tick(CONVERSATION, 1) is Tick.READ

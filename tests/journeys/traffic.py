@@ -126,6 +126,12 @@ class Traffic:
 
     async def settle(self, seconds: float) -> None:
         """Wait until everything that was sent has been read by its receiver, and is known so."""
+        try:
+            await self._settled(seconds)
+        except TimeoutError:
+            raise AssertionError("\n".join(self.unsettled())) from None
+
+    async def _settled(self, seconds: float) -> None:
         async with asyncio.timeout(seconds):
             for outgoing in self.all_sent():
                 await outgoing.read()
@@ -134,6 +140,32 @@ class Traffic:
                 wanted = len(self.sent.get(conversation, []))
                 for person in (one, other):
                     await person.until_shown(conversation, wanted)
+
+    def unsettled(self) -> list[str]:
+        """What is still to come, for whoever finds that it did not."""
+        found = []
+        for one, other in self.pairs:
+            conversation = direct_conversation(one.user_id, other.user_id)
+            sent = self.sent.get(conversation, [])
+            unread = [outgoing for outgoing in sent if outgoing.tick is not Tick.READ]
+            if unread:
+                first = unread[0]
+                found.append(
+                    f"{conversation}: {len(unread)} of {len(sent)} unread, first {first.id} "
+                    f"seq {first.seq} {first.tick.name}"
+                )
+            for person in (one, other):
+                shown = len(person.shown.get(conversation, []))
+                if unread or shown < len(sent):
+                    state = person.client.state
+                    place = state.sync.conversation(conversation)
+                    found.append(
+                        f"{person.user_id}: {shown} shown, {person.client.link.name}, unsent "
+                        f"{state.unsent}, heads whole {state.sync.heads_complete}, refresh due "
+                        f"{state.refresh.unanswered}, cursor {place.cursor} of {place.head}, read "
+                        f"{place.read}, unsettled {place.unsettled}, markers {place.markers}"
+                    )
+        return found
 
     async def until_written(self, rows: "Rows", seconds: float) -> None:
         """Wait until history holds as many rows as messages were sent; it may lag behind."""
