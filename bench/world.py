@@ -33,7 +33,6 @@ _EDGE = {
     "CHAT_EDGE_FRAME_RATE_PER_MINUTE": _PLENTY_A_MINUTE,
     "CHAT_EDGE_FRAME_BURST": "1000000",
 }
-_HOT = ("admission", "fanout", "sessions")
 
 
 class Workers(StrEnum):
@@ -49,7 +48,7 @@ class Workers(StrEnum):
         if self is Workers.ALL_IN_ONE:
             return [GROUPS]
         if self is Workers.SPLIT:
-            return [_HOT, tuple(role for role in GROUPS if role not in _HOT)]
+            return [services.FRONT, services.BACK]
         return [(role,) for role in GROUPS]
 
 
@@ -59,7 +58,7 @@ class Shape:
 
     gateways: int = 1
     """0: no services at all."""
-    workers: Workers = Workers.ALL_IN_ONE
+    workers: Workers = Workers.SPLIT
     folder: Path = FOLDER
 
 

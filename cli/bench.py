@@ -35,7 +35,7 @@ _Scenario = Callable[[World], Result]
 def everything(
     *,
     gateways: Gateways = 1,
-    workers: Sharing = Workers.ALL_IN_ONE,
+    workers: Sharing = Workers.SPLIT,
     report_file: ReportFile = REPORT,
 ) -> int:
     """Run every benchmark, each on a fresh stack; exit status 0 when every bar is met."""
@@ -58,7 +58,7 @@ def measure_latency(
     warm_up_seconds: WarmUp = 20.0,
     seconds: float = 30.0,
     gateways: Gateways = 1,
-    workers: Sharing = Workers.ALL_IN_ONE,
+    workers: Sharing = Workers.SPLIT,
     report_file: ReportFile = REPORT,
 ) -> int:
     """Latency of all three ticks at a modest rate."""
@@ -77,7 +77,7 @@ def measure_capacity(
     warm_up_seconds: WarmUp = 20.0,
     seconds: float = 20.0,
     gateways: Gateways = 1,
-    workers: Sharing = Workers.ALL_IN_ONE,
+    workers: Sharing = Workers.SPLIT,
     report_file: ReportFile = REPORT,
 ) -> int:
     """The highest rate at which every receipt comes and nothing falls behind."""

@@ -21,7 +21,7 @@ from infra.stack.place import DEFAULT_FOLDER
 from infra.stack.stack import Stack
 
 GATEWAYS = ("gateway-1", "gateway-2")
-WORKER = "worker-1"
+WORKERS = "worker"
 
 Folder = Annotated[Path, Parameter(help="Folder of the instance.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
@@ -48,8 +48,8 @@ def up(
         _apply_catalogues(stack, report)
         if not only_stack:
             gateways = [services.gateway(stack.ports, name) for name in GATEWAYS]
-            worker = services.worker(stack.ports, WORKER)
-            stack.run(*gateways, worker, on_progress=report)
+            workers = services.workers(stack.ports, WORKERS)
+            stack.run(*gateways, *workers, on_progress=report)
     if stack.folder == DEFAULT_FOLDER:
         _make_default(stack)
     print(f"Everything is ready after {time.monotonic() - began:.1f} s.")

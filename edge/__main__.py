@@ -5,7 +5,6 @@ for a fault of the program, 78 for settings that are missing or wrong, 1 when Ka
 """
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -18,11 +17,11 @@ from edge.gateway import Gateway, Settings
 from events.codec import Codec
 from infra.errors import UserError
 from infra.logs import set_up_logs
+from infra.loops import spare_the_loop
 from infra.settings import EdgeSettings, KafkaSettings, SchemaSettings, TokenSettings, load
 from infra.tokens import ensure_development_key
 
 EXIT_SOFTWARE = 70
-_SWITCH_SECONDS = 0.001
 
 log = structlog.get_logger()
 
@@ -59,19 +58,6 @@ async def serve(settings: ProgramSettings) -> None:
     spare_the_loop()
     await stop.wait()
     await gateway.stop()
-
-
-def spare_the_loop() -> None:
-    """Keep the garbage collector and other threads from holding up the loop.
-
-    A full collection walks every object of every socket: a second with 5,000 of them, in which
-    nothing moves. Sockets that end leave no cycles, so only young objects are collected. And a
-    thread that has frames to deliver gets its turn within a millisecond of a busy loop.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 1_000_000_000)
-    sys.setswitchinterval(_SWITCH_SECONDS)
 
 
 def end_process(reason: str) -> None:

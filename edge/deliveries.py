@@ -5,15 +5,15 @@ the order of the topic; a close of a session that was replaced; a call to announ
 again. Records for another epoch of the gateway are dropped and counted. Frames are bytes: nothing
 here looks into one (D15).
 
-Theory of operation. A thread owns the consumer: it polls for a first record, takes what else is
-there, and hands the batch to the event loop with one call; a few batches may be on their way at
-once, then it waits. There is no consumer group: the partition is assigned by hand, from an offset
-that was read before the gateway announced itself, so nothing routed to this epoch is missed (D6).
+Theory of operation. The consumer is looked at from the event loop, at the ticks of the process's
+`Ticker`, and what is there is delivered at once. There is no consumer group: the partition is
+assigned by hand, from an offset that was read before the gateway announced itself, so nothing
+routed to this epoch is missed (D6).
 """
 
 import asyncio
+import contextlib
 import logging
-import threading
 import time
 from collections.abc import Callable
 
@@ -27,13 +27,9 @@ from events.deliveries import AnnouncementRequested, FramesRouted, SessionReplac
 from events.frames import CloseCode
 from events.topics import delivery_topic
 from infra.telemetry import EDGE_DELIVERIES, Telemetry
+from infra.ticker import Ticker
 
 BATCH_RECORDS = 500
-_BATCHES_ON_THEIR_WAY = 4
-_POLL_SECONDS = 0.5
-_REST_SECONDS = 0.002
-"""After a batch, so that under load the next one is larger: waking threads is what costs most."""
-
 _KAFKA_SECONDS = 10.0
 _STOP_SECONDS = 5.0
 
@@ -54,6 +50,7 @@ class Deliveries:
         telemetry: Telemetry,
         announce: Callable[[], None],
         on_fatal: Callable[[str], None],
+        ticker: Ticker,
     ) -> None:
         self.polled_at = time.monotonic()
         """When the topic was last asked for records, on the monotonic clock."""
@@ -64,10 +61,8 @@ class Deliveries:
         self._telemetry = telemetry
         self._announce = announce
         self._on_fatal = on_fatal
-        self._room = threading.Semaphore(_BATCHES_ON_THEIR_WAY)
-        self._stopping = threading.Event()
-        self._loop = asyncio.get_running_loop()
-        self._thread: threading.Thread | None = None
+        self._ticker = ticker
+        self._finding_end: asyncio.Task[None] | None = None
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap,
@@ -91,15 +86,16 @@ class Deliveries:
     async def start(self) -> None:
         """Read from the end of the topic on; returns when that place is fixed."""
         await asyncio.to_thread(self._assign_end)
-        self._thread = threading.Thread(target=self._run, name="deliveries", daemon=True)
-        self._thread.start()
+        self._ticker.add(self._look)
 
     async def stop(self) -> None:
         """Stop reading."""
-        self._stopping.set()
-        self._room.release()
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join, _STOP_SECONDS)
+        self._ticker.remove(self._look)
+        if self._finding_end is not None:
+            self._finding_end.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_SECONDS):
+                await asyncio.to_thread(self._consumer.close)
 
     def _assign_end(self) -> None:
         give_up_at = time.monotonic() + _KAFKA_SECONDS
@@ -114,27 +110,21 @@ class Deliveries:
         self._place.offset = end
         self._consumer.assign([self._place])
 
-    def _run(self) -> None:
+    def _look(self) -> bool:
+        """Deliver what is there; whether more is expected soon."""
+        if self._finding_end is not None:
+            return False
+        self.polled_at = time.monotonic()
         try:
-            while not self._stopping.is_set():
-                first = self._consumer.poll(_POLL_SECONDS)
-                self.polled_at = time.monotonic()
-                if first is None:
-                    continue
-                records = [first, *self._consumer.consume(BATCH_RECORDS - 1, 0)]
-                batch = [record for record in records if not self._is_notice(record)]
-                if not batch:
-                    continue
-                self._room.acquire()
-                if self._stopping.is_set():
-                    break
-                self._loop.call_soon_threadsafe(self._take, batch)
-                time.sleep(_REST_SECONDS)
-            self._consumer.close()
-        except Exception as error:  # the thread's end would otherwise be silent
-            log.exception("deliveries failed")
-            if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._on_fatal, f"deliveries: {error}")
+            first = self._consumer.poll(0)
+            if first is None:
+                return False
+            for record in (first, *self._consumer.consume(BATCH_RECORDS - 1, 0)):
+                if not self._is_notice(record):
+                    self._deliver(record.value())
+        except Exception as error:
+            self._fail(error)
+        return True
 
     def _is_notice(self, record: Message) -> bool:
         error = record.error()
@@ -142,23 +132,25 @@ class Deliveries:
             return False
         if error.fatal():
             raise KafkaException(error)
-        if error.code() == KafkaError._AUTO_OFFSET_RESET:
-            self._assign_end()
-            self._loop.call_soon_threadsafe(self._lost)
+        if error.code() == KafkaError._AUTO_OFFSET_RESET and self._finding_end is None:
+            self._finding_end = asyncio.create_task(self._find_end())
         log.warning("kafka notice", error=str(error))
         return True
 
-    def _lost(self) -> None:
+    async def _find_end(self) -> None:
         """Records were removed unread: sessions announced again learn their heads, and fetch."""
-        self._count("lost")
-        self._announce()
-
-    def _take(self, batch: list[Message]) -> None:
         try:
-            for record in batch:
-                self._deliver(record.value())
-        finally:
-            self._room.release()
+            await asyncio.to_thread(self._assign_end)
+        except Exception as error:
+            self._fail(error)
+        else:
+            self._count("lost")
+            self._announce()
+        self._finding_end = None
+
+    def _fail(self, error: Exception) -> None:
+        log.error("deliveries failed", exc_info=error)
+        self._on_fatal(f"deliveries: {error}")
 
     def _deliver(self, value: bytes | None) -> None:
         try:

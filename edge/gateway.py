@@ -34,12 +34,10 @@ from infra.telemetry import (
     EDGE_SOCKETS,
     Telemetry,
 )
+from infra.ticker import Ticker
 
 SOCKET_PATH = "/v1/ws"
 _BACKLOG = 4_096
-_LOOK_SECONDS = 0.005
-"""How late the edge may learn that Kafka took a record; clients learn it by the fact."""
-
 _REQUEST_SECONDS = 5
 """For a request to arrive in whole on a new connection."""
 
@@ -61,6 +59,7 @@ class Gateway:
     def __init__(self, settings: Settings, codec: Codec, on_fatal: Callable[[str], None]) -> None:
         edge = settings.edge
         loop = asyncio.get_running_loop()
+        ticker = Ticker(loop)
         self.id = edge.gateway_id
         self.port = edge.port
         self.epoch = uuid.uuid4().hex
@@ -75,7 +74,7 @@ class Gateway:
             message_timeout_seconds=edge.message_timeout_seconds,
             on_fatal=on_fatal,
             client_id=edge.gateway_id,
-            look_seconds=_LOOK_SECONDS,
+            ticker=ticker,
         )
         self._voice = EdgePublisher(self._publisher, codec, self.telemetry, loop)
         self._announcer = Announcer(edge.gateway_id, self.epoch, self.connections, self._voice)
@@ -88,6 +87,7 @@ class Gateway:
             telemetry=self.telemetry,
             announce=self._announcer.sessions,
             on_fatal=on_fatal,
+            ticker=ticker,
         )
         self.readiness = Readiness(
             lambda: self._voice.confirmed_at, lambda: self._deliveries.polled_at

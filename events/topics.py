@@ -22,7 +22,7 @@ from events import (
     submissions,
 )
 
-PARTITIONS = 16
+PARTITIONS = 4
 """Partitions of the topics whose order belongs to a conversation; for ever (ADR 0014)."""
 
 _HOUR = 3_600_000

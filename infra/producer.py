@@ -8,17 +8,14 @@ Kafka's own exception for what trying again does not mend.
 Theory of operation. librdkafka sends on threads of its own, idempotent and in order for each
 partition. No record lingers to be sent with others: librdkafka asks for each partition by itself,
 so waiting half a millisecond gathers next to nothing; under load the five requests that may be
-under way gather records by themselves. Delivery reports are taken in one of two ways. By default
-one thread waits for them, and all reports of one poll are handed to the event loop by a single
-call, and resolve their futures there. Where nobody waits for a confirmation (the edge), the loop
-itself looks for reports every few milliseconds while any are due: no thread and no wake-up for each
-record, half the CPU. An error after which the producer can no longer keep its promise of order is
-fatal: `on_fatal` is called, and is expected to end the process.
+under way gather records by themselves. Delivery reports are taken on the event loop, at the ticks
+of a `Ticker`, which a process shares between all its Kafka clients. An error after which the
+producer can no longer keep its promise of order is fatal: `on_fatal` is called, and is expected to
+end the process.
 """
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable
 from functools import partial
 
@@ -28,11 +25,11 @@ from msgspec import Struct
 
 from events.codec import Codec
 from events.topics import Topic
+from infra.ticker import Ticker
 
 QUEUED_RECORDS_MAX = 100_000
 QUEUED_KIBIBYTES_MAX = 131_072
 
-_POLL_SECONDS = 0.2
 _FLUSH_SECONDS = 10.0
 _UNKNOWN = frozenset(
     (
@@ -69,7 +66,7 @@ class Publisher:
     """The one producer of a process; made and used on its event loop.
 
     `message_timeout_seconds` is how long a record is tried before it is refused; 0 never gives up.
-    `look_seconds` is how often the loop looks for reports; without it a thread waits for them.
+    Reports are taken at the ticks of `ticker`, or at its own where none is given.
     """
 
     def __init__(
@@ -81,15 +78,13 @@ class Publisher:
         on_fatal: Callable[[str], None],
         client_id: str = "chatlog",
         linger_milliseconds: float = 0.0,
-        look_seconds: float | None = None,
+        ticker: Ticker | None = None,
     ) -> None:
         self._codec = codec
         self._on_fatal = on_fatal
         self._outcomes: list[tuple[Confirmed, int | None, KafkaError | None]] = []
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._look_seconds = look_seconds
-        self._look_due: asyncio.TimerHandle | None = None
+        self._ticker = ticker
+        self._wake: Callable[[], None] = _nobody
         self._loop: asyncio.AbstractEventLoop
         self._producer = Producer(
             {
@@ -115,23 +110,20 @@ class Publisher:
     async def start(self) -> None:
         """Start taking delivery reports."""
         self._loop = asyncio.get_running_loop()
-        if self._look_seconds is None:
-            self._thread = threading.Thread(target=self._poll, name="producer", daemon=True)
-            self._thread.start()
+        if self._ticker is None:
+            self._ticker = Ticker(self._loop)
+        self._wake = self._ticker.wake
+        self._ticker.add(self._look)
 
     async def stop(self, timeout_seconds: float = _FLUSH_SECONDS) -> int:
         """Send what is queued, for a bounded time, and close; how many records remained unsent.
 
         Those that remained are refused as `Unavailable`.
         """
-        if self._look_due is not None:
-            self._look_due.cancel()
-        self._stopping.set()
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+        if self._ticker is not None:
+            self._ticker.remove(self._look)
         remaining = await asyncio.to_thread(self._close, timeout_seconds)
-        self._hand_over()
-        await asyncio.sleep(0)
+        self._tell()
         return remaining
 
     def publish(
@@ -193,8 +185,7 @@ class Publisher:
         except RuntimeError as error:
             confirmed(None, Unavailable(str(error)))  # closed: the program is at its end
         else:
-            if self._look_due is None and self._look_seconds is not None:
-                self._look_due = self._loop.call_later(self._look_seconds, self._look)
+            self._wake()
 
     def queued(self) -> int:
         """How many records wait to be sent or confirmed."""
@@ -210,30 +201,22 @@ class Publisher:
         self._producer.close()
         return remaining
 
-    def _look(self) -> None:
-        assert self._look_seconds is not None
+    def _look(self) -> bool:
         self._producer.poll(0)
-        outcomes, self._outcomes = self._outcomes, []
-        self._look_due = None
-        _tell(outcomes)
-        if self._look_due is None and len(self._producer):
-            self._look_due = self._loop.call_later(self._look_seconds, self._look)
+        if self._outcomes:
+            self._tell()
+        return len(self._producer) > 0
 
-    def _poll(self) -> None:
-        poll = self._producer.poll
-        while not self._stopping.is_set():
-            poll(_POLL_SECONDS)
-            if self._outcomes:
-                self._hand_over()
-        poll(0)
-
-    def _hand_over(self) -> None:
+    def _tell(self) -> None:
         outcomes, self._outcomes = self._outcomes, []
-        try:
-            self._loop.call_soon_threadsafe(_tell, outcomes)
-        except RuntimeError:
-            if not self._loop.is_closed():
-                raise
+        for confirmed, offset, error in outcomes:
+            try:
+                if error is None:
+                    confirmed(offset, None)
+                else:
+                    confirmed(None, error_of(error))
+            except Exception:  # a fault of one must not keep the outcome from the others
+                log.exception("outcome not taken")
 
     def _errored(self, error: KafkaError) -> None:
         if error.fatal():
@@ -249,15 +232,8 @@ def error_of(error: KafkaError) -> Exception:
     return KafkaException(error)
 
 
-def _tell(outcomes: list[tuple[Confirmed, int | None, KafkaError | None]]) -> None:
-    for confirmed, offset, error in outcomes:
-        try:
-            if error is None:
-                confirmed(offset, None)
-            else:
-                confirmed(None, error_of(error))
-        except Exception:  # a fault of one must not keep the outcome from the others
-            log.exception("outcome not taken")
+def _nobody() -> None:
+    """Before the start nobody looks."""
 
 
 def _settle(future: "asyncio.Future[int]", offset: int | None, error: Exception | None) -> None:

@@ -12,15 +12,19 @@ readonly policy=/usr/sbin/policy-rc.d
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$@" >&2; exit 1; }
 
-# The first Python from 3.11 on; the packages of the lock are known to work up to 3.13.
+# A Python that the packages of the lock are known to work with. The distribution's comes first: it
+# is built with profile-guided optimization, and runs our code a third faster than a plain build.
+# One that can make an environment is preferred to one for which python3-venv has to be installed.
 find_python() {
-  local candidate
-  for candidate in python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
-    if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
-      2>/dev/null; then
-      command -v "$candidate"
-      return
-    fi
+  local needed candidate
+  for needed in "import ensurepip, venv" ""; do
+    for candidate in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do
+      if "$candidate" -c "$needed
+import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))" 2>/dev/null; then
+        command -v "$candidate"
+        return
+      fi
+    done
   done
 }
 

@@ -17,6 +17,7 @@ from events.codec import Codec
 from events.topics import GROUPS
 from infra.errors import UserError
 from infra.logs import set_up_logs
+from infra.loops import spare_the_loop
 from infra.producer import Publisher
 from infra.settings import load
 from infra.telemetry import Telemetry
@@ -37,7 +38,11 @@ async def work(roles: list[str], settings: Settings) -> None:
     codec = Codec.from_file(settings.schemas.ids)
     context = Context(settings, codec, Telemetry("processors"))
     context.publisher = Publisher(
-        settings.kafka.bootstrap, codec, message_timeout_seconds=0, on_fatal=end_process
+        settings.kafka.bootstrap,
+        codec,
+        message_timeout_seconds=0,
+        on_fatal=end_process,
+        ticker=context.ticker,
     )
     await context.publisher.start()
     app = WorkerApp(context)
@@ -57,6 +62,7 @@ async def work(roles: list[str], settings: Settings) -> None:
     for source in app.sources:
         await app.add_runtime_dependency(source)
     watchdog.start()
+    spare_the_loop()
     log.info("worker started", roles=roles, worker_id=context.worker_id)
     await stop.wait()
     watchdog.stop()

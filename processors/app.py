@@ -106,6 +106,7 @@ class WorkerApp(faust.App):
                 epoch_of=guard.epoch_of,
                 on_failure=end_process,
                 client_id=context.worker_id,
+                ticker=context.ticker,
                 patience_milliseconds=patience_milliseconds,
                 loop=self.loop,
                 beacon=self.beacon,

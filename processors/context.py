@@ -24,6 +24,7 @@ from infra.settings import (
     WorkerSettings,
 )
 from infra.telemetry import Telemetry
+from infra.ticker import Ticker
 
 _REDIS_SECONDS = 5.0
 
@@ -47,6 +48,7 @@ class Context:
         self.codec = codec
         self.telemetry = telemetry
         self.loop = asyncio.get_running_loop()
+        self.ticker = Ticker(self.loop)
         self.worker_id = f"worker-{uuid.uuid4().hex[:12]}"
         self.publisher: Publisher
         self.background: set[asyncio.Task[None]] = set()

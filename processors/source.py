@@ -1,10 +1,13 @@
 """Records of one consumer group as batches on a Faust channel: consuming, offsets, revoke, stop.
 
-Theory of operation. One thread owns a confluent Consumer. It polls for a first record, takes what
-else is there (at most `BATCH_RECORDS`), puts the batch on the channel as one Faust event, and waits
-until the agent has finished it; only then are the offsets stored, to be committed in the
-background. So batches are strictly one after the other, a revoke (which arrives inside `poll`)
-never meets one in flight, and a crash anywhere repeats whole batches and loses none. Beside each
+Theory of operation. A confluent Consumer is looked at from the event loop at the ticks of the
+process's `Ticker`. What is there (at most `BATCH_RECORDS`) goes on the channel as one Faust event,
+and the consumer is not looked at again until the agent has finished it; only then are the offsets
+stored, to be committed in the background. So batches are strictly one after the other, a revoke
+(which arrives inside `poll`) never meets one in flight, and a crash anywhere repeats whole batches
+and loses none. Partitions that arrive are paused first; what their assignee has to do (restoring a
+state may take seconds) is done on a thread, while others go on; then they are read from where it
+says. Beside each
 committed offset stands, as commit metadata, the writer epoch that was in force there: a reader that
 starts again in the middle of the log knows which records to ignore (`events.fence`).
 
@@ -13,7 +16,8 @@ Why not Faust's own consumer: it acks an event whose agent raised, and costs six
 """
 
 import asyncio
-import threading
+import contextlib
+import itertools
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -31,14 +35,15 @@ from confluent_kafka import (
 from mode import Service
 
 from events.fence import NO_EPOCH
-from infra.log_reader import place_of
+from infra.log_reader import Place, place_of
+from infra.ticker import Ticker
 
 BATCH_RECORDS = 500
-_POLL_SECONDS = 0.5
-_REST_SECONDS = 0.002
-"""After a batch, so that under load the next one is larger: waking threads is what costs most. The
-first record after a pause is not kept waiting."""
+_PATIENT_LOOK_SECONDS = 0.05
+_STOP_LOOK_SECONDS = 0.05
 _KAFKA_SECONDS = 30.0
+_SEEK_SECONDS = 5.0
+_SEEK_AGAIN_SECONDS = 0.01
 _POLL_INTERVAL_MS_MAX = 3_600_000
 _IDLE_WAIT_MS = 500
 _PATIENT_BYTES = 1_048_576
@@ -55,13 +60,16 @@ class Batch:
 
 
 class Assignee(Protocol):
-    """What a source tells of its partitions. Both are called on the source's thread."""
+    """What a source tells of its partitions."""
 
     def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
-        """Partitions arrived, with committed offset and metadata; where to start each."""
+        """Partitions arrived, with committed offset and metadata; where to start each.
+
+        Called on a thread, one call at a time, before any record of theirs is taken.
+        """
 
     def revoked(self, partitions: list[TopicPartition]) -> None:
-        """Partitions left; no batch of theirs is in flight."""
+        """Partitions left; no batch of theirs is in flight. May be told twice."""
 
 
 @dataclass(slots=True)
@@ -96,6 +104,7 @@ class Source(Service):
         epoch_of: Callable[[str, int], int],
         on_failure: Callable[[str], None],
         client_id: str,
+        ticker: Ticker,
         patience_milliseconds: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -107,8 +116,14 @@ class Source(Service):
         self._assignee = assignee
         self._epoch_of = epoch_of
         self._on_failure = on_failure
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._ticker = ticker
+        self._look_every_seconds = _PATIENT_LOOK_SECONDS if patience_milliseconds else 0.0
+        self._consumer: Consumer
+        self._in_hand: asyncio.Task[None] | None = None
+        self._owned: dict[Place, int] = {}
+        self._arrivals = itertools.count()
+        self._one_arrival = asyncio.Lock()
+        self._background: set[asyncio.Task[None]] = set()
         self._config = {
             "bootstrap.servers": bootstrap,
             "group.id": group,
@@ -129,80 +144,76 @@ class Source(Service):
         }
 
     async def on_start(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(
-            target=self._run, args=(loop,), name=f"source-{self.group}", daemon=True
+        self._consumer = Consumer(self._config, logger=None)
+        self._consumer.subscribe(
+            self._topics,
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
         )
-        self._thread.start()
+        self._ticker.add(self._look)
 
     async def on_stop(self) -> None:
-        self._stopping.set()
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join, _KAFKA_SECONDS)
+        self._ticker.remove(self._look)
+        while self._in_hand is not None and not self.progress.retrying:
+            await asyncio.wait({self._in_hand}, timeout=_STOP_LOOK_SECONDS)
+        for task in (self._in_hand, *self._background):
+            if task is not None:
+                task.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_KAFKA_SECONDS):
+                await asyncio.to_thread(self._consumer.close)
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _look(self) -> bool:
+        """Start a batch if there are records and none is in hand; whether this source is busy."""
+        if self._in_hand is not None:
+            return not self.progress.retrying
+        now = time.monotonic()
+        if now - self.progress.polled_at < self._look_every_seconds:
+            return False
+        self.progress.polled_at = now
         try:
-            consumer = Consumer(self._config, logger=None)
-            try:
-                consumer.subscribe(
-                    self._topics,
-                    on_assign=self._on_assign,
-                    on_revoke=self._on_revoke,
-                    on_lost=self._on_lost,
-                )
-                self._consume(consumer, loop)
-            finally:
-                consumer.close()
-        except Exception as error:  # the thread's end would otherwise be silent
-            log.exception("source failed", group=self.group)
-            self.progress.failed = f"{type(error).__name__}: {error}"
-            self._on_failure(self.progress.failed)
-
-    def _consume(self, consumer: Consumer, loop: asyncio.AbstractEventLoop) -> None:
-        while not self._stopping.is_set():
-            first = consumer.poll(_POLL_SECONDS)
-            self.progress.polled_at = time.monotonic()
+            first = self._consumer.poll(0)
             if first is None:
-                continue
+                return False
             records = [
                 record
-                for record in (first, *consumer.consume(BATCH_RECORDS - 1, 0))
+                for record in (first, *self._consumer.consume(BATCH_RECORDS - 1, 0))
                 if not self._is_notice(record)
             ]
-            if not records:
-                continue
-            self.progress.batch_since = time.monotonic()
-            if not self._hand_over(records, loop):
-                return
-            self.progress.batch_since = None
-            self.progress.records += len(records)
-            self._store_offsets(consumer, records)
-            time.sleep(_REST_SECONDS)
+        except Exception as error:
+            self._fail(error)
+            return False
+        if records:
+            self.progress.batch_since = now
+            self._in_hand = asyncio.create_task(self._hand_over(records))
+        return True
 
-    def _hand_over(self, records: list[Message], loop: asyncio.AbstractEventLoop) -> bool:
-        """Give a batch to the agent and wait; False when the program ended before it was done."""
-
-        async def taken() -> None:
-            batch = Batch(records, loop.create_future())
+    async def _hand_over(self, records: list[Message]) -> None:
+        """Give a batch to the agent, and store its offsets when it is done."""
+        try:
+            batch = Batch(records, asyncio.get_running_loop().create_future())
             await self._take(batch)
             await batch.done
+            self._store_offsets(records)
+        except Exception as error:
+            self._fail(error)
+            return
+        self.progress.records += len(records)
+        self.progress.batch_since = None
+        self._in_hand = None
 
-        waiting = asyncio.run_coroutine_threadsafe(taken(), loop)
-        while True:
-            try:
-                waiting.result(timeout=_POLL_SECONDS)
-                return True
-            except TimeoutError:
-                if loop.is_closed() or (self._stopping.is_set() and self.progress.retrying):
-                    waiting.cancel()
-                    return False
+    def _fail(self, error: Exception) -> None:
+        log.error("source failed", group=self.group, exc_info=error)
+        self.progress.failed = f"{type(error).__name__}: {error}"
+        self._on_failure(self.progress.failed)
 
-    def _store_offsets(self, consumer: Consumer, records: list[Message]) -> None:
+    def _store_offsets(self, records: list[Message]) -> None:
         last: dict[tuple[str, int], int] = {}
         for record in records:
             topic, partition, offset = place_of(record)
             last[topic, partition] = offset
-        consumer.store_offsets(
+        self._consumer.store_offsets(
             offsets=[
                 TopicPartition(
                     topic, partition, offset + 1, metadata=str(self._epoch_of(topic, partition))
@@ -221,20 +232,62 @@ class Source(Service):
         return True
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        if partitions:
-            committed = consumer.committed(partitions, timeout=_KAFKA_SECONDS)
-            for place in committed:
-                if place.error is not None:
-                    raise KafkaException(place.error)
-                if place.offset < 0:
-                    place.offset = OFFSET_BEGINNING
-            consumer.incremental_assign(self._assignee.assigned(committed))
-        self.progress.partitions += len(partitions)
-        self.progress.assigned = True
+        if not partitions:
+            self.progress.assigned = True
+            return
+        consumer.incremental_assign(partitions)
+        consumer.pause(partitions)
+        arrival = next(self._arrivals)
+        self._owned.update({(place.topic, place.partition): arrival for place in partitions})
+        self.progress.partitions = len(self._owned)
+        task = asyncio.create_task(self._begin(partitions, arrival))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _begin(self, partitions: list[TopicPartition], arrival: int) -> None:
+        """Start to read partitions that arrived and are paused, unless they leave meanwhile."""
+        try:
+            async with self._one_arrival:
+                starts = await asyncio.to_thread(self._starts, partitions)
+                await asyncio.to_thread(self._seek, starts, arrival)
+                stayed = [place for place in starts if self._is_owned(place, arrival)]
+                gone = [place for place in starts if not self._is_owned(place, arrival)]
+                if gone:
+                    self._assignee.revoked(gone)
+                if stayed:
+                    self._consumer.resume(stayed)
+                self.progress.assigned = True
+        except Exception as error:
+            self._fail(error)
+
+    def _starts(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        committed = self._consumer.committed(partitions, timeout=_KAFKA_SECONDS)
+        for place in committed:
+            if place.error is not None:
+                raise KafkaException(place.error)
+            if place.offset < 0:
+                place.offset = OFFSET_BEGINNING
+        return self._assignee.assigned(committed)
+
+    def _seek(self, starts: list[TopicPartition], arrival: int) -> None:
+        """Go to where each partition starts; one that was only just assigned may not listen yet."""
+        give_up_at = time.monotonic() + _SEEK_SECONDS
+        for place in starts:
+            while self._is_owned(place, arrival):
+                try:
+                    self._consumer.seek(place)
+                    break
+                except KafkaException:
+                    if time.monotonic() > give_up_at and self._is_owned(place, arrival):
+                        raise
+                    time.sleep(_SEEK_AGAIN_SECONDS)
+
+    def _is_owned(self, place: TopicPartition, arrival: int) -> bool:
+        return self._owned.get((place.topic, place.partition)) == arrival
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         try:
-            consumer.commit(asynchronous=False)
+            consumer.commit(asynchronous=True)
         except KafkaException as error:
             if error.args[0].code() != KafkaError._NO_OFFSET:
                 log.warning("commit at revoke failed", group=self.group, error=str(error))
@@ -242,8 +295,10 @@ class Source(Service):
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_unassign(partitions)
+        for place in partitions:
+            self._owned.pop((place.topic, place.partition), None)
         self._assignee.revoked(partitions)
-        self.progress.partitions -= len(partitions)
+        self.progress.partitions = len(self._owned)
 
 
 def epoch_in(place: TopicPartition) -> int:

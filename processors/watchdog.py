@@ -1,7 +1,7 @@
 """Ends a process that is stuck, and says whether it is well.
 
 A thread of its own, so it also runs when the event loop does not. A process is stuck when its loop
-does not answer, when a source's thread has died or does not poll, or when one batch is in hand for
+does not answer, when a source has failed or does not poll, or when one batch is in hand for
 `STUCK_SECONDS` without being retried (a batch that waits for a store that is down is not stuck).
 """
 

@@ -88,6 +88,8 @@ def cassandra(place: Place) -> Part:
         port=port,
         answers=lambda: cassandra_answers(port),
         prepare=prepare,
+        # Nobody waits for a row to be written.
+        niceness=10,
         stop_seconds_max=30.0,
     )
 
@@ -137,8 +139,8 @@ def _settings(folder: Path, port: int, storage_port: int) -> dict[str, object]:
         "commitlog_sync": "group",
         "commitlog_sync_group_window": "10ms",
         "memtable_allocation_type": "heap_buffers",
-        "concurrent_reads": 8,
-        "concurrent_writes": 16,
+        "concurrent_reads": 4,
+        "concurrent_writes": 32,
         "auto_snapshot": False,
         "batch_size_warn_threshold": "64KiB",
         "batch_size_fail_threshold": "512KiB",

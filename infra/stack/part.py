@@ -45,6 +45,8 @@ class Part:
     """Writes configuration and formats storage; harmless to repeat."""
     needs: tuple[str, ...] = ()
     """Parts that must answer before this one is started."""
+    niceness: int = 0
+    """How far it stands back for others on a busy machine once it is ready, 0 to 19."""
     ready_seconds_max: float = 120.0
     stop_seconds_max: float = 20.0
 

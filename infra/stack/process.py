@@ -96,6 +96,19 @@ def is_paused(record: ProcessRecord) -> bool:
     return fields is not None and fields[0] in ("T", "t") and is_alive(record)
 
 
+def stand_back(record: ProcessRecord, niceness: int) -> None:
+    """Let other processes go first, 0 to 19.
+
+    Where Linux groups processes by session ("autogroup"), as it does for ours, which lead one each,
+    a thread's own niceness counts only within its group: the group has one too.
+    """
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{record.pid}/task").iterdir():
+            os.setpriority(os.PRIO_PROCESS, int(task.name), niceness)
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{record.pid}/autogroup").write_text(str(niceness))
+
+
 def pause(record: ProcessRecord) -> None:
     """Stop the process in its tracks; returns when it stands still."""
     deadline = time.monotonic() + 5.0

@@ -19,6 +19,14 @@ from infra.stack.probes import http_answers
 
 FILE_NAME = "service.json"
 
+FRONT = ("admission", "fanout", "sessions")
+"""The roles that people wait for."""
+
+BACK = tuple(role for role in GROUPS if role not in FRONT)
+"""The roles that write and read stores."""
+
+_BACK_NICENESS = 5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
@@ -31,6 +39,7 @@ class Service:
     ready_url: str
     environment: Mapping[str, str] = field(default_factory=dict)
     """Added to the environment of the stack."""
+    niceness: int = 0
     ready_seconds_max: float = 60.0
     stop_seconds_max: float = 20.0
 
@@ -61,6 +70,7 @@ def part_of(service: Service, folder: Path, environment: Mapping[str, str]) -> P
         port=service.port,
         answers=lambda: http_answers(service.ready_url),
         environment={**environment, **service.environment},
+        niceness=service.niceness,
         ready_seconds_max=service.ready_seconds_max,
         stop_seconds_max=service.stop_seconds_max,
     )
@@ -97,4 +107,15 @@ def worker(
         port=health_port,
         ready_url=f"http://127.0.0.1:{health_port}/readyz",
         environment={"CHAT_WORKER_HEALTH_PORT": str(health_port), **(environment or {})},
+        niceness=0 if set(roles) & set(FRONT) else _BACK_NICENESS,
+    )
+
+
+def workers(
+    ports: PortBook, prefix: str, environment: Mapping[str, str] | None = None
+) -> tuple[Service, Service]:
+    """All roles in two processes: what people wait for does not wait for rows to be written."""
+    return (
+        worker(ports, f"{prefix}-front", FRONT, environment),
+        worker(ports, f"{prefix}-back", BACK, environment),
     )

@@ -89,6 +89,8 @@ def _start(part: Part, on_progress: OnProgress, give_up: Event) -> None:
     except UserError as error:
         report(State.DIED, error.sentence)
         raise
+    if part.niceness:
+        process.stand_back(record, part.niceness)
     if not give_up.is_set():
         report(State.READY)
 

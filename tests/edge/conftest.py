@@ -21,6 +21,7 @@ from infra.settings import EdgeSettings, KafkaSettings, SchemaSettings, TokenSet
 from infra.stack.stack import Stack
 from infra.tokens import ensure_development_key, mint
 from tests.edge.socket import Client
+from tests.live import understood
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class World:
         place = (topic.name, partition_of(key, topic.partitions))
         with LogReader(self.kafka.bootstrap) as reader:
             stretches = reader.ends([place])
-            events = [self.codec.decode(record.value()) for record in reader.read(stretches)]
+            events = [understood(self.codec, record) for record in reader.read(stretches)]
         return [event for event in events if isinstance(event, kind) and matching(event)]
 
 

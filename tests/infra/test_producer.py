@@ -1,4 +1,4 @@
-"""The publisher on real Kafka: confirmed, refused in bounded time, in order; both ways to look."""
+"""The publisher on real Kafka: confirmed, refused in bounded time, in order."""
 
 import asyncio
 import time
@@ -28,7 +28,6 @@ EVENT = InboxRequested(
     session_id=1,
     limit=1,
 )
-WAYS = pytest.mark.parametrize("look_seconds", [None, 0.005], ids=["thread", "loop"])
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,8 @@ def values(stack: Stack, topic: str) -> list[bytes | None]:
         return [record.value() for record in reader.read(reader.ends([(topic, 0)]))]
 
 
-@WAYS
-async def test_futures_give_the_offsets_in_order(stack: Stack, look_seconds: float | None) -> None:
-    async with publisher(stack, look_seconds=look_seconds) as (made, topic):
+async def test_futures_give_the_offsets_in_order(stack: Stack) -> None:
+    async with publisher(stack) as (made, topic):
         futures = [made.publish_bytes(topic, b"%d" % number) for number in range(2_000)]
         assert await asyncio.gather(*futures) == list(range(2_000))
         assert made.queued() == 0
@@ -80,9 +78,8 @@ async def test_events_go_out_encoded_with_key_and_headers(stack: Stack) -> None:
     assert (second.key(), second.value(), second.headers()) == (b"bob", None, [("why", b"gone")])
 
 
-@WAYS
-async def test_no_such_topic_or_partition_is_told(stack: Stack, look_seconds: float | None) -> None:
-    async with publisher(stack, look_seconds=look_seconds, message_timeout_seconds=0) as (
+async def test_no_such_topic_or_partition_is_told(stack: Stack) -> None:
+    async with publisher(stack, message_timeout_seconds=0) as (
         made,
         topic,
     ):
@@ -99,11 +96,8 @@ async def test_a_record_that_is_too_large_is_told_and_others_go_on(stack: Stack)
         assert await made.publish_bytes(topic, b"x") == 0
 
 
-@WAYS
-async def test_while_kafka_is_away_records_are_refused_in_time(
-    stack: Stack, look_seconds: float | None
-) -> None:
-    async with publisher(stack, message_timeout_seconds=1, look_seconds=look_seconds) as (
+async def test_while_kafka_is_away_records_are_refused_in_time(stack: Stack) -> None:
+    async with publisher(stack, message_timeout_seconds=1) as (
         made,
         topic,
     ):
