@@ -3,6 +3,10 @@
 In: a text. Out: its value, or NotTaken with a sentence for the client. Duplicate fields, numbers
 beyond 2^53 or infinite, NaN, lone surrogates, deep nesting and many fields are refused: no later
 reader of the value, in whatever language, can see another one than we did. Pure.
+
+Theory of operation. What is refused can be told from the text only by a slow parser. But in a flat
+object without a backslash, as most frames are, every quote begins or ends a field's name or a text:
+counting quotes tells whether a field is given twice. Such an object is taken from a fast parser.
 """
 
 import json
@@ -14,6 +18,7 @@ FIELDS_MAX = 32
 INTEGER_MAX = 2**53 - 1
 
 _INTEGER_DIGITS_MAX = len(str(INTEGER_MAX))
+_INTEGER_FAST_MAX = 10**_INTEGER_DIGITS_MAX
 _INFINITIES = (float("inf"), float("-inf"))
 
 
@@ -23,6 +28,13 @@ class NotTaken(ValueError):
 
 def decode(text: str) -> Any:
     """The value of a JSON text. Raises NotTaken."""
+    if "\\" not in text and (simple := _simple(text)) is not None:
+        return simple
+    return decode_slowly(text)
+
+
+def decode_slowly(text: str) -> Any:
+    """The same, for every text."""
     try:
         value = _decode(text)
         if "\\u" in text:
@@ -34,6 +46,27 @@ def decode(text: str) -> Any:
     except (ValueError, RecursionError):
         raise NotTaken("The frame is not JSON.") from None
     return value
+
+
+def _simple(text: str) -> dict[str, Any] | None:
+    """The value of a flat object in which nothing can be refused, or None: it must be looked at."""
+    try:
+        value = _decode_fast(text)
+    except (ValueError, RecursionError):
+        return None
+    if type(value) is not dict or len(value) > FIELDS_MAX:
+        return None
+    strings = len(value)
+    for one in value.values():
+        kind = type(one)
+        if kind is str:
+            strings += 1
+        elif kind is int:
+            if not -_INTEGER_FAST_MAX < one < _INTEGER_FAST_MAX:
+                return None
+        elif kind is not bool and one is not None:
+            return None
+    return value if text.count('"') == 2 * strings else None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -65,3 +98,4 @@ def _constant(name: str) -> NoReturn:
 _decode = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_integer, parse_float=_fraction, parse_constant=_constant
 ).decode
+_decode_fast = msgspec.json.Decoder().decode

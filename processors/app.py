@@ -11,7 +11,8 @@ A role says what it reads and what it does with a batch:
         async def project_history(batch: Sequence[Received]) -> None:
             await store.apply(writes_of(batch))
 
-When the function returns, all it did is confirmed. It may be called again with the same records.
+When the function returns, all it did is confirmed, or it returns what will be: then it is called
+with the next batch meanwhile. It may be called again with the same records.
 """
 
 import os
@@ -124,11 +125,10 @@ def _agent_of(guard: Guard) -> Callable[[Any], Any]:
     async def agent(batches: Any) -> None:
         async for batch in batches:
             try:
-                await guard.take(batch.records)
+                batch.handled.set_result(await guard.take(batch.records))
             except Exception:
                 log.exception("agent failed", group=guard.group)
                 end_process(f"{guard.group} met a fault")
-            batch.done.set_result(None)
 
     agent.__name__ = guard.group
     return agent

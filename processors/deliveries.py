@@ -15,28 +15,31 @@ from processors.context import Context
 from processors.fanout.routing import Gateway, records
 
 
-async def deliver(context: Context, group: str, gateway_id: str, event: Struct) -> None:
-    """Publish one delivery and await its confirmation."""
-    try:
-        await context.publisher.publish(delivery_topic(gateway_id), event)
-    except UnknownTopic:
-        context.telemetry.records(group, "gateway_gone", 1)
-
-
-async def deliver_frames(
-    context: Context, group: str, routed: Mapping[Gateway, Sequence[RoutedFrame]]
-) -> None:
+def publish_frames(
+    context: Context, routed: Mapping[Gateway, Sequence[RoutedFrame]]
+) -> list["asyncio.Future[int]"]:
     """Publish the frames of each gateway, in their order, in records of bounded size."""
-    await all_of(
-        deliver(context, group, gateway[0], record)
+    return [
+        context.publisher.publish(delivery_topic(gateway[0]), record)
         for gateway, frames in routed.items()
         for record in records(gateway, frames)
-    )
+    ]
 
 
-async def all_of(waiting: Iterable["asyncio.Future[None] | object"]) -> None:
-    """Await everything, then raise the first failure: nothing goes on behind the caller's back."""
-    outcomes = await asyncio.gather(*waiting, return_exceptions=True)  # type: ignore[arg-type]
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
+async def confirmed(
+    context: Context, group: str, published: Sequence["asyncio.Future[int]"]
+) -> None:
+    """Wait until Kafka has all that has somebody to go to. Raises what the producer raises."""
+    for outcome in await asyncio.gather(*published, return_exceptions=True):
+        if isinstance(outcome, UnknownTopic):
+            context.telemetry.records(group, "gateway_gone", 1)
+        elif isinstance(outcome, BaseException):
             raise outcome
+
+
+async def deliver(context: Context, group: str, events: Iterable[tuple[str, Struct]]) -> None:
+    """Publish events to gateways, and wait until Kafka has them."""
+    published = [
+        context.publisher.publish(delivery_topic(gateway_id), event) for gateway_id, event in events
+    ]
+    await confirmed(context, group, published)

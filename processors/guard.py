@@ -23,10 +23,12 @@ from infra.log_reader import place_of
 from infra.telemetry import Telemetry
 from infra.transient import is_transient
 from processors.dead_letters import DeadLetters
-from processors.received import Poison, Received
+from processors.received import Confirmation, Poison, Received
 from processors.source import Progress, epoch_in
 
-Handler = Callable[[Sequence[Received]], Awaitable[None]]
+Handler = Callable[[Sequence[Received]], Awaitable[Confirmation | None]]
+"""Takes a batch. What it gives back, if anything, is awaited before the batch is acknowledged,
+while the next ones are handled already."""
 
 _BACK_OFF_SECONDS = 0.05
 _BACK_OFF_SECONDS_MAX = 5.0
@@ -78,13 +80,14 @@ class Guard:
         fence = self._fences.get(partition) if topic == self._fenced_topic else None
         return NO_EPOCH if fence is None else fence.epoch
 
-    async def take(self, records: Sequence[Message]) -> None:
-        """Take one batch to its end. Returns only when every record has had its outcome."""
+    async def take(self, records: Sequence[Message]) -> Confirmation | None:
+        """Take one batch: every record has its outcome when what this gives back is done."""
         batch, aside = self._decode(records)
         fenced = len(records) - len(batch) - len(aside)
+        confirmation = None
         while batch:
             try:
-                await self._handle(batch)
+                confirmation = await self._handle(batch)
                 break
             except Poison as poison:
                 batch = [received for received in batch if received is not poison.received]
@@ -97,6 +100,7 @@ class Guard:
             self._telemetry.records(self.group, "fenced", fenced)
         if aside:
             self._telemetry.records(self.group, "dead", len(aside))
+        return confirmation
 
     def _decode(
         self, records: Sequence[Message]
@@ -120,13 +124,13 @@ class Guard:
             batch.append(Received(event, topic, partition, offset, record.timestamp()[1], record))
         return batch, aside
 
-    async def _handle(self, batch: Sequence[Received]) -> None:
+    async def _handle(self, batch: Sequence[Received]) -> Confirmation | None:
         wait_seconds = _BACK_OFF_SECONDS
         while True:
             try:
-                await self._handler(batch)
+                confirmation = await self._handler(batch)
                 self.progress.retrying = False
-                return
+                return confirmation
             except Poison:
                 raise
             except Exception as error:

@@ -18,7 +18,7 @@ from projections.inbox import projection as inbox
 from projections.inbox.store import InboxStore
 from projections.positions import write_time
 
-PATIENCE_MILLISECONDS = 250
+PATIENCE_MILLISECONDS = 400
 """Who fetches what was just said waits for so long."""
 
 

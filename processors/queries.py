@@ -100,7 +100,7 @@ class Desk:
             gateway_epoch=request.gateway_epoch,
             frames=(RoutedFrame(session_ids=(request.session_id,), frame=frame),),
         )
-        await deliver(self._context, "queries", request.gateway_id, delivery)
+        await deliver(self._context, "queries", [(request.gateway_id, delivery)])
 
     async def _frame(self, request: Request, turn: asyncio.Semaphore) -> bytes:
         try:

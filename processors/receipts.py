@@ -15,7 +15,7 @@ from projections.positions import write_time
 from projections.receipts.projection import project
 from projections.receipts.store import ReceiptStore
 
-PATIENCE_MILLISECONDS = 500
+PATIENCE_MILLISECONDS = 800
 
 
 def attach(app: WorkerApp, context: Context) -> None:

@@ -1,5 +1,7 @@
 """A decoded record with its place in the log, and the ways in which taking one may end."""
 
+from collections.abc import Awaitable
+
 from confluent_kafka import Message
 from msgspec import Struct
 
@@ -13,6 +15,10 @@ class Received(Struct, frozen=True, gc=False):
     offset: int
     timestamp: int
     record: Message
+
+
+Confirmation = Awaitable[None]
+"""Done when everything that a batch led to is confirmed; a failure is the end of the process."""
 
 
 class Poison(Exception):

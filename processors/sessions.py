@@ -21,7 +21,7 @@ from events.topics import GATEWAYS, SESSIONS
 from infra.transient import is_transient
 from processors.app import WorkerApp, end_process
 from processors.context import Context
-from processors.deliveries import all_of, deliver, deliver_frames
+from processors.deliveries import confirmed, deliver, publish_frames
 from processors.heads import WAIT_SECONDS, Heads
 from processors.received import Received
 from processors.session_changes import UserHeads, changes_of, replaced_by, route_heads
@@ -82,31 +82,32 @@ class SessionRegistry:
                 current[device] = change.session
             elif isinstance(change, DeviceClosed) and current.get(device) == change.session:
                 del current[device]
-        await all_of(
-            deliver(
-                self._context,
-                "sessions",
-                gateway_id,
-                AnnouncementRequested(gateway_id=gateway_id, gateway_epoch=epoch),
-            )
-            for gateway_id, epoch in alive.items()
+        await deliver(
+            self._context,
+            "sessions",
+            (
+                (gateway_id, AnnouncementRequested(gateway_id=gateway_id, gateway_epoch=epoch))
+                for gateway_id, epoch in alive.items()
+            ),
         )
         # Whoever waited in vain a moment ago need not do so again.
         await self._answer(current, 0.0 if self._owed else WAIT_SECONDS)
 
     async def _tell_replaced(self, replaced: Sequence[Session]) -> None:
-        await all_of(
-            deliver(
-                self._context,
-                "sessions",
-                session.gateway_id,
-                SessionReplaced(
-                    gateway_id=session.gateway_id,
-                    gateway_epoch=session.gateway_epoch,
-                    session_id=session.session_id,
-                ),
-            )
-            for session in await self._living(replaced)
+        await deliver(
+            self._context,
+            "sessions",
+            (
+                (
+                    session.gateway_id,
+                    SessionReplaced(
+                        gateway_id=session.gateway_id,
+                        gateway_epoch=session.gateway_epoch,
+                        session_id=session.session_id,
+                    ),
+                )
+                for session in await self._living(replaced)
+            ),
         )
 
     async def _living(self, sessions: Collection[Session]) -> set[Session]:
@@ -123,7 +124,8 @@ class SessionRegistry:
             return
         users = {user for user, _ in living}
         heads = await self._heads.of_users(users, wait_seconds=wait_seconds)
-        await deliver_frames(self._context, "sessions", route_heads(living, heads))
+        published = publish_frames(self._context, route_heads(living, heads))
+        await confirmed(self._context, "sessions", published)
         self._remember_owed(living, heads)
 
     def _remember_owed(

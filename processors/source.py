@@ -2,12 +2,13 @@
 
 Theory of operation. A confluent Consumer is looked at from the event loop at the ticks of the
 process's `Ticker`. What is there (at most `BATCH_RECORDS`) goes on the channel as one Faust event,
-and the consumer is not looked at again until the agent has finished it; only then are the offsets
-stored, to be committed in the background. So batches are strictly one after the other, a revoke
-(which arrives inside `poll`) never meets one in flight, and a crash anywhere repeats whole batches
-and loses none. Partitions that arrive are paused first; what their assignee has to do (restoring a
-state may take seconds) is done on a thread, while others go on; then they are read from where it
-says. Beside each
+and the consumer is not looked at again until the agent has handled it. Batches are handled strictly
+one after the other; some may wait for their confirmation while the next is handled. Offsets are
+stored in order, when a batch is confirmed, and committed in the background. So a crash anywhere
+repeats whole batches and loses none, and a revoke (which arrives inside `poll`) leaves what is
+unconfirmed to the next owner, who repeats it. Partitions that arrive are paused first; what their
+assignee has to do (restoring a state may take seconds) is done on a thread, while others go on;
+then they are read from where it says. Beside each
 committed offset stands, as commit metadata, the writer epoch that was in force there: a reader that
 starts again in the middle of the log knows which records to ignore (`events.fence`).
 
@@ -17,11 +18,11 @@ Why not Faust's own consumer: it acks an event whose agent raised, and costs six
 
 import asyncio
 import contextlib
-import itertools
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 from confluent_kafka import (
@@ -37,6 +38,7 @@ from mode import Service
 from events.fence import NO_EPOCH
 from infra.log_reader import Place, place_of
 from infra.ticker import Ticker
+from processors.received import Confirmation
 
 BATCH_RECORDS = 500
 _PATIENT_LOOK_SECONDS = 0.05
@@ -47,16 +49,28 @@ _SEEK_AGAIN_SECONDS = 0.01
 _POLL_INTERVAL_MS_MAX = 3_600_000
 _IDLE_WAIT_MS = 500
 _PATIENT_BYTES = 1_048_576
+_UNCONFIRMED_MAX = 8
+_NEVER = 1 << 62
 
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class Batch:
-    """Records in order within each partition, and what is resolved when all are taken."""
+    """Records in order within each partition; `handled` gives what is still to be confirmed."""
 
     records: Sequence[Message]
-    done: "asyncio.Future[None]"
+    handled: "asyncio.Future[Confirmation | None]"
+
+
+class _Handled(NamedTuple):
+    """A batch whose records are handled, and where reading goes on when that is confirmed."""
+
+    confirmation: Confirmation | None
+    reached: list[TopicPartition]
+    records: int
+    arrival: int
+    began: float
 
 
 class Assignee(Protocol):
@@ -69,7 +83,7 @@ class Assignee(Protocol):
         """
 
     def revoked(self, partitions: list[TopicPartition]) -> None:
-        """Partitions left; no batch of theirs is in flight. May be told twice."""
+        """Partitions left; no batch of theirs is being handled. May be told twice."""
 
 
 @dataclass(slots=True)
@@ -120,8 +134,10 @@ class Source(Service):
         self._look_every_seconds = _PATIENT_LOOK_SECONDS if patience_milliseconds else 0.0
         self._consumer: Consumer
         self._in_hand: asyncio.Task[None] | None = None
+        self._unconfirmed: deque[_Handled] = deque()
+        self._confirming: asyncio.Task[None] | None = None
         self._owned: dict[Place, int] = {}
-        self._arrivals = itertools.count()
+        self._arrival = 0
         self._one_arrival = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
         self._config = {
@@ -155,9 +171,12 @@ class Source(Service):
 
     async def on_stop(self) -> None:
         self._ticker.remove(self._look)
-        while self._in_hand is not None and not self.progress.retrying:
-            await asyncio.wait({self._in_hand}, timeout=_STOP_LOOK_SECONDS)
-        for task in (self._in_hand, *self._background):
+        give_up_at = time.monotonic() + _KAFKA_SECONDS
+        while (self._in_hand or self._unconfirmed) and not self.progress.retrying:
+            if time.monotonic() > give_up_at:
+                break
+            await asyncio.sleep(_STOP_LOOK_SECONDS)
+        for task in (self._in_hand, self._confirming, *self._background):
             if task is not None:
                 task.cancel()
         with contextlib.suppress(TimeoutError):
@@ -166,7 +185,7 @@ class Source(Service):
 
     def _look(self) -> bool:
         """Start a batch if there are records and none is in hand; whether this source is busy."""
-        if self._in_hand is not None:
+        if self._in_hand is not None or len(self._unconfirmed) >= _UNCONFIRMED_MAX:
             return not self.progress.retrying
         now = time.monotonic()
         if now - self.progress.polled_at < self._look_every_seconds:
@@ -185,42 +204,72 @@ class Source(Service):
             self._fail(error)
             return False
         if records:
-            self.progress.batch_since = now
+            if self.progress.batch_since is None:
+                self.progress.batch_since = now
             self._in_hand = asyncio.create_task(self._hand_over(records))
         return True
 
     async def _hand_over(self, records: list[Message]) -> None:
-        """Give a batch to the agent, and store its offsets when it is done."""
+        """Give a batch to the agent; when it is handled, the next may begin."""
+        arrival, began = self._arrival, time.monotonic()
         try:
             batch = Batch(records, asyncio.get_running_loop().create_future())
             await self._take(batch)
-            await batch.done
-            self._store_offsets(records)
+            confirmation = await batch.handled
+            handled = _Handled(confirmation, self._reached(records), len(records), arrival, began)
+            self._in_hand = None
+            if confirmation is None and not self._unconfirmed:
+                self._acknowledge(handled)
+                return
+            self._unconfirmed.append(handled)
+            if self._confirming is None or self._confirming.done():
+                self._confirming = asyncio.create_task(self._confirm())
         except Exception as error:
             self._fail(error)
-            return
-        self.progress.records += len(records)
-        self.progress.batch_since = None
-        self._in_hand = None
+
+    async def _confirm(self) -> None:
+        """Acknowledge what was handled, in its order, as it is confirmed."""
+        try:
+            while self._unconfirmed:
+                first = self._unconfirmed[0]
+                if first.confirmation is not None:
+                    await first.confirmation
+                self._unconfirmed.popleft()
+                self._acknowledge(first)
+        except Exception as error:
+            self._fail(error)
+
+    def _acknowledge(self, handled: "_Handled") -> None:
+        stayed = [
+            place
+            for place in handled.reached
+            if self._owned.get((place.topic, place.partition), _NEVER) <= handled.arrival
+        ]
+        if stayed:
+            self._consumer.store_offsets(offsets=stayed)
+        self.progress.records += handled.records
+        if self._unconfirmed:
+            self.progress.batch_since = self._unconfirmed[0].began
+        else:
+            self.progress.batch_since = None if self._in_hand is None else time.monotonic()
 
     def _fail(self, error: Exception) -> None:
         log.error("source failed", group=self.group, exc_info=error)
         self.progress.failed = f"{type(error).__name__}: {error}"
         self._on_failure(self.progress.failed)
 
-    def _store_offsets(self, records: list[Message]) -> None:
+    def _reached(self, records: list[Message]) -> list[TopicPartition]:
+        """Where reading goes on behind a batch, with the epoch that is in force there now."""
         last: dict[tuple[str, int], int] = {}
         for record in records:
             topic, partition, offset = place_of(record)
             last[topic, partition] = offset
-        self._consumer.store_offsets(
-            offsets=[
-                TopicPartition(
-                    topic, partition, offset + 1, metadata=str(self._epoch_of(topic, partition))
-                )
-                for (topic, partition), offset in last.items()
-            ]
-        )
+        return [
+            TopicPartition(
+                topic, partition, offset + 1, metadata=str(self._epoch_of(topic, partition))
+            )
+            for (topic, partition), offset in last.items()
+        ]
 
     def _is_notice(self, record: Message) -> bool:
         error = record.error()
@@ -237,7 +286,8 @@ class Source(Service):
             return
         consumer.incremental_assign(partitions)
         consumer.pause(partitions)
-        arrival = next(self._arrivals)
+        self._arrival += 1
+        arrival = self._arrival
         self._owned.update({(place.topic, place.partition): arrival for place in partitions})
         self.progress.partitions = len(self._owned)
         task = asyncio.create_task(self._begin(partitions, arrival))

@@ -99,6 +99,7 @@ def _flags(folder: Path, jars: Path) -> tuple[str, ...]:
         "-Xms512m",
         "-Xmx1g",
         "-XX:+UseParallelGC",
+        "-XX:TieredStopAtLevel=1",
         "-XX:MaxDirectMemorySize=256m",
         "-Xss256k",
         *(word for package in _EXPORTS for word in ("--add-exports", f"{package}=ALL-UNNAMED")),

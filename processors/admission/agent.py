@@ -17,7 +17,7 @@ from processors.admission.owner import Owner
 from processors.admission.state import PartitionState, evolve
 from processors.app import WorkerApp
 from processors.context import Context
-from processors.received import Poison, Received
+from processors.received import Confirmation, Poison, Received
 
 
 def attach(app: WorkerApp, context: Context) -> None:
@@ -26,7 +26,7 @@ def attach(app: WorkerApp, context: Context) -> None:
     publish = context.publisher.publish
 
     @app.batches("admission", topics=(SUBMISSIONS,), assignee=owner.with_guard)
-    async def admit_messages(batch: Sequence[Received]) -> None:
+    async def admit_messages(batch: Sequence[Received]) -> Confirmation:
         for received in batch:
             _check(received)
         confirmations: list[asyncio.Future[int]] = []
@@ -47,7 +47,7 @@ def attach(app: WorkerApp, context: Context) -> None:
                 )
         for moved in moves.values():
             confirmations.append(publish(RECEIPTS, moved, key=moved.conversation_id))
-        await _confirmed(confirmations)
+        return _confirmed(confirmations)
 
 
 async def _confirmed(confirmations: list["asyncio.Future[int]"]) -> None:

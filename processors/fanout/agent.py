@@ -14,9 +14,9 @@ from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
 from events.topics import CONVERSATIONS, RECEIPTS
 from processors.app import WorkerApp
 from processors.context import Context
-from processors.deliveries import deliver_frames
+from processors.deliveries import confirmed, publish_frames
 from processors.fanout.routing import audience, route
-from processors.received import Received
+from processors.received import Confirmation, Received
 from projections.heads.keys import Head, Marker
 from projections.routing.store import RoutingStore
 
@@ -26,7 +26,7 @@ def attach(app: WorkerApp, context: Context) -> None:
     store = RoutingStore(context.redis_pipe)
 
     @app.batches("fanout", topics=(CONVERSATIONS, RECEIPTS), fenced=True)
-    async def fan_out(batch: Sequence[Received]) -> None:
+    async def fan_out(batch: Sequence[Received]) -> Confirmation:
         heads: dict[str, Head] = {}
         markers: dict[Marker, int] = {}
         started: list[tuple[str, str]] = []
@@ -45,4 +45,4 @@ def attach(app: WorkerApp, context: Context) -> None:
                     markers[event.conversation_id, event.user_id, "delivered"] = event.seq
         sessions = await store.record_and_find(heads, markers, started, users.keys())
         routed = route((received.event for received in batch), sessions)
-        await deliver_frames(context, "fanout", routed)
+        return confirmed(context, "fanout", publish_frames(context, routed))

@@ -22,6 +22,7 @@ from edge.frames import (
     Token,
     parse,
 )
+from edge.strict_json import NotTaken, decode, decode_slowly
 
 ID = "0190f3a2-1111-4222-8333-444455556666"
 SEND = {"type": "send", "id": ID, "to": "bob", "body": "hello"}
@@ -224,3 +225,52 @@ def test_any_object_is_a_frame_or_a_problem_that_can_be_answered(
 @given(st.text(min_size=1).filter(lambda text: text.isprintable()))
 def test_a_body_comes_out_as_it_went_in(body: str) -> None:
     assert taken(body=body) == Send(id=ID, to="bob", body=body)
+
+
+def outcome(decoder: Any, text: str) -> tuple[str, Any]:
+    try:
+        return "taken", decoder(text)
+    except NotTaken as error:
+        return "refused", str(error)
+
+
+flat = st.dictionaries(
+    st.text("ab:", max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**18), 10**18)
+    | st.floats(allow_nan=False)
+    | st.text('ab":\\', max_size=6)
+    | st.lists(st.integers(), max_size=2)
+    | st.dictionaries(st.text("ab", max_size=1), st.integers(), max_size=2),
+    max_size=6,
+)
+
+
+@given(
+    flat,
+    st.sampled_from(["%s", '{"a":1,"a":2,%.0s"b":3}', " %s ", "[%s]", "%s}", '{"a" :1,"a":2}']),
+)
+def test_the_fast_way_takes_what_the_slow_one_takes(value: Any, shape: str) -> None:
+    for text in (json.dumps(value), json.dumps(value, separators=(",", ":"))):
+        whole = shape % text if "%" in shape else shape
+        assert repr(outcome(decode, whole)) == repr(outcome(decode_slowly, whole))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":1,"a":1}',
+        '{"a":{"b":1,"b":2}}',
+        '{"a":1,"b":{"a":1},"a":":"}',
+        '{"a":12345678901234567890}',
+        '{"a":-0}',
+        '{"a":1e400}',
+        '{"a":NaN}',
+        '{"a":01}',
+        "{" + ",".join(f'"{n}":{n}' for n in range(40)) + "}",
+        "[" * 100_000,
+    ],
+)
+def test_nothing_slips_through_the_fast_way(text: str) -> None:
+    assert repr(outcome(decode, text)) == repr(outcome(decode_slowly, text))

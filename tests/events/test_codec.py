@@ -1,10 +1,11 @@
 """Whatever the bytes, decoding gives an event or a DecodeError with a stable code."""
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.codec import EVENTS, Codec, DecodeError, EncodeError, schema_of
+from events.codec import _REMEMBERED_EVENTS, EVENTS, Codec, DecodeError, EncodeError, schema_of
 from events.conversations import MessageSent
 from events.submissions import MessageSubmitted
 from tests.examples import codec, submitted
@@ -88,3 +89,24 @@ def test_a_vocabulary_without_ids_is_refused_at_once() -> None:
             for number, (name, event) in enumerate(EVENTS.items())
             if event is not MessageSent
         )
+
+
+def test_what_was_written_here_is_refused_where_any_reader_would_refuse_it() -> None:
+    writer, reader = codec(), codec()
+    data = writer.encode(msgspec.structs.replace(submitted(), client_message_id="short"))
+    for one in (writer, reader):
+        with pytest.raises(DecodeError, match="invalid"):
+            one.decode(data)
+
+
+def test_only_the_newest_small_events_are_remembered() -> None:
+    one = codec()
+    first = one.encode(submitted(1))
+    assert one.decode(first) is one.decode(first)
+    for number in range(3 * _REMEMBERED_EVENTS):
+        one.encode(submitted(number))
+    assert len(one._newest) + len(one._newer) <= 2 * _REMEMBERED_EVENTS
+    again = one.decode(first)
+    assert again == submitted(1)
+    large = one.encode(msgspec.structs.replace(submitted(), body="x" * 3_000))
+    assert one.decode(large) is not one.decode(large)

@@ -143,7 +143,7 @@ class Traffic:
 
     def unsettled(self) -> list[str]:
         """What is still to come, for whoever finds that it did not."""
-        found = []
+        found = [status.sentence for status in self.stack.status() if status.remedy]
         for one, other in self.pairs:
             conversation = direct_conversation(one.user_id, other.user_id)
             sent = self.sent.get(conversation, [])
