@@ -55,7 +55,7 @@ def measure_latency(
     *,
     pairs: Pairs = 100,
     rate: Annotated[float, Parameter(help="Messages a second.")] = 500.0,
-    warm_up_seconds: WarmUp = 20.0,
+    warm_up_seconds: WarmUp = 45.0,
     seconds: float = 30.0,
     gateways: Gateways = 1,
     workers: Sharing = Workers.SPLIT,

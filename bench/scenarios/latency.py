@@ -19,7 +19,8 @@ class Options:
 
     pairs: int = 100
     rate: float = 500.0
-    warm_up_seconds: float = 20.0
+    warm_up_seconds: float = 45.0
+    """Two JVMs compile what is hot for about so long."""
     seconds: float = 30.0
 
 
