@@ -1,4 +1,4 @@
-"""Looks at Kafka's clients from the event loop: every millisecond while they are busy.
+"""Looks at Kafka's clients from the event loop: every two milliseconds while they are busy.
 
 In: functions that look at a client without waiting, and say whether it is busy. Theory of
 operation.
@@ -14,7 +14,7 @@ from collections.abc import Callable
 Look = Callable[[], bool]
 """Takes what there is, without waiting; whether more is expected soon. Must not raise."""
 
-BUSY_SECONDS = 0.001
+BUSY_SECONDS = 0.002
 IDLE_SECONDS = 0.005
 _BUSY_FOR_SECONDS = 1.0
 
