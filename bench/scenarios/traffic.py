@@ -13,6 +13,10 @@ from bench.world import World
 FOLLOWERS = ("history", "receipts", "fanout")
 """The groups that must not fall behind."""
 
+BEHIND_SECONDS_MAX = 3.0
+"""Of records that a follower may have before it when the load ends: it gathers them for a second,
+and commits twice a second."""
+
 BODY_BYTES = 80
 READ_AFTER_SECONDS = 0.02
 
@@ -45,8 +49,13 @@ class Traffic(Struct, frozen=True, kw_only=True):
 
     @property
     def is_sustained(self) -> bool:
-        """Whether nothing was lost and nothing fell behind."""
-        return self.loaded.is_whole and self.caught_up_after_seconds is not None
+        """Whether nothing was lost and nothing fell behind, also not while there was load."""
+        behind_max = BEHIND_SECONDS_MAX * self.offered_per_second
+        return (
+            self.loaded.is_whole
+            and self.caught_up_after_seconds is not None
+            and all(lag <= behind_max for lag in self.lag_at_end.values())
+        )
 
 
 def drive(world: World, driver: Driver, lags: LagReader, stretch: Stretch) -> Traffic:

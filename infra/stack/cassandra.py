@@ -89,7 +89,7 @@ def cassandra(place: Place) -> Part:
         answers=lambda: cassandra_answers(port),
         prepare=prepare,
         # Nobody waits for a row to be written.
-        niceness=10,
+        niceness=5,
         stop_seconds_max=30.0,
     )
 

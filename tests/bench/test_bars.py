@@ -18,7 +18,7 @@ from events.topics import GROUPS
 STAGES = ("accepted", "delivered", "delivered_tick", "read_tick")
 
 
-def traffic(p50_ms=5.0, p99_ms=20.0, lost=0, caught_up=0.5, others=0.0) -> Traffic:
+def traffic(p50_ms=5.0, p99_ms=20.0, lost=0, caught_up=0.5, others=0.0, behind=3) -> Traffic:
     quantiles = {"count": 9, "p50_ms": p50_ms, "p90_ms": 9.0, "p99_ms": p99_ms, "max_ms": 99.0}
     loaded = Loaded(
         messages=10,
@@ -39,7 +39,7 @@ def traffic(p50_ms=5.0, p99_ms=20.0, lost=0, caught_up=0.5, others=0.0) -> Traff
         cpu_microseconds_a_message={"gateway-1": 90.0, "total": 90.0},
         others_cores=others,
         resident_mib={"gateway-1": 60.0},
-        lag_at_end={"history": 3},
+        lag_at_end={"history": behind},
         caught_up_after_seconds=caught_up,
     )
 
@@ -101,6 +101,8 @@ def test_a_step_that_is_slow_or_behind_or_loses_is_not_sustained():
     assert is_sustained(traffic())
     assert not is_sustained(traffic(lost=1))
     assert not is_sustained(traffic(caught_up=None))
+    assert is_sustained(traffic(behind=1_500))
+    assert not is_sustained(traffic(behind=1_501))
     assert not is_sustained(traffic(p99_ms=501.0))
 
 
