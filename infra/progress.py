@@ -6,9 +6,9 @@ that far: what was in the log when it was called is then in the group's read mod
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 _REQUEST_SECONDS = 5.0
@@ -26,11 +26,11 @@ class LogProgress:
 
     async def ends(self, partitions: Collection[int]) -> dict[int, int]:
         """The offset behind the last record of each partition."""
-        return await asyncio.to_thread(self._ends, partitions)
+        return await asyncio.to_thread(self._asked, self._ends, partitions)
 
     async def committed(self, group: str, partitions: Collection[int]) -> dict[int, int]:
         """The offset that a group goes on from in each partition; 0 where it never committed."""
-        return await asyncio.to_thread(self._committed, group, partitions)
+        return await asyncio.to_thread(self._asked, self._committed, partitions, group)
 
     async def wait(self, group: str, partitions: Collection[int], timeout_seconds: float) -> bool:
         """Whether the group came, in time, to where these partitions end now."""
@@ -46,6 +46,20 @@ class LogProgress:
             await asyncio.sleep(min(pause_seconds, left_seconds))
             pause_seconds = min(pause_seconds * 2, _POLL_SECONDS_MAX)
 
+    def _asked(
+        self, ask: Callable[..., dict[int, int]], partitions: Collection[int], *more: str
+    ) -> dict[int, int]:
+        """An answer, from a fresh client if the one at hand fails.
+
+        A client that knew a leader before it was elected anew is refused with FENCED_LEADER_EPOCH,
+        and does not look for minutes who leads now.
+        """
+        try:
+            return ask(partitions, *more)
+        except KafkaException:
+            self._admin = None
+            return ask(partitions, *more)
+
     def _client(self) -> AdminClient:
         if self._admin is None:
             self._admin = AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 0})
@@ -57,7 +71,7 @@ class LogProgress:
         answers = self._client().list_offsets(asked, request_timeout=_REQUEST_SECONDS)
         return {place.partition: answer.result().offset for place, answer in answers.items()}
 
-    def _committed(self, group: str, partitions: Collection[int]) -> dict[int, int]:
+    def _committed(self, partitions: Collection[int], group: str) -> dict[int, int]:
         asked = ConsumerGroupTopicPartitions(
             group, [TopicPartition(self._topic, one) for one in partitions]
         )

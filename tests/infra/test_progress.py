@@ -1,0 +1,32 @@
+"""How far the log goes, also after its leader was elected anew."""
+
+import pytest
+from confluent_kafka import KafkaException
+
+from events.topics import CONVERSATIONS
+from infra.progress import LogProgress
+from infra.stack.stack import Stack
+from tests.live import until
+
+
+@pytest.mark.timeout(120)
+async def test_it_is_told_after_kafka_was_killed_and_started(stack: Stack) -> None:
+    progress = LogProgress(stack.environment()["CHAT_KAFKA_BOOTSTRAP"], CONVERSATIONS.name)
+    partitions = range(CONVERSATIONS.partitions)
+    before = await progress.ends(partitions)
+    stack.kill("kafka")
+    stack.start_part("kafka")
+
+    other = LogProgress(stack.environment()["CHAT_KAFKA_BOOTSTRAP"], CONVERSATIONS.name)
+    await until(lambda: _answers(other), what="an answer to a fresh client")
+
+    assert await progress.ends(partitions) == before
+    assert await progress.committed("nobody", partitions) == dict.fromkeys(partitions, 0)
+
+
+def _answers(progress: LogProgress) -> bool:
+    try:
+        return bool(progress._ends(range(CONVERSATIONS.partitions)))
+    except KafkaException:
+        progress._admin = None
+        return False
