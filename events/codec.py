@@ -67,14 +67,16 @@ class Codec:
     def __init__(self, ids: Iterable[tuple[int, str, dict[str, Any]]]) -> None:
         self._writers: dict[type[Struct], tuple[bytes, Any, bool]] = {}
         self._readers: dict[bytes, tuple[type[Struct], Any, Any]] = {}
-        self._newest: dict[bytes, Struct] = {}
-        self._newer: dict[bytes, Struct] = {}
+        self._newest: dict[bytes, Struct | dict[str, Any]] = {}
+        self._newer: dict[bytes, Struct | dict[str, Any]] = {}
+        for event in EVENTS.values():
+            _learn(event)
         current = {name: plain(schema_of(event)) for name, event in EVENTS.items()}
         parsed = {name: parse_schema(schema) for name, schema in current.items()}
         for schema_id, name, written in ids:
-            event = EVENTS.get(name)
-            if event is None:
+            if name not in EVENTS:
                 continue
+            event = EVENTS[name]
             header = _MAGIC + schema_id.to_bytes(4, "big")
             if plain(written) == current[name]:
                 self._writers[event] = (header, parsed[name], _holds_records(event))
@@ -106,22 +108,22 @@ class Codec:
             raise EncodeError(f"{type(event).__name__}: {error}") from error
         data = out.getvalue()
         if not nested:
-            # What a reader would refuse is not remembered: it is refused here too.
-            with contextlib.suppress(msgspec.ValidationError):
-                self._remember(data, msgspec.convert(value, type(event)))
+            self._remember(data, value)
         return data
 
     def decode(self, data: bytes | None) -> Struct:
         """The event in the bytes. Raises DecodeError and nothing else."""
         if data is None:
             raise DecodeError("no_value", "the record has no value")
-        known = self._newest.get(data) or self._newer.get(data)
-        if known is not None:
-            return known
         reader = self._readers.get(data[:_HEADER_BYTES])
         if reader is None:
             raise _unknown_header(data)
+        known = self._newest.get(data) or self._newer.get(data)
+        if isinstance(known, Struct):
+            return known
         event, written, current = reader
+        if known is not None:  # written here: parsed, so to speak, but not checked
+            return self._checked(data, known, event)
         body = BytesIO(data)
         body.seek(_HEADER_BYTES)
         try:
@@ -130,6 +132,9 @@ class Codec:
             raise DecodeError("malformed", f"{event.__name__}: {type(error).__name__}") from error
         if body.tell() != len(data):
             raise DecodeError("malformed", f"{event.__name__}: bytes after the end of the record")
+        return self._checked(data, value, event)
+
+    def _checked(self, data: bytes, value: Any, event: type[Struct]) -> Struct:
         try:
             found = msgspec.convert(value, event)
         except msgspec.ValidationError as error:
@@ -137,7 +142,7 @@ class Codec:
         self._remember(data, found)
         return found
 
-    def _remember(self, data: bytes, event: Struct) -> None:
+    def _remember(self, data: bytes, event: Struct | dict[str, Any]) -> None:
         if len(data) <= _REMEMBERED_BYTES:
             if len(self._newest) >= _REMEMBERED_EVENTS:
                 self._newer, self._newest = self._newest, {}
@@ -153,6 +158,16 @@ def plain(schema: Any) -> Any:
     if "logicalType" in schema:
         return schema["type"]
     return {key: plain(value) for key, value in schema.items() if key != "doc"}
+
+
+def _learn(event: type[Struct]) -> None:
+    """Let msgspec look at a type before threads use it.
+
+    It does so at the first use of each; when two threads use a type for the first time at once, it
+    reads what is not there yet, and the process ends with a segmentation fault (msgspec 0.22.0).
+    """
+    with contextlib.suppress(msgspec.ValidationError):
+        msgspec.convert(None, event)
 
 
 def _holds_records(event: type[Struct]) -> bool:

@@ -3,6 +3,7 @@
 Never message bodies or tokens: callers log ids, positions and reasons.
 """
 
+import faulthandler
 import logging
 import sys
 
@@ -10,7 +11,11 @@ import structlog
 
 
 def set_up_logs(service: str, *, level: int = logging.INFO) -> None:
-    """Set up logging of this process; called once, by its `__main__`."""
+    """Set up logging of this process; called once, by its `__main__`.
+
+    If a library written in C ends the process, the log says where each thread was.
+    """
+    faulthandler.enable()
     logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s %(message)s")
     for noisy in ("cassandra", "faust", "mode", "aiokafka", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,5 +1,8 @@
 """Whatever the bytes, decoding gives an event or a DecodeError with a stable code."""
 
+import subprocess
+import sys
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -110,3 +113,10 @@ def test_only_the_newest_small_events_are_remembered() -> None:
     assert again == submitted(1)
     large = one.encode(msgspec.structs.replace(submitted(), body="x" * 3_000))
     assert one.decode(large) is not one.decode(large)
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_threads_may_decode_an_event_for_the_first_time_at_once(attempt: int) -> None:
+    """Otherwise a segmentation fault in msgspec: here four times in five, in a worker rarely."""
+    command = [sys.executable, "-m", "tests.events.first_use"]
+    assert subprocess.run(command, timeout=60, check=False).returncode == 0
