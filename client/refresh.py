@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from client import frames
 from client.effects import Effects, Wait
+from client.sync import ANSWER_TIMEOUT_MS
 
 INBOX_LIMIT = 50
-ANSWER_TIMEOUT_MS = 15_000
 
 REFRESH = "refresh"
 """The topic of this module's wait."""

@@ -111,11 +111,9 @@ def worker(
     )
 
 
-def workers(
-    ports: PortBook, prefix: str, environment: Mapping[str, str] | None = None
-) -> tuple[Service, Service]:
+def workers(ports: PortBook, prefix: str) -> tuple[Service, Service]:
     """All roles in two processes: what people wait for does not wait for rows to be written."""
     return (
-        worker(ports, f"{prefix}-front", FRONT, environment),
-        worker(ports, f"{prefix}-back", BACK, environment),
+        worker(ports, f"{prefix}-front", FRONT),
+        worker(ports, f"{prefix}-back", BACK),
     )
