@@ -6,9 +6,10 @@ and the consumer is not looked at again until the agent has handled it. Batches 
 one after the other; some may wait for their confirmation while the next is handled. Offsets are
 stored in order, when a batch is confirmed, and committed in the background. So a crash anywhere
 repeats whole batches and loses none, and a revoke (which arrives inside `poll`) leaves what is
-unconfirmed to the next owner, who repeats it. Partitions that arrive are paused first; what their
-assignee has to do (restoring a state may take seconds) is done on a thread, while others go on;
-then they are read from where it says. Beside each
+unconfirmed to the next owner, who repeats it. Partitions that arrive are paused first. What their
+assignee has to do (restoring a state may take seconds) is done on a thread, so that the process's
+other groups go on; this one is not looked at meanwhile, so no partition leaves while its assignee
+claims it for this process. Then they are read from where it says. Beside each
 committed offset stands, as commit metadata, the writer epoch that was in force there: a reader that
 starts again in the middle of the log knows which records to ignore (`events.fence`).
 
@@ -79,11 +80,11 @@ class Assignee(Protocol):
     def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
         """Partitions arrived, with committed offset and metadata; where to start each.
 
-        Called on a thread, one call at a time, before any record of theirs is taken.
+        Called on a thread; until it returns no batch begins and no partition of the group leaves.
         """
 
     def revoked(self, partitions: list[TopicPartition]) -> None:
-        """Partitions left; no batch of theirs is being handled. May be told twice."""
+        """Partitions left; no batch of theirs is being handled."""
 
 
 @dataclass(slots=True)
@@ -138,8 +139,8 @@ class Source(Service):
         self._confirming: asyncio.Task[None] | None = None
         self._owned: dict[Place, int] = {}
         self._arrival = 0
-        self._one_arrival = asyncio.Lock()
-        self._background: set[asyncio.Task[None]] = set()
+        self._arriving: list[TopicPartition] = []
+        self._beginning: asyncio.Task[None] | None = None
         self._config = {
             "bootstrap.servers": bootstrap,
             "group.id": group,
@@ -176,7 +177,7 @@ class Source(Service):
             if time.monotonic() > give_up_at:
                 break
             await asyncio.sleep(_STOP_LOOK_SECONDS)
-        for task in (self._in_hand, self._confirming, *self._background):
+        for task in (self._in_hand, self._confirming, self._beginning):
             if task is not None:
                 task.cancel()
         with contextlib.suppress(TimeoutError):
@@ -188,26 +189,27 @@ class Source(Service):
         if self._in_hand is not None or len(self._unconfirmed) >= _UNCONFIRMED_MAX:
             return not self.progress.retrying
         now = time.monotonic()
+        if self._beginning is not None:  # may take minutes, and has time limits of its own
+            self.progress.polled_at = now
+            return True
         if now - self.progress.polled_at < self._look_every_seconds:
             return False
         self.progress.polled_at = now
         try:
             first = self._consumer.poll(0)
-            if first is None:
-                return False
-            records = [
-                record
-                for record in (first, *self._consumer.consume(BATCH_RECORDS - 1, 0))
-                if not self._is_notice(record)
-            ]
+            found = [] if first is None else [first, *self._consumer.consume(BATCH_RECORDS - 1, 0)]
+            records = [record for record in found if not self._is_notice(record)]
         except Exception as error:
             self._fail(error)
             return False
+        if self._arriving:
+            self._beginning = asyncio.create_task(self._begin(self._arriving))
+            self._arriving = []
         if records:
             if self.progress.batch_since is None:
                 self.progress.batch_since = now
             self._in_hand = asyncio.create_task(self._hand_over(records))
-        return True
+        return bool(found) or self._beginning is not None
 
     async def _hand_over(self, records: list[Message]) -> None:
         """Give a batch to the agent; when it is handled, the next may begin."""
@@ -287,53 +289,45 @@ class Source(Service):
         consumer.incremental_assign(partitions)
         consumer.pause(partitions)
         self._arrival += 1
-        arrival = self._arrival
-        self._owned.update({(place.topic, place.partition): arrival for place in partitions})
+        self._owned.update({(place.topic, place.partition): self._arrival for place in partitions})
         self.progress.partitions = len(self._owned)
-        task = asyncio.create_task(self._begin(partitions, arrival))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._arriving += partitions
 
-    async def _begin(self, partitions: list[TopicPartition], arrival: int) -> None:
-        """Start to read partitions that arrived and are paused, unless they leave meanwhile."""
+    async def _begin(self, partitions: list[TopicPartition]) -> None:
+        """Start to read partitions that arrived and are paused."""
         try:
-            async with self._one_arrival:
-                starts = await asyncio.to_thread(self._starts, partitions)
-                await asyncio.to_thread(self._seek, starts, arrival)
-                stayed = [place for place in starts if self._is_owned(place, arrival)]
-                gone = [place for place in starts if not self._is_owned(place, arrival)]
-                if gone:
-                    self._assignee.revoked(gone)
-                if stayed:
-                    self._consumer.resume(stayed)
-                self.progress.assigned = True
+            starts = await asyncio.to_thread(self._starts, partitions)
+            self._consumer.resume(starts)
         except Exception as error:
             self._fail(error)
+            return
+        self.progress.assigned = True
+        self._beginning = None
 
     def _starts(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Where each partition starts, and the consumer is there."""
         committed = self._consumer.committed(partitions, timeout=_KAFKA_SECONDS)
         for place in committed:
             if place.error is not None:
                 raise KafkaException(place.error)
             if place.offset < 0:
                 place.offset = OFFSET_BEGINNING
-        return self._assignee.assigned(committed)
-
-    def _seek(self, starts: list[TopicPartition], arrival: int) -> None:
-        """Go to where each partition starts; one that was only just assigned may not listen yet."""
+        starts = self._assignee.assigned(committed)
         give_up_at = time.monotonic() + _SEEK_SECONDS
         for place in starts:
-            while self._is_owned(place, arrival):
-                try:
-                    self._consumer.seek(place)
-                    break
-                except KafkaException:
-                    if time.monotonic() > give_up_at and self._is_owned(place, arrival):
-                        raise
-                    time.sleep(_SEEK_AGAIN_SECONDS)
+            self._seek(place, give_up_at)
+        return starts
 
-    def _is_owned(self, place: TopicPartition, arrival: int) -> bool:
-        return self._owned.get((place.topic, place.partition)) == arrival
+    def _seek(self, place: TopicPartition, give_up_at: float) -> None:
+        """Go to a place of a partition; one that was only just assigned may not listen yet."""
+        while True:
+            try:
+                self._consumer.seek(place)
+                return
+            except KafkaException:
+                if time.monotonic() > give_up_at:
+                    raise
+                time.sleep(_SEEK_AGAIN_SECONDS)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         try:
@@ -347,6 +341,9 @@ class Source(Service):
         consumer.incremental_unassign(partitions)
         for place in partitions:
             self._owned.pop((place.topic, place.partition), None)
+        self._arriving = [
+            place for place in self._arriving if (place.topic, place.partition) in self._owned
+        ]
         self._assignee.revoked(partitions)
         self.progress.partitions = len(self._owned)
 

@@ -4,7 +4,8 @@ On assignment it appends WriterClaimed to each partition of the fact log (the re
 epoch, ADR 0002), folds snapshot, facts up to its own claim and moves, and starts reading behind the
 last submission that is decided in the log. The log alone says where that is: what the group
 committed may come from an owner whose decisions nobody sees. What an older owner appends behind the
-claim is seen by nobody. Runs on a thread, while partitions that were owned before go on.
+claim is seen by nobody. Runs on a thread, while the source takes nothing and no partition leaves:
+a late claim would fence the next owner off.
 """
 
 import asyncio

@@ -1,0 +1,172 @@
+"""A source on real Kafka: partitions that arrive, batches that are confirmed late, and a revoke."""
+
+import asyncio
+import threading
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from infra.stack.stack import Stack
+from infra.ticker import Ticker
+from processors.received import Confirmation
+from processors.source import Batch, Source
+from tests.live import until
+
+PARTITIONS = 4
+
+
+@pytest.fixture
+def bootstrap(stack: Stack) -> str:
+    return stack.environment()["CHAT_KAFKA_BOOTSTRAP"]
+
+
+@pytest.fixture
+def topic(bootstrap: str) -> str:
+    """A topic of this test alone; its name is its only group's too."""
+    name = f"source-{uuid.uuid4().hex[:8]}"
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin.create_topics([NewTopic(name, PARTITIONS)])[name].result(10)
+    return name
+
+
+class Owner:
+    """An assignee that takes until it is let go to restore what arrives, and remembers all."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        self.at_work = 0
+        self.owned: set[int] = set()
+        self.left_at_work = False
+
+    def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
+        self.at_work += 1
+        assert self.go_on.wait(30)
+        self.owned |= {place.partition for place in committed}
+        self.at_work -= 1
+        return committed
+
+    def revoked(self, partitions: list[TopicPartition]) -> None:
+        self.left_at_work |= self.at_work > 0
+        self.owned -= {place.partition for place in partitions}
+
+
+Run = Callable[..., Awaitable[Source]]
+
+
+@pytest.fixture
+async def run(bootstrap: str, topic: str) -> AsyncIterator[Run]:
+    """Starts a source whose batches go to a function that may give a confirmation."""
+    async with AsyncExitStack() as cleanup:
+
+        async def run(
+            owner: Owner, handle: Callable[[list[int]], Confirmation | None] = lambda numbers: None
+        ) -> Source:
+            async def take(batch: Batch) -> None:
+                numbers = [int(record.value() or b"") for record in batch.records]
+                batch.handled.set_result(handle(numbers))
+
+            source = Source(
+                group=topic,
+                topics=[topic],
+                bootstrap=bootstrap,
+                take=take,
+                assignee=owner,
+                epoch_of=lambda topic, partition: 7,
+                on_failure=pytest.fail,
+                client_id="test",
+                ticker=Ticker(asyncio.get_running_loop()),
+            )
+            await source.on_start()
+            cleanup.push_async_callback(source.on_stop)
+            cleanup.callback(owner.go_on.set)
+            return source
+
+        yield run
+
+
+def write(bootstrap: str, topic: str, number: int) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap})
+    producer.produce(topic, str(number).encode(), partition=0)
+    assert producer.flush(10) == 0
+
+
+def committed(bootstrap: str, topic: str) -> TopicPartition:
+    """What the group committed of the first partition."""
+    asker = Consumer({"bootstrap.servers": bootstrap, "group.id": topic})
+    try:
+        return asker.committed([TopicPartition(topic, 0)], timeout=10)[0]
+    finally:
+        asker.close()
+
+
+async def test_no_partition_leaves_while_its_assignee_claims_it(run: Run) -> None:
+    """A claim that lands when another process owns the partition would fence that process off."""
+    first, second = Owner(), Owner()
+    second.go_on.set()
+    await run(first)
+    await until(lambda: first.at_work, what="partitions for the first process")
+    await run(second)
+    await asyncio.sleep(3.0)
+    assert not second.owned
+    assert not first.left_at_work
+
+    first.go_on.set()
+
+    await until(lambda: len(first.owned) == len(second.owned) == PARTITIONS // 2)
+    assert first.owned | second.owned == set(range(PARTITIONS))
+    assert not first.left_at_work
+
+
+async def test_what_is_confirmed_late_is_committed_in_order(
+    run: Run, bootstrap: str, topic: str
+) -> None:
+    loop = asyncio.get_running_loop()
+    confirmations: dict[int, asyncio.Future[None]] = {}
+
+    def handle(numbers: list[int]) -> Confirmation:
+        return confirmations.setdefault(numbers[-1], loop.create_future())
+
+    owner = Owner()
+    owner.go_on.set()
+    await run(owner, handle)
+    for number in range(3):
+        await asyncio.to_thread(write, bootstrap, topic, number)
+        await until(lambda number=number: number in confirmations)
+
+    confirmations[2].set_result(None)
+    await asyncio.sleep(1.5)
+    assert committed(bootstrap, topic).offset < 0
+
+    confirmations[0].set_result(None)
+    await until(lambda: committed(bootstrap, topic).offset == 1)
+
+    confirmations[1].set_result(None)
+    await until(lambda: committed(bootstrap, topic).offset == 3)
+    assert committed(bootstrap, topic).metadata == "7"
+
+
+async def test_what_was_not_confirmed_comes_again(run: Run, bootstrap: str, topic: str) -> None:
+    seen: list[int] = []
+
+    def handle(numbers: list[int]) -> Confirmation | None:
+        seen.extend(numbers)
+        return asyncio.get_running_loop().create_future() if 1 in numbers else None
+
+    owner = Owner()
+    owner.go_on.set()
+    first = await run(owner, handle)
+    for number in range(2):
+        await asyncio.to_thread(write, bootstrap, topic, number)
+        await until(lambda number=number: number in seen)
+    await until(lambda: committed(bootstrap, topic).offset == 1)
+    first.progress.retrying = True  # it would wait for the confirmation otherwise
+    await first.on_stop()
+
+    again: list[int] = []
+    await run(owner, again.extend)
+    await until(lambda: again)
+    assert again == [1]
