@@ -35,6 +35,7 @@ class Announcer:
         self._connections = connections
         self._publisher = publisher
         self._sessions: asyncio.Task[None] | None = None
+        self._asked = False
 
     async def started(self) -> None:
         """Say that the gateway starts; returns when Kafka has it."""
@@ -58,14 +59,20 @@ class Announcer:
         self._publisher.announce(GATEWAYS, event, self._id)
 
     def sessions(self) -> None:
-        """Announce every session again; once at a time."""
+        """Announce every session again; once at a time, and once more if asked meanwhile.
+
+        Whoever asks then may have come to life since the sessions at hand were announced.
+        """
+        self._asked = True
         if self._sessions is None or self._sessions.done():
             self._sessions = asyncio.get_running_loop().create_task(self._announce_sessions())
 
     async def _announce_sessions(self) -> None:
-        sockets = self._connections.all_sessions()
-        log.info("sessions announced again", sessions=len(sockets))
-        for start in range(0, len(sockets), _SESSIONS_AT_ONCE):
-            for socket in sockets[start : start + _SESSIONS_AT_ONCE]:
-                socket.announce()
-            await asyncio.sleep(_PAUSE_SECONDS)
+        while self._asked:
+            self._asked = False
+            sockets = self._connections.all_sessions()
+            log.info("sessions announced again", sessions=len(sockets))
+            for start in range(0, len(sockets), _SESSIONS_AT_ONCE):
+                for socket in sockets[start : start + _SESSIONS_AT_ONCE]:
+                    socket.announce()
+                await asyncio.sleep(_PAUSE_SECONDS)
