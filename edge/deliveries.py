@@ -16,6 +16,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -36,8 +37,15 @@ _STOP_SECONDS = 5.0
 log = structlog.get_logger()
 
 
+def _consumer(config: dict[str, Any]) -> Consumer:
+    return Consumer(config, logger=logging.getLogger("kafka.deliveries"))
+
+
 class Deliveries:
-    """The reader of one gateway's delivery topic; made and used on the event loop."""
+    """The reader of one gateway's delivery topic; made and used on the event loop.
+
+    `consumer_of` makes the consumer from its configuration.
+    """
 
     def __init__(
         self,
@@ -51,6 +59,7 @@ class Deliveries:
         announce: Callable[[], None],
         on_fatal: Callable[[str], None],
         ticker: Ticker,
+        consumer_of: Callable[[dict[str, Any]], Consumer] = _consumer,
     ) -> None:
         self.polled_at = time.monotonic()
         """When the topic was last asked for records, on the monotonic clock."""
@@ -63,7 +72,7 @@ class Deliveries:
         self._on_fatal = on_fatal
         self._ticker = ticker
         self._finding_end: asyncio.Task[None] | None = None
-        self._consumer = Consumer(
+        self._consumer = consumer_of(
             {
                 "bootstrap.servers": bootstrap,
                 "client.id": f"edge-{gateway_id}",
@@ -79,8 +88,7 @@ class Deliveries:
                 "queued.max.messages.kbytes": 16_384,
                 "reconnect.backoff.max.ms": 1_000,
                 "socket.nagle.disable": True,
-            },
-            logger=logging.getLogger("kafka.deliveries"),
+            }
         )
 
     async def start(self) -> None:

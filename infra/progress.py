@@ -5,7 +5,6 @@ that far: what was in the log when it was called is then in the group's read mod
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Collection
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
@@ -34,13 +33,14 @@ class LogProgress:
 
     async def wait(self, group: str, partitions: Collection[int], timeout_seconds: float) -> bool:
         """Whether the group came, in time, to where these partitions end now."""
-        deadline = time.monotonic() + timeout_seconds
+        now = asyncio.get_running_loop().time
+        deadline = now() + timeout_seconds
         behind = await self.ends(partitions)
         pause_seconds = _POLL_SECONDS
         while True:
             committed = await self.committed(group, behind)
             behind = {one: end for one, end in behind.items() if committed[one] < end}
-            left_seconds = deadline - time.monotonic()
+            left_seconds = deadline - now()
             if not behind or left_seconds <= 0:
                 return not behind
             await asyncio.sleep(min(pause_seconds, left_seconds))

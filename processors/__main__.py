@@ -21,8 +21,8 @@ from infra.loops import spare_the_loop
 from infra.producer import Publisher
 from infra.settings import load
 from infra.telemetry import Telemetry
-from processors.app import WorkerApp, end_process
-from processors.context import Context, Settings
+from processors.app import WorkerApp
+from processors.context import Context, Settings, end_process
 from processors.health import health_app
 from processors.watchdog import Watchdog
 

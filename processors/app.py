@@ -15,7 +15,6 @@ When the function returns, all it did is confirmed, or it returns what will be: 
 with the next batch meanwhile. It may be called again with the same records.
 """
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -29,9 +28,6 @@ from processors.context import Context
 from processors.dead_letters import DeadLetters
 from processors.guard import Guard, Handler
 from processors.source import Assignee, Batch, Source
-
-EXIT_SOFTWARE = 70
-"""The exit code of a process that met a fault of its own (EX_SOFTWARE)."""
 
 log = structlog.get_logger()
 
@@ -105,7 +101,7 @@ class WorkerApp(faust.App):
                 take=take,
                 assignee=guard if assignee is None else assignee(guard),
                 epoch_of=guard.epoch_of,
-                on_failure=end_process,
+                on_failure=context.end_process,
                 client_id=context.worker_id,
                 ticker=context.ticker,
                 patience_milliseconds=patience_milliseconds,
@@ -115,13 +111,14 @@ class WorkerApp(faust.App):
             source.progress = guard.progress
             self.sources.append(source)
             self.guards.append(guard)
-            self.agent(channel, name=handler.__name__, concurrency=1)(_agent_of(guard))
+            agent = _agent_of(guard, context.end_process)
+            self.agent(channel, name=handler.__name__, concurrency=1)(agent)
             return handler
 
         return attach
 
 
-def _agent_of(guard: Guard) -> Callable[[Any], Any]:
+def _agent_of(guard: Guard, end_process: Callable[[str], None]) -> Callable[[Any], Any]:
     async def agent(batches: Any) -> None:
         async for batch in batches:
             try:
@@ -132,9 +129,3 @@ def _agent_of(guard: Guard) -> Callable[[Any], Any]:
 
     agent.__name__ = guard.group
     return agent
-
-
-def end_process(reason: str) -> None:
-    """End at once, acknowledging nothing: the next owner of the partitions gets the batch again."""
-    log.critical("process ends", reason=reason)
-    os._exit(EXIT_SOFTWARE)

@@ -5,16 +5,22 @@ together.
 """
 
 import asyncio
+import os
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import structlog
 from cassandra.cluster import Session
 
 from events.codec import Codec
+from events.topics import CONVERSATIONS
 from infra import cassandra
 from infra.database import Database
+from infra.log_reader import LogReader
 from infra.producer import Publisher
+from infra.progress import LogProgress
 from infra.redis import RedisPipe
 from infra.settings import (
     CassandraSettings,
@@ -26,7 +32,12 @@ from infra.settings import (
 from infra.telemetry import Telemetry
 from infra.ticker import Ticker
 
+EXIT_SOFTWARE = 70
+"""The exit code of a process that met a fault of its own (EX_SOFTWARE)."""
+
 _REDIS_SECONDS = 5.0
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +51,26 @@ class Settings:
     worker: WorkerSettings
 
 
-class Context:
-    """The shared parts of one worker process; made on its event loop."""
+def end_process(reason: str) -> None:
+    """End at once, acknowledging nothing: the next owner of the partitions gets the batch again."""
+    log.critical("process ends", reason=reason)
+    os._exit(EXIT_SOFTWARE)
 
-    def __init__(self, settings: Settings, codec: Codec, telemetry: Telemetry) -> None:
+
+class Context:
+    """The shared parts of one worker process; made on its event loop.
+
+    `end_process` is called with the reason when the process met a fault of its own.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        codec: Codec,
+        telemetry: Telemetry,
+        end_process: Callable[[str], None] = end_process,
+    ) -> None:
+        self.end_process = end_process
         self.settings = settings
         self.codec = codec
         self.telemetry = telemetry
@@ -68,6 +95,15 @@ class Context:
     def redis_pipe(self) -> RedisPipe:
         """One pipelined Redis connection for the stores; opens on first command."""
         return RedisPipe(self.settings.redis.url, timeout_seconds=_REDIS_SECONDS)
+
+    @cached_property
+    def progress(self) -> LogProgress:
+        """How far the fact log goes, and how far groups have come."""
+        return LogProgress(self.settings.kafka.bootstrap, CONVERSATIONS.name)
+
+    def log_reader(self) -> LogReader:
+        """A reader of stretches of the log; for a thread."""
+        return LogReader(self.settings.kafka.bootstrap)
 
     async def close(self) -> None:
         """End what still goes on, and close what was opened."""

@@ -58,7 +58,7 @@ class Guard:
         self._fenced_topic = CONVERSATIONS.name if fenced else None
         self._fences: dict[int, Fence] = {}
 
-    def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
+    async def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
         """Start each partition where it was committed, under the epoch committed beside it."""
         for place in committed:
             self.start_fence(place.topic, place.partition, epoch_in(place))

@@ -14,8 +14,7 @@ from collections.abc import Collection
 
 import structlog
 
-from events.topics import CONVERSATIONS, PARTITIONS, partition_of
-from infra.progress import LogProgress
+from events.topics import PARTITIONS, partition_of
 from infra.transient import is_transient
 from processors.context import Context
 from processors.session_changes import UserHeads
@@ -37,8 +36,7 @@ class Heads:
         self.store = HeadsStore(context.redis_pipe)
         self._timeline = TimelineStore(context.database)
         self._inbox = InboxStore(context.database)
-        bootstrap = context.settings.kafka.bootstrap
-        self._progress = LogProgress(bootstrap, CONVERSATIONS.name)
+        self._progress = context.progress
 
     async def of_users(
         self, users: Collection[str], *, wait_seconds: float = WAIT_SECONDS

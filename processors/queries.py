@@ -18,7 +18,7 @@ from events.frames import ErrorCode
 from events.queries import HistoryRequested, InboxRequested
 from events.topics import QUERIES
 from infra.transient import is_transient
-from processors.app import WorkerApp, end_process
+from processors.app import WorkerApp
 from processors.context import Context
 from processors.deliveries import deliver
 from processors.reader import RETRY_AFTER_SECONDS, Reader, unavailable
@@ -76,7 +76,7 @@ class Desk:
             self._context.telemetry.records("queries", "unanswered", 1)
         else:
             log.error("could not answer", exc_info=error)
-            end_process("queries met a fault")
+            self._context.end_process("queries met a fault")
 
     async def _answer(self, request: Request) -> None:
         turns = self._users.setdefault(request.user_id, _Turns())

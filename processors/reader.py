@@ -5,15 +5,13 @@ the head says exists. A store that is away is answered with `unavailable`: the c
 """
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 
 from events import frames
 from events.frames import ErrorCode
 from events.ids import members_of
 from events.queries import HistoryRequested, InboxRequested
-from events.topics import CONVERSATIONS, partition_of
-from infra.progress import LogProgress
+from events.topics import partition_of
 from processors.context import Context
 from processors.entries import entry, newest_first, read_seq, receipts_of
 from processors.heads import Heads
@@ -38,7 +36,8 @@ class Reader:
         self._heads = Heads(context)
         self._timeline = TimelineStore(context.database)
         self._receipts = ReceiptStore(context.database)
-        self._progress = LogProgress(context.settings.kafka.bootstrap, CONVERSATIONS.name)
+        self._progress = context.progress
+        self._now = context.loop.time
         self._reading = asyncio.Semaphore(_READING_AT_ONCE)
 
     async def history(self, request: HistoryRequested) -> bytes:
@@ -78,13 +77,13 @@ class Reader:
         return frames.inbox(request_id=request.request_id, conversations=entries)
 
     async def _page(self, conversation_id: str, ask: Ask, head: int) -> Page:
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = self._now() + WAIT_SECONDS
         pause_seconds = _PAUSE_SECONDS
         applied = None
         while True:
             async with self._reading:
                 page = page_of(ask, await self._rows(conversation_id, ask, head), head, applied)
-            if page.reached or time.monotonic() >= deadline:
+            if page.reached or self._now() >= deadline:
                 return page
             await asyncio.sleep(pause_seconds)
             pause_seconds = min(pause_seconds * 2, _PAUSE_SECONDS_MAX)
@@ -105,7 +104,7 @@ class Reader:
 
     async def _newest(self, heads: Mapping[str, int], user_id: str) -> dict[str, Newest]:
         """The newest rows, as far as possible those of the heads."""
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = self._now() + WAIT_SECONDS
         pause_seconds = _PAUSE_SECONDS
         found: dict[str, Newest] = {}
         missing = dict(heads)
@@ -117,7 +116,7 @@ class Reader:
                 for one, head in heads.items()
                 if one not in found or found[one].row.seq < head
             }
-            if not missing or time.monotonic() >= deadline:
+            if not missing or self._now() >= deadline:
                 break
             await asyncio.sleep(pause_seconds)
             pause_seconds = min(pause_seconds * 2, _PAUSE_SECONDS_MAX)

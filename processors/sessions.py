@@ -6,6 +6,9 @@ Takes `chat.gateways` and `chat.sessions`; writes `projections.sessions`; puts F
   the two always sees the other (ADR 0005).
 - Only sessions of living gateways are answered. Whenever a gateway comes to life (it started, or
   Redis or this worker was away) it is asked to announce its sessions, and they are answered then.
+- Who could not be told everything (history is behind, or away) is owed the rest. That is noted in
+  Redis before the record is acknowledged, so whichever process is left pays; when Redis loses it,
+  gateways announce their sessions again.
 - An older session is told that it was replaced before the newer one takes its place, so that no
   crash leaves it unaware.
 A batch takes a handful of round trips, however many devices it holds.
@@ -19,12 +22,12 @@ import structlog
 from events.deliveries import AnnouncementRequested, SessionReplaced
 from events.topics import GATEWAYS, SESSIONS
 from infra.transient import is_transient
-from processors.app import WorkerApp, end_process
+from processors.app import WorkerApp
 from processors.context import Context
 from processors.deliveries import confirmed, deliver, publish_frames
 from processors.heads import WAIT_SECONDS, Heads
 from processors.received import Received
-from processors.session_changes import UserHeads, changes_of, replaced_by, route_heads
+from processors.session_changes import changes_of, replaced_by, route_heads
 from projections.sessions.keys import Session
 from projections.sessions.store import (
     Change,
@@ -35,7 +38,7 @@ from projections.sessions.store import (
     SessionStore,
 )
 
-_OWED_MAX = 10_000
+_OWED_AT_ONCE = 1_000
 _OWED_SECONDS = 2.0
 
 log = structlog.get_logger()
@@ -57,8 +60,9 @@ class SessionRegistry:
         self._context = context
         self._store = SessionStore(context.redis_pipe)
         self._heads = Heads(context)
-        self._owed: dict[Device, Session] = {}
-        self._repaying: asyncio.Task[None] | None = None
+        self._owes = False
+        paying = context.loop.create_task(self._pay_for_ever())
+        context.background.add(paying)
 
     async def take(self, changes: Sequence[Change]) -> None:
         """Apply changes and answer; may be repeated."""
@@ -91,7 +95,12 @@ class SessionRegistry:
             ),
         )
         # Whoever waited in vain a moment ago need not do so again.
-        await self._answer(current, 0.0 if self._owed else WAIT_SECONDS)
+        whole = await self._answer(current, 0.0 if self._owes else WAIT_SECONDS)
+        owed = {device: current[device] for device in current.keys() - whole}
+        await self._store.owe(owed)
+        if owed:
+            self._owes = True
+            self._context.telemetry.records("sessions", "answered_in_part", len(owed))
 
     async def _tell_replaced(self, replaced: Sequence[Session]) -> None:
         await deliver(
@@ -115,40 +124,33 @@ class SessionRegistry:
         epochs = await self._store.epochs({session.gateway_id for session in sessions})
         return {one for one in sessions if epochs[one.gateway_id] == one.gateway_epoch}
 
-    async def _answer(self, devices: Mapping[Device, Session], wait_seconds: float) -> None:
+    async def _answer(
+        self, devices: Mapping[Device, Session], wait_seconds: float
+    ) -> Collection[Device]:
+        """Tell devices their heads; those that are owed nothing, being told all, or gone."""
         alive = await self._living(devices.values())
         living = {device: session for device, session in devices.items() if session in alive}
-        for device in self._owed.keys() & (devices.keys() - living.keys()):
-            del self._owed[device]
         if not living:
-            return
+            return devices.keys()
         users = {user for user, _ in living}
         heads = await self._heads.of_users(users, wait_seconds=wait_seconds)
         published = publish_frames(self._context, route_heads(living, heads))
         await confirmed(self._context, "sessions", published)
-        self._remember_owed(living, heads)
+        return {device for device in devices if device not in living or heads[device[0]].whole}
 
-    def _remember_owed(
-        self, answered: Mapping[Device, Session], heads: Mapping[str, UserHeads]
-    ) -> None:
-        """Those whose answer was not whole get another when it can be."""
-        for device, session in answered.items():
-            if heads[device[0]].whole:
-                self._owed.pop(device, None)
-            elif len(self._owed) < _OWED_MAX or device in self._owed:
-                self._owed[device] = session
-        if self._owed and (self._repaying is None or self._repaying.done()):
-            self._context.telemetry.records("sessions", "answered_in_part", len(self._owed))
-            self._repaying = asyncio.create_task(self._repay())
-            self._context.background.add(self._repaying)
-            self._repaying.add_done_callback(self._context.background.discard)
-
-    async def _repay(self) -> None:
-        while self._owed:
+    async def _pay_for_ever(self) -> None:
+        while True:
             await asyncio.sleep(_OWED_SECONDS)
             try:
-                await self._answer(dict(self._owed), 0.0)
+                await self._pay()
             except Exception as error:
                 if not is_transient(error):
                     log.exception("could not answer")
-                    end_process("sessions met a fault")
+                    self._context.end_process("sessions met a fault")
+
+    async def _pay(self) -> None:
+        """Answer some who are owed, whichever process owes it."""
+        owed = await self._store.owed(_OWED_AT_ONCE)
+        whole = await self._answer(owed, 0.0)
+        await self._store.pay({device: owed[device] for device in whole})
+        self._owes = len(whole) < len(owed)

@@ -77,10 +77,10 @@ class _Handled(NamedTuple):
 class Assignee(Protocol):
     """What a source tells of its partitions."""
 
-    def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
+    async def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
         """Partitions arrived, with committed offset and metadata; where to start each.
 
-        Called on a thread; until it returns no batch begins and no partition of the group leaves.
+        Until it returns no batch begins and no partition of the group leaves.
         """
 
     def revoked(self, partitions: list[TopicPartition]) -> None:
@@ -100,12 +100,16 @@ class Progress:
     failed: str | None = None
 
 
+def _consumer(config: dict[str, Any]) -> Consumer:
+    return Consumer(config, logger=None)
+
+
 class Source(Service):
     """One consumer group's records, batch by batch, to `take`.
 
     `epoch_of` gives the metadata to commit beside a partition's offset. With patience the broker
     keeps records for so long to give them together: fewer, larger batches, for roles that nobody
-    waits for.
+    waits for. `consumer_of` makes the consumer from its configuration.
     """
 
     def __init__(
@@ -121,6 +125,7 @@ class Source(Service):
         client_id: str,
         ticker: Ticker,
         patience_milliseconds: int = 0,
+        consumer_of: Callable[[dict[str, Any]], Consumer] = _consumer,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -133,6 +138,7 @@ class Source(Service):
         self._on_failure = on_failure
         self._ticker = ticker
         self._look_every_seconds = _PATIENT_LOOK_SECONDS if patience_milliseconds else 0.0
+        self._consumer_of = consumer_of
         self._consumer: Consumer
         self._in_hand: asyncio.Task[None] | None = None
         self._unconfirmed: deque[_Handled] = deque()
@@ -161,7 +167,7 @@ class Source(Service):
         }
 
     async def on_start(self) -> None:
-        self._consumer = Consumer(self._config, logger=None)
+        self._consumer = self._consumer_of(self._config)
         self._consumer.subscribe(
             self._topics,
             on_assign=self._on_assign,
@@ -296,7 +302,9 @@ class Source(Service):
     async def _begin(self, partitions: list[TopicPartition]) -> None:
         """Start to read partitions that arrived and are paused."""
         try:
-            starts = await asyncio.to_thread(self._starts, partitions)
+            committed = await asyncio.to_thread(self._committed, partitions)
+            starts = await self._assignee.assigned(committed)
+            await asyncio.to_thread(self._seek, starts)
             self._consumer.resume(starts)
         except Exception as error:
             self._fail(error)
@@ -304,30 +312,28 @@ class Source(Service):
         self.progress.assigned = True
         self._beginning = None
 
-    def _starts(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """Where each partition starts, and the consumer is there."""
+    def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Where the group left off in each partition. For a thread."""
         committed = self._consumer.committed(partitions, timeout=_KAFKA_SECONDS)
         for place in committed:
             if place.error is not None:
                 raise KafkaException(place.error)
             if place.offset < 0:
                 place.offset = OFFSET_BEGINNING
-        starts = self._assignee.assigned(committed)
+        return committed
+
+    def _seek(self, starts: list[TopicPartition]) -> None:
+        """Go to where partitions start; one only just assigned may not listen yet. For a thread."""
         give_up_at = time.monotonic() + _SEEK_SECONDS
         for place in starts:
-            self._seek(place, give_up_at)
-        return starts
-
-    def _seek(self, place: TopicPartition, give_up_at: float) -> None:
-        """Go to a place of a partition; one that was only just assigned may not listen yet."""
-        while True:
-            try:
-                self._consumer.seek(place)
-                return
-            except KafkaException:
-                if time.monotonic() > give_up_at:
-                    raise
-                time.sleep(_SEEK_AGAIN_SECONDS)
+            while True:
+                try:
+                    self._consumer.seek(place)
+                    break
+                except KafkaException:
+                    if time.monotonic() > give_up_at:
+                        raise
+                    time.sleep(_SEEK_AGAIN_SECONDS)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         try:

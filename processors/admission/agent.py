@@ -29,7 +29,7 @@ def attach(app: WorkerApp, context: Context) -> None:
     async def admit_messages(batch: Sequence[Received]) -> Confirmation:
         for received in batch:
             _check(received)
-        confirmations: list[asyncio.Future[int]] = []
+        decided: list[tuple[int, asyncio.Future[int]]] = []
         moves: dict[tuple[str, str, bool], Move] = {}
         for received in batch:
             state = owner.states[received.partition]
@@ -40,24 +40,30 @@ def attach(app: WorkerApp, context: Context) -> None:
             elif received.offset > state.submission_offset:
                 fact = decide(state, received.event, place)  # type: ignore[arg-type]
                 evolve(state, fact)
-                confirmations.append(
-                    publish(
-                        CONVERSATIONS, fact, key=fact.conversation_id, partition=received.partition
-                    )
+                partition = received.partition
+                confirmation = publish(
+                    CONVERSATIONS, fact, key=fact.conversation_id, partition=partition
                 )
-        for moved in moves.values():
-            confirmations.append(publish(RECEIPTS, moved, key=moved.conversation_id))
-        return _confirmed(confirmations)
+                decided.append((partition, confirmation))
+        published = [
+            publish(RECEIPTS, moved, key=moved.conversation_id) for moved in moves.values()
+        ]
+        return _confirmed(owner, decided, published)
 
 
-async def _confirmed(confirmations: list["asyncio.Future[int]"]) -> None:
-    """Wait until Kafka has every record.
+async def _confirmed(
+    owner: Owner,
+    decided: Sequence[tuple[int, "asyncio.Future[int]"]],
+    moves: Sequence["asyncio.Future[int]"],
+) -> None:
+    """Wait until Kafka has every record, and see that no other owner claimed in between.
 
     State is ahead of the log until then, so a record that Kafka will not take must end the process:
     the next owner claims, and decides from what the log really holds.
     """
     try:
-        await asyncio.gather(*confirmations)
+        offsets = await asyncio.gather(*(fact for _, fact in decided), *moves)
+        await owner.check(zip((partition for partition, _ in decided), offsets, strict=False))
     except Exception as error:
         raise RuntimeError("decisions were not confirmed") from error
 

@@ -25,28 +25,27 @@ log = structlog.get_logger()
 
 
 def restore(
-    bootstrap: str, codec: Codec, fact_ends: Mapping[int, int]
+    reader: LogReader, codec: Codec, fact_ends: Mapping[int, int]
 ) -> dict[int, PartitionState]:
     """The state of each partition below the given offset of its fact log."""
-    with LogReader(bootstrap) as reader:
-        states = newest_snapshots(reader, codec, fact_ends)
-        receipts = [(RECEIPTS.name, partition) for partition in fact_ends]
-        receipt_ends = {place[1]: end for place, (_, end) in reader.ends(receipts).items()}
-        stretches: dict[Place, tuple[int, int]] = {}
-        for partition, state in states.items():
-            facts = (CONVERSATIONS.name, partition)
-            stretches[facts] = (state.fact_offset, fact_ends[partition])
-            moves = (RECEIPTS.name, partition)
-            stretches[moves] = (state.receipt_offset, receipt_ends[partition])
-        fences = {partition: Fence(state.epoch) for partition, state in states.items()}
-        for record in reader.read(stretches):
-            _, partition, offset = place_of(record)
-            fold(states[partition], fences[partition], codec, record, offset)
-        for partition, state in states.items():
-            state.epoch = fences[partition].epoch
-            state.fact_offset = max(state.fact_offset, fact_ends[partition])
-            state.receipt_offset = max(state.receipt_offset, receipt_ends[partition])
-        return states
+    states = newest_snapshots(reader, codec, fact_ends)
+    receipts = [(RECEIPTS.name, partition) for partition in fact_ends]
+    receipt_ends = {place[1]: end for place, (_, end) in reader.ends(receipts).items()}
+    stretches: dict[Place, tuple[int, int]] = {}
+    for partition, state in states.items():
+        facts = (CONVERSATIONS.name, partition)
+        stretches[facts] = (state.fact_offset, fact_ends[partition])
+        moves = (RECEIPTS.name, partition)
+        stretches[moves] = (state.receipt_offset, receipt_ends[partition])
+    fences = {partition: Fence(state.epoch) for partition, state in states.items()}
+    for record in reader.read(stretches):
+        _, partition, offset = place_of(record)
+        fold(states[partition], fences[partition], codec, record, offset)
+    for partition, state in states.items():
+        state.epoch = fences[partition].epoch
+        state.fact_offset = max(state.fact_offset, fact_ends[partition])
+        state.receipt_offset = max(state.receipt_offset, receipt_ends[partition])
+    return states
 
 
 def fold(state: PartitionState, fence: Fence, codec: Codec, record: Message, offset: int) -> None:

@@ -12,7 +12,6 @@ from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
 from events.snapshots import SnapshotCompleted
 from events.topics import CONVERSATIONS, RECEIPTS, SNAPSHOTS
-from infra.log_reader import LogReader
 from processors.admission.restore import newest_snapshots
 from processors.admission.state import PartitionState, evolve
 from processors.app import WorkerApp
@@ -84,13 +83,11 @@ class Folded:
         self.guard = guard
         return self
 
-    def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
+    async def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
         """Start each partition behind its newest snapshot."""
         new = {place.partition for place in committed} - set(self.states)
         if new:
-            with LogReader(self._context.settings.kafka.bootstrap) as reader:
-                ends = dict.fromkeys(sorted(new), _NEWEST)
-                self.states.update(newest_snapshots(reader, self._context.codec, ends))
+            self.states.update(await asyncio.to_thread(self._restored, sorted(new)))
             self.facts_since.update(dict.fromkeys(new, 0))
         for place in committed:
             state = self.states[place.partition]
@@ -99,6 +96,11 @@ class Folded:
             place.offset = start or OFFSET_BEGINNING
             self.guard.start_fence(place.topic, place.partition, state.epoch)
         return committed
+
+    def _restored(self, partitions: list[int]) -> dict[int, PartitionState]:
+        with self._context.log_reader() as reader:
+            ends = dict.fromkeys(partitions, _NEWEST)
+            return newest_snapshots(reader, self._context.codec, ends)
 
     def revoked(self, partitions: list[TopicPartition]) -> None:
         """Forget partitions; facts and receipts of one number come and go together."""

@@ -23,7 +23,10 @@ def is_due(state: PartitionState, facts_since: int) -> bool:
 
 
 def parts(state: PartitionState) -> Iterator[SnapshotPartWritten]:
-    """The snapshot of a state in parts of about 250 KiB: conversations, then remembered ids."""
+    """The snapshot of a state in parts of about 250 KiB: conversations, then remembered ids.
+
+    At least one, also of a state that holds neither: where all was refused.
+    """
     for number, (conversations, remembered) in enumerate(_pieces(state)):
         yield SnapshotPartWritten(
             fact_offset=state.fact_offset,
@@ -38,6 +41,8 @@ def _pieces(
     state: PartitionState,
 ) -> Iterator[tuple[tuple[ConversationSnapshot, ...], bytes]]:
     conversations = to_snapshot(state)
+    first = tuple(islice(conversations, _CONVERSATIONS_A_PART))
+    yield first, b""
     while piece := tuple(islice(conversations, _CONVERSATIONS_A_PART)):
         yield piece, b""
     for packed in state.remembered.packed(_REMEMBERED_A_PART):

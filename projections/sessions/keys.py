@@ -41,6 +41,29 @@ def gateway_position(gateway_id: str) -> str:
     return f"gateway-position:{gateway_id}"
 
 
+OWED = "owed"
+"""Set: `user|device|gateway|epoch|session` of those whose heads were not all told yet."""
+
+
+def owed(user_id: str, session: Session) -> str:
+    """A member of OWED."""
+    return SEPARATOR.join(
+        (
+            user_id,
+            session.device_id,
+            session.gateway_id,
+            session.gateway_epoch,
+            str(session.session_id),
+        )
+    )
+
+
+def session_owed(member: str) -> tuple[str, Session]:
+    """The user and session of a member of OWED."""
+    user_id, device_id, gateway_id, epoch, session_id = member.split(SEPARATOR)
+    return user_id, Session(device_id, gateway_id, epoch, int(session_id))
+
+
 def session_value(session: Session, position: int) -> str:
     """How a session is written."""
     return f"{session.gateway_id}|{session.gateway_epoch}|{session.session_id}|{position}"

@@ -110,6 +110,24 @@ class SessionStore:
         (epochs,) = await self._pipe.run([pack("MGET", *map(keys.gateway, gateways))])
         return dict(zip(gateways, epochs, strict=True))
 
+    async def owe(self, devices: Mapping[Device, Session]) -> None:
+        """Note sessions whose heads are still to be told in whole."""
+        if devices:
+            members = (keys.owed(user, session) for (user, _), session in devices.items())
+            await self._pipe.run([pack("SADD", keys.OWED, *members)])
+
+    async def owed(self, limit: int) -> dict[Device, Session]:
+        """Some of the sessions whose heads are still to be told in whole."""
+        (members,) = await self._pipe.run([pack("SRANDMEMBER", keys.OWED, limit)])
+        found = map(keys.session_owed, members)
+        return {(user, session.device_id): session for user, session in found}
+
+    async def pay(self, devices: Mapping[Device, Session]) -> None:
+        """These sessions were told, or are gone."""
+        if devices:
+            members = (keys.owed(user, session) for (user, _), session in devices.items())
+            await self._pipe.run([pack("SREM", keys.OWED, *members)])
+
 
 def _command(change: Change) -> bytes:
     match change:

@@ -192,3 +192,7 @@ def test_a_state_restored_from_a_snapshot_decides_like_the_one_it_was_taken_from
         assert decide(restored, one, place(offset)) == decision
         evolve(whole, decision)
         evolve(restored, decision)
+
+
+def test_a_state_in_which_all_was_refused_is_one_empty_part() -> None:
+    assert [(part.conversations, part.remembered) for part in parts(initial())] == [((), b"")]

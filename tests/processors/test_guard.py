@@ -37,7 +37,7 @@ def record(event: Struct | bytes, offset: int, topic: str = SUBMISSIONS.name) ->
     return Message(topic=topic, partition=0, offset=offset, value=value, timestamp=(2, NOON))
 
 
-def guard_of(handler: Handler, *, fenced: bool = False) -> tuple[Guard, Aside, Telemetry]:
+async def guard_of(handler: Handler, *, fenced: bool = False) -> tuple[Guard, Aside, Telemetry]:
     aside, telemetry = Aside(), Telemetry("test")
     guard = Guard(
         "history",
@@ -47,7 +47,7 @@ def guard_of(handler: Handler, *, fenced: bool = False) -> tuple[Guard, Aside, T
         telemetry=telemetry,
         fenced=fenced,
     )
-    guard.assigned([TopicPartition(CONVERSATIONS.name, 0, 0)])
+    await guard.assigned([TopicPartition(CONVERSATIONS.name, 0, 0)])
     return guard, aside, telemetry
 
 
@@ -70,7 +70,7 @@ async def test_a_transient_error_is_retried_with_the_same_batch_until_it_passes(
         if len(calls) < 4:
             raise ConnectionError("the store is away")
 
-    guard, aside, _ = guard_of(handler)
+    guard, aside, _ = await guard_of(handler)
     await guard.take([record(submitted(n), n) for n in (1, 2)])
 
     assert calls == [[1, 2]] * 4
@@ -88,7 +88,7 @@ async def test_poison_is_set_aside_and_the_rest_of_the_batch_goes_on() -> None:
                 raise Poison(one, "bad_name", "It cannot be.")
         handled.extend(one.offset for one in batch)
 
-    guard, aside, telemetry = guard_of(handler)
+    guard, aside, telemetry = await guard_of(handler)
     events: list[Struct | bytes] = [submitted(1), submitted(2), b"no event", submitted(4)]
     await guard.take([record(event, offset) for offset, event in enumerate(events, 1)])
 
@@ -101,7 +101,7 @@ async def test_any_other_error_is_left_to_end_the_process() -> None:
     async def handler(batch: Sequence[Received]) -> None:
         raise KeyError("a fault of the program")
 
-    guard, _, _ = guard_of(handler)
+    guard, _, _ = await guard_of(handler)
     with pytest.raises(KeyError):
         await guard.take([record(submitted(1), 1)])
 
@@ -115,7 +115,7 @@ async def test_records_of_an_old_writer_are_counted_and_not_handled() -> None:
     def fact(epoch: int) -> Struct:
         return decide(initial(), submitted(1), Place(epoch, 0, NOON))
 
-    guard, aside, telemetry = guard_of(handler, fenced=True)
+    guard, aside, telemetry = await guard_of(handler, fenced=True)
     claim = WriterClaimed(writer_id="someone")
     log = [claim, fact(0), claim, fact(0), fact(2), submitted(1)]
     await guard.take(

@@ -6,6 +6,7 @@ from events.fence import Fence
 from events.snapshots import SnapshotCompleted
 from events.submissions import Marker, MarkersSubmitted
 from events.topics import CONVERSATIONS, RECEIPTS, SNAPSHOTS, SUBMISSIONS, partition_of
+from infra.log_reader import LogReader
 from infra.producer import Publisher
 from infra.stack.stack import Stack
 from processors.admission.restore import restore
@@ -60,7 +61,8 @@ async def test_a_restored_state_is_that_of_the_whole_log(
         evolve(whole, decode(record.value()))
 
     bootstrap = admission.environment()["CHAT_KAFKA_BOOTSTRAP"]
-    restored = restore(bootstrap, codec_of(admission), {PARTITION: end})[PARTITION]
+    with LogReader(bootstrap) as reader:
+        restored = restore(reader, codec_of(admission), {PARTITION: end})[PARTITION]
 
     assert completed()[-1].fact_offset > FACTS_BETWEEN
     whole.fact_offset, whole.receipt_offset = restored.fact_offset, restored.receipt_offset

@@ -1,7 +1,6 @@
 """A source on real Kafka: partitions that arrive, batches that are confirmed late, and a revoke."""
 
 import asyncio
-import threading
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -37,14 +36,15 @@ class Owner:
     """An assignee that takes until it is let go to restore what arrives, and remembers all."""
 
     def __init__(self) -> None:
-        self.go_on = threading.Event()
+        self.go_on = asyncio.Event()
         self.at_work = 0
         self.owned: set[int] = set()
         self.left_at_work = False
 
-    def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
+    async def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
         self.at_work += 1
-        assert self.go_on.wait(30)
+        async with asyncio.timeout(30):
+            await self.go_on.wait()
         self.owned |= {place.partition for place in committed}
         self.at_work -= 1
         return committed
