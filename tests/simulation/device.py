@@ -1,0 +1,136 @@
+"""A device: the real core of the client on a store that survives it, and its link to a gateway."""
+
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from bench.frames import text_frame
+from client import frames
+from client.effects import Effects, Wait
+from client.memory import MemoryStore
+from client.state import State
+from edge.websocket import ClientSocket
+from tests.simulation.gateway import SimulatedGateway, Wire
+
+EVERYTHING = 1 << 40
+
+
+@dataclass
+class Link:
+    """A connection; frames of the device wait in `up`."""
+
+    gateway: SimulatedGateway
+    socket: ClientSocket
+    wire: Wire
+    up: deque[bytes] = field(default_factory=deque)
+
+
+class Device:
+    """One device of one user."""
+
+    def __init__(self, user_id: str, device_id: str) -> None:
+        self.user_id = user_id
+        self.device_id = device_id
+        self.store = MemoryStore()
+        self.state = State()
+        self.link: Link | None = None
+        self.online = False
+        self.waits: list[Wait] = []
+        self.written: dict[str, list[str]] = {}
+        """Bodies by the other user, in the order of writing."""
+        self.handed: list[tuple[str, int, str]] = []
+        """Conversation, seq and body of each message as the application got it."""
+        self.accepted: dict[str, int] = {}
+        """Bodies that the device was told are accepted, with their seq."""
+        self.strangers: list[str] = []
+        """Conversations that it was told of and is not a member of."""
+
+    def connect(self, gateway: SimulatedGateway) -> None:
+        """Open a socket; the welcome comes like any frame."""
+        self.link = Link(gateway, *gateway.open(self.user_id, self.device_id))
+
+    def disconnect(self) -> None:
+        """The device knows that its connection is gone."""
+        self.link = None
+        self.online = False
+        self.apply(self.state.disconnected())
+
+    def crash(self) -> None:
+        """The process ends and is started again: what is in the store is left."""
+        self.link = None
+        self.online = False
+        self.waits.clear()
+        self.state = State(self.store.load())
+
+    def write(self, number: int, to: str, now: int) -> None:
+        """The user writes a message."""
+        body = f"{self.user_id}/{self.device_id} {number}"
+        self.written.setdefault(to, []).append(body)
+        _, out = self.state.send(str(UUID(int=number)), to, "text", body, None, now)
+        self.apply(out)
+
+    def read(self) -> None:
+        """The user reads everything that is here."""
+        for conversation_id in list(self.state.conversations):
+            self.apply(self.state.read(conversation_id, EVERYTHING))
+
+    def receive(self, now: int) -> None:
+        """Take the next frame, or see that the connection has ended."""
+        assert self.link is not None
+        wire = self.link.wire
+        if not wire.down:
+            if wire.closed is not None:
+                self.disconnect()
+            return
+        self.take(wire.down.pop(0), now)
+
+    def take(self, data: bytes, now: int) -> None:
+        """Take one frame."""
+        frame = frames.decode(data)
+        self._note(frame)
+        if isinstance(frame, frames.Welcome):
+            self.online = True
+            self.apply(self.state.connected(frame, now))
+        elif self.online:
+            self.apply(self.state.receive(frame, now))
+
+    def wake(self, now: int) -> None:
+        """Every pause is over."""
+        waits, self.waits = self.waits, []
+        for wait in waits:
+            self.apply(self.state.wake(wait.topic, wait.conversation_id, now))
+
+    def apply(self, out: Effects) -> None:
+        """Carry out what the core wants, in its order."""
+        self.store.save(out.changes)
+        if self.link is not None and self.online:
+            self.link.up.extend(text_frame(one) for one in out.frames)
+            for mark in out.marks:
+                said = {
+                    "type": mark.kind,
+                    "conversation_id": mark.conversation_id,
+                    "seq": mark.seq,
+                }
+                self.link.up.append(text_frame(json.dumps(said).encode()))
+        self.waits += out.waits
+        for arrival, message in self.store.unhanded(1_000):
+            self.handed.append((message.conversation_id, message.seq, message.body))
+            self.store.handed(arrival)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to send or to ask."""
+        state = self.state
+        return self.online and not state.unsent and state.caught_up and not state.refresh.unanswered
+
+    def _note(self, frame: object) -> None:
+        conversation_id = getattr(frame, "conversation_id", None)
+        if isinstance(frame, frames.Rejected):
+            return  # it names what was asked for
+        if conversation_id is not None and self.user_id not in conversation_id.split(":")[1:]:
+            self.strangers.append(conversation_id)
+        if isinstance(frame, frames.Accepted):
+            entry = self.state.outbox.entries.get(frame.id)
+            if entry is not None:
+                self.accepted[entry.body] = frame.seq

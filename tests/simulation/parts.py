@@ -1,0 +1,66 @@
+"""Everything around our processes: the log, the groups, the stores, and the codec they share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from events.codec import Codec
+from infra.log_reader import Place
+from infra.telemetry import Telemetry
+from tests.examples import codec
+from tests.simulation.cassandra import Cassandra
+from tests.simulation.groups import Group, SimulatedConsumer
+from tests.simulation.kafka import Log
+from tests.simulation.loop import SimulatedLoop
+from tests.simulation.machine import Machine, Process
+from tests.simulation.redis import Redis
+
+CODEC: Codec = codec()
+TELEMETRY = Telemetry("simulation")
+
+
+class Looks:
+    """In place of a `Ticker`: the scheduler calls who was added, when it likes."""
+
+    def __init__(self) -> None:
+        self.looks: list[Callable[[], bool]] = []
+
+    def add(self, look: Callable[[], bool]) -> None:
+        self.looks.append(look)
+
+    def remove(self, look: Callable[[], bool]) -> None:
+        self.looks = [one for one in self.looks if one != look]
+
+    def wake(self) -> None:
+        pass
+
+
+@dataclass
+class Parts:
+    """The parts of one world."""
+
+    loop: SimulatedLoop
+    random: Random
+    machine: Machine
+    log: Log
+    redis: Redis
+    cassandra: Cassandra
+    groups: dict[str, Group] = field(default_factory=dict)
+    findings: list[str] = field(default_factory=list)
+    """What must never happen, and did."""
+
+    def consumer(self, owner: Process, group: str | None) -> SimulatedConsumer:
+        """A new consumer of a group, or of none."""
+        return SimulatedConsumer(
+            owner, self.log, self.random, None if group is None else self.group(group)
+        )
+
+    def group(self, name: str) -> Group:
+        """A consumer group."""
+        if name not in self.groups:
+            self.groups[name] = Group(name, self.log, self.random)
+        return self.groups[name]
+
+    def committed(self, group: str, place: Place) -> int:
+        """The offset from which a group goes on."""
+        return self.group(group).offset(place)

@@ -1,0 +1,94 @@
+"""Runs of many seeds side by side, of one seed told as a story, and of planted mistakes."""
+
+import time
+import warnings
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+
+from tests.simulation.checks import violations
+from tests.simulation.planted import PLANTED
+from tests.simulation.world import run
+
+PROCESSES = 2
+PLANTED_RUNS = 1_000
+_SEEDS_AT_ONCE = 25
+_SHOWN = 5
+
+
+def check(seed: int, steps: int | None = None) -> list[str]:
+    """What does not hold after a run; a crash of the simulation itself is among it."""
+    warnings.simplefilter("ignore")  # of coroutines that died with their process
+    try:
+        return violations(run(seed, steps))
+    except Exception as error:
+        return [f"simulation: {type(error).__name__}: {error}"]
+
+
+def check_some(seeds: Iterable[int]) -> list[tuple[int, list[str]]]:
+    """The seeds of which something does not hold."""
+    return [(seed, found) for seed in seeds if (found := check(seed))]
+
+
+def find_planted(name: str) -> tuple[str, int, str]:
+    """The first seed that finds a planted mistake, and what it finds; -1 when none does."""
+    with pytest.MonkeyPatch.context() as patch:
+        PLANTED[name](patch)
+        for seed in range(PLANTED_RUNS):
+            if found := check(seed):
+                return name, seed, found[0]
+    return name, -1, ""
+
+
+def tell(seed: int) -> int:
+    """One seed: what does not hold, and the shortest story that shows it."""
+    found = check(seed)
+    if not found:
+        print(f"seed {seed}: everything holds")
+        return 0
+    low, high = 0, run(seed).steps
+    while low < high:  # not every prefix of a bad run is bad; a short one is good enough
+        middle = (low + high) // 2
+        low, high = (low, middle) if check(seed, middle) else (middle + 1, high)
+    found = check(seed, high) or found
+    world = run(seed, high)
+    print(f"seed {seed}, its first {high} steps, with {', '.join(world.faults) or 'no faults'}:")
+    for line in world.story[: world.story.index("heal")]:
+        print(f"  {line}")
+    for violation in found[:_SHOWN]:
+        print(violation)
+    return 1
+
+
+def _pool() -> ProcessPoolExecutor:
+    # A forked process would miss the threads that the libraries of this one have started.
+    return ProcessPoolExecutor(PROCESSES, get_context("spawn"))
+
+
+def tell_many(first: int, runs: int) -> int:
+    """Many seeds, side by side."""
+    began, bad = time.monotonic(), 0
+    starts = range(first, first + runs, _SEEDS_AT_ONCE)
+    some = [range(start, min(start + _SEEDS_AT_ONCE, first + runs)) for start in starts]
+    with _pool() as pool:
+        for found in pool.map(check_some, some):
+            for seed, violations in found:
+                bad += 1
+                print(f"seed {seed}: {violations[0][:400]}", flush=True)
+    seconds = time.monotonic() - began
+    print(f"{runs} runs in {seconds:.0f} s, {bad} of them bad")
+    return int(bad > 0)
+
+
+def tell_planted() -> int:
+    """Every planted mistake, side by side."""
+    missed = 0
+    with _pool() as pool:
+        for name, seed, violation in pool.map(find_planted, PLANTED):
+            missed += seed < 0
+            what = f"seed {seed}: {violation[:90]}" if seed >= 0 else "NOT FOUND"
+            print(f"{name}: {what}", flush=True)
+    print(f"{len(PLANTED) - missed} of {len(PLANTED)} planted mistakes found")
+    return int(missed > 0)

@@ -1,0 +1,130 @@
+"""A worker process: the real agents, guards and sources of some roles, on simulated parts."""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+from events.topics import CONVERSATIONS, Topic
+from processors.__main__ import _WITH_FOLDER
+from processors.context import Context
+from processors.dead_letters import DeadLetters
+from processors.guard import Guard, Handler
+from processors.source import Assignee, Batch, Source
+from tests.simulation.cassandra import SimulatedDatabase
+from tests.simulation.groups import SimulatedConsumer
+from tests.simulation.kafka import SimulatedProgress, SimulatedPublisher, SimulatedReader
+from tests.simulation.machine import Process
+from tests.simulation.parts import CODEC, TELEMETRY, Looks, Parts
+from tests.simulation.redis import SimulatedPipe
+
+SETTINGS: Any = SimpleNamespace(kafka=SimpleNamespace(log_generation=0, bootstrap=""))
+
+
+class SimulatedContext(Context):
+    """What the agents of one process share."""
+
+    def __init__(self, parts: Parts, process: Process, ended: Callable[[str], None]) -> None:
+        super().__init__(SETTINGS, CODEC, TELEMETRY, ended)
+        machine = parts.machine
+        self._parts = parts
+        self.worker_id = process.name
+        self.ticker = Looks()  # type: ignore[assignment]
+        self.publisher = SimulatedPublisher(  # type: ignore[assignment]
+            parts.log, CODEC, machine, process, gives_up=False
+        )
+        self.__dict__["redis_pipe"] = SimulatedPipe(parts.redis, machine, process)
+        self.__dict__["database"] = SimulatedDatabase(parts.cassandra, machine, process)
+        self.__dict__["progress"] = SimulatedProgress(
+            CONVERSATIONS.name, parts.log, parts.committed, machine, process
+        )
+
+    def log_reader(self) -> SimulatedReader:  # type: ignore[override]
+        return SimulatedReader(self._parts.log)
+
+
+class Worker:
+    """One process with some roles; `app.batches` as `processors.app` has it, without channels."""
+
+    def __init__(self, parts: Parts, name: str, roles: Sequence[str]) -> None:
+        self.roles = roles
+        self.process = Process(name)
+        self.consumers: list[SimulatedConsumer] = []
+        self.sources: list[Source] = []
+        self._parts = parts
+        self.context = SimulatedContext(parts, self.process, self._ended)
+        for role in roles:
+            module = f"processors.{role}.agent" if role in _WITH_FOLDER else f"processors.{role}"
+            import_module(module).attach(self, self.context)
+        for source in self.sources:
+            parts.loop.run_now(source.on_start())
+
+    @property
+    def looks(self) -> list[Callable[[], bool]]:
+        """What looks at the log."""
+        return self.context.ticker.looks  # type: ignore[no-any-return, attr-defined]
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._parts.machine.kill(self.process)
+
+    def batches(
+        self,
+        group: str,
+        *,
+        topics: Sequence[Topic],
+        fenced: bool = False,
+        patience_milliseconds: int = 0,
+        assignee: Callable[[Guard], Assignee] | None = None,
+    ) -> Callable[[Handler], Handler]:
+        context = self.context
+
+        def attach(handler: Handler) -> Handler:
+            dead_letters = DeadLetters(group, context.publisher)
+            guard = Guard(
+                group,
+                handler,
+                codec=CODEC,
+                dead_letters=dead_letters,
+                telemetry=TELEMETRY,
+                fenced=fenced,
+            )
+
+            async def take(batch: Batch) -> None:
+                context.loop.create_task(self._take(guard, batch))
+
+            def consumer_of(config: dict[str, Any]) -> Any:
+                self.consumers.append(self._parts.consumer(self.process, group))
+                return self.consumers[-1]
+
+            source = Source(
+                group=group,
+                topics=[topic.name for topic in topics],
+                bootstrap="",
+                take=take,
+                assignee=guard if assignee is None else assignee(guard),
+                epoch_of=guard.epoch_of,
+                on_failure=self._ended,
+                client_id=self.process.name,
+                ticker=context.ticker,
+                consumer_of=consumer_of,
+                loop=context.loop,
+            )
+            source.progress = guard.progress
+            self.sources.append(source)
+            return handler
+
+        return attach
+
+    async def _take(self, guard: Guard, batch: Batch) -> None:
+        try:
+            batch.handled.set_result(await guard.take(batch.records))
+        except Exception as error:
+            self._ended(f"{guard.group} met a fault: {error!r}")
+
+    def _ended(self, reason: str) -> None:
+        """One that was fenced off ends itself; anything else is a fault of the program."""
+        if self.process.alive:
+            if "not confirmed" not in reason:
+                self._parts.findings.append(f"fault: {self.process.name} ended: {reason}")
+            self.kill()

@@ -1,0 +1,354 @@
+"""One run: a world of workers, gateways and devices, and a scheduler that draws what happens next.
+
+In: a seed. It decides which faults may happen in this run (swarm testing: a few of them at a time
+find more than all together), how long it is, and every choice: which waiting call happens, who
+looks at the log, which frame arrives, who writes, what breaks. Then everything is healed, and must
+come to rest; `checks` says what does not hold. The same seed gives the same run where hashing of
+strings does too (PYTHONHASHSEED).
+"""
+
+import asyncio
+import random as global_random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from random import Random
+
+import structlog
+
+from edge.announcer import ALIVE_SECONDS
+from events.topics import GATEWAYS as GATEWAY_EVENTS
+from infra.log_reader import Place
+from processors.snapshots import plan
+from tests.examples import NOON
+from tests.simulation.cassandra import Cassandra
+from tests.simulation.device import Device
+from tests.simulation.faults import FAULTS
+from tests.simulation.gateway import IN_FLIGHT_MAX, SimulatedGateway
+from tests.simulation.groups import Group
+from tests.simulation.kafka import Log
+from tests.simulation.loop import SimulatedLoop
+from tests.simulation.machine import Call, Machine
+from tests.simulation.parts import Parts
+from tests.simulation.redis import Redis
+from tests.simulation.worker import Worker
+
+FRONT = ("admission", "fanout", "sessions", "snapshots")
+BACK = ("history", "receipts", "queries")
+DEVICES = (("ann", "laptop"), ("ann", "phone"), ("bob", "phone"), ("cat", "phone"))
+USERS = ("ann", "bob", "cat")
+GATEWAYS = ("gateway-1", "gateway-2")
+
+_STEPS = (60, 420)
+_FACTS_BETWEEN_SNAPSHOTS = 4
+_HEAL_ROUNDS = 1_500
+_CALLS_A_ROUND = 2_000
+_FINDINGS_MAX = 5
+_QUIET_ROUNDS = 4
+_HEARTBEAT_SECONDS = ALIVE_SECONDS + 1.0
+"""By the next heartbeat of a gateway at the latest, it is seen that Redis forgot it."""
+_SECONDS_AT_ONCE = 1.0
+
+_OFTEN = (0.3, 1.0, 1.0, 3.0)
+"""How much more often than usual something happens in a run."""
+
+ORDINARY = {
+    "call": 30,
+    "look": 24,
+    "up": 8,
+    "down": 10,
+    "time": 3,
+    "commit": 3,
+    "write": 5,
+    "read": 2,
+    "connect": 3,
+    "wake": 3,
+    "reconnect": 1,
+}
+"""What happens without any fault, and how often."""
+
+
+@dataclass
+class World:
+    """Everything that lives in one run."""
+
+    seed: int
+    random: Random = field(init=False)
+    parts: Parts = field(init=False)
+    workers: list[Worker] = field(default_factory=list)
+    gateways: list[SimulatedGateway] = field(default_factory=list)
+    devices: list[Device] = field(default_factory=list)
+    story: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    steps: int = 0
+    _weights: dict[str, float] = field(default_factory=dict)
+    broker_shift_ms: int = 0
+    fail_chance: float = 0.0
+    written: int = 0
+    poison: list[tuple[str, int, int]] = field(default_factory=list)
+    """Where records lie that are no events."""
+    longest: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """How long each bounded queue was, and how long it may be."""
+
+    def __post_init__(self) -> None:
+        self.random = Random(self.seed)
+        loop = SimulatedLoop()
+        machine = Machine(loop, self.random)
+        redis = Redis(loop.time)
+        self.parts = Parts(loop, self.random, machine, Log(self.broker_ms), redis, Cassandra())
+        self.faults = [name for name in FAULTS if self.random.random() < 0.25]
+        usual = ORDINARY | dict.fromkeys(self.faults, 1)
+        self._weights = {name: often * self.random.choice(_OFTEN) for name, often in usual.items()}
+        self.devices = [Device(*names) for names in DEVICES]
+
+    def now_ms(self) -> int:
+        """The time of devices."""
+        return NOON + int(self.parts.loop.now * 1_000)
+
+    def broker_ms(self) -> int:
+        """The time that records get."""
+        return self.now_ms() + self.broker_shift_ms
+
+    def start(self) -> None:
+        """Two worker processes, two gateways."""
+        for roles in (FRONT, BACK):
+            self.start_worker(roles)
+        for name in GATEWAYS:
+            self.start_gateway(name)
+
+    def start_worker(self, roles: tuple[str, ...]) -> None:
+        """One more process with these roles."""
+        self.workers.append(Worker(self.parts, f"worker-{len(self.story)}", roles))
+
+    def start_gateway(self, name: str) -> None:
+        """This gateway under a new epoch."""
+        gateway = SimulatedGateway(self.parts, name, f"epoch{len(self.story)}")
+        self.gateways = [one for one in self.gateways if one.id != name] + [gateway]
+
+    def step(self) -> None:
+        """One thing happens."""
+        self.do(self.random.choices(list(self._weights), list(self._weights.values()))[0])
+
+    def do(self, name: str) -> None:
+        """Let this happen, if it can."""
+        if name in FAULTS:
+            self.story.append(name)
+            FAULTS[name](self)
+        else:
+            getattr(self, f"_{name}")()
+        self.parts.loop.settle()
+        self._measure()
+
+    def _measure(self) -> None:
+        for worker in self.workers:
+            for source in worker.sources:
+                self._note(f"{source.group}, unconfirmed", len(source._unconfirmed), 8)
+        for gateway in self.gateways:
+            for socket, _ in gateway.sockets:
+                self._note("a socket's outbox", len(socket._outbox._waiting), 512)
+        for device in self.devices:
+            in_flight = device.state.outbox._in_flight
+            self._note("a device's messages in flight", in_flight, IN_FLIGHT_MAX // 2)
+
+    def _note(self, name: str, length: int, bound: int) -> None:
+        self.longest[name] = (max(length, self.longest.get(name, (0, 0))[0]), bound)
+
+    # What happens without any fault
+
+    def _call(self) -> None:
+        if calls := self.parts.machine.ready():
+            self._happen(self.random.choice(calls))
+
+    def _happen(self, call: Call) -> None:
+        self.story.append(f"{call.owner.name}: {call.part}")
+        self.parts.machine.happen(call, self.fail_chance)
+
+    def _look(self) -> None:
+        if looks := list(self._looks()):
+            self.random.choice(looks)()
+
+    def _looks(self) -> Iterator[Callable[[], bool]]:
+        for one in (*self.workers, *self.gateways):
+            if one.process.alive and not one.process.stopped:
+                yield from one.looks
+
+    def _up(self) -> None:
+        if linked := [one for one in self.devices if one.link is not None and one.link.up]:
+            self.lift(self.random.choice(linked))
+
+    def lift(self, device: Device) -> None:
+        """The gateway takes the next frame of a device."""
+        link = device.link
+        if link is not None and link.up and not link.gateway.process.stopped:
+            frame = link.up.popleft()
+            if link.gateway.process.alive and not link.socket.ended.done():
+                self.story.append(f"{device.user_id}/{device.device_id} up {frame[-60:]!r}")
+                link.socket.feed_data(frame)
+
+    def _down(self) -> None:
+        if linked := [one for one in self.devices if one.link is not None]:
+            self.random.choice(linked).receive(self.now_ms())
+
+    def _time(self) -> None:
+        self.parts.loop.pass_time(self.random.random() * _SECONDS_AT_ONCE)
+        for device in self.devices:
+            if self.random.random() < 0.2:
+                device.apply(device.state.tick_clock(self.now_ms()))
+
+    def _commit(self) -> None:
+        """Some consumer commits in the background."""
+        worker = self.random.choice(self.workers)
+        if worker.process.alive and not worker.process.stopped:
+            self.random.choice(worker.consumers).commit_stored()
+
+    def _write(self) -> None:
+        device = self.random.choice(self.devices)
+        to = self.random.choice([user for user in USERS if user != device.user_id])
+        self.written += 1
+        self.story.append(f"{device.user_id}/{device.device_id} writes {self.written} to {to}")
+        device.write(self.written, to, self.now_ms())
+
+    def _read(self) -> None:
+        self.random.choice(self.devices).read()
+
+    def _connect(self) -> None:
+        self.connect(self.random.choice(self.devices))
+
+    def connect(self, device: Device) -> None:
+        """A device without a link opens one."""
+        ready = [one for one in self.gateways if one.ready and not one.process.stopped]
+        if device.link is None and ready:
+            gateway = self.random.choice(ready)
+            self.story.append(f"{device.user_id}/{device.device_id} connects to {gateway.id}")
+            device.connect(gateway)
+
+    def _reconnect(self) -> None:
+        """A device changes its network."""
+        device = self.random.choice(self.devices)
+        if device.link is not None:
+            device.link.gateway.cut(device.link.socket)
+            device.disconnect()
+        self.connect(device)
+
+    def _wake(self) -> None:
+        self.random.choice(self.devices).wake(self.now_ms())
+
+    # After the last fault
+
+    def heal(self) -> None:
+        """Everything works again, and everything comes to rest."""
+        self.story.append("heal")
+        self.fail_chance = 0.0
+        self.parts.machine.away.clear()
+        for one in (*self.workers, *self.gateways):
+            one.process.stopped = False
+        for gateway in list(self.gateways):
+            if not gateway.process.alive:
+                self.start_gateway(gateway.id)
+        quiet, rests_at = 0, self.parts.loop.now + _HEARTBEAT_SECONDS
+        for _ in range(_HEAL_ROUNDS):
+            busy = self._round()
+            if len(self.parts.findings) > _FINDINGS_MAX:
+                return
+            if self._restless():
+                quiet = 0
+            elif not busy:  # heartbeats of gateways go on for ever
+                quiet += 1
+                if quiet >= _QUIET_ROUNDS and self.parts.loop.now > rests_at:
+                    return
+        self.parts.findings.append(f"liveness: it never came to rest: {self._restless()}")
+
+    def _round(self) -> bool:
+        """Everyone does what is to be done; whether anything was."""
+        machine, loop = self.parts.machine, self.parts.loop
+        busy = False
+        for roles in (FRONT, BACK):
+            if not any(one.process.alive and one.roles == roles for one in self.workers):
+                self.start_worker(roles)
+        for device in self.devices:
+            self.connect(device)
+            link = device.link
+            while link is not None and link.up and not link.socket.ended.done():
+                self.lift(device)
+                busy = True
+            loop.settle()
+            while device.link is not None and (
+                device.link.wire.down or device.link.wire.closed is not None
+            ):
+                device.receive(self.now_ms())
+                busy = True
+            device.wake(self.now_ms())
+        for look in list(self._looks()):
+            look()
+            loop.settle()
+        for _ in range(_CALLS_A_ROUND):
+            if not (calls := machine.ready()):
+                break
+            self._happen(self.random.choice(calls))
+            loop.settle()
+            busy = True
+        for worker in self.workers:
+            for consumer in worker.consumers:
+                if worker.process.alive:
+                    consumer.commit_stored()
+        if not busy:
+            loop.pass_time(_SECONDS_AT_ONCE)
+            for device in self.devices:
+                device.apply(device.state.tick_clock(self.now_ms()))
+        return busy
+
+    def _restless(self) -> list[str]:
+        found = [
+            f"{one.user_id}/{one.device_id} (online {one.online}, unsent {one.state.unsent}, "
+            f"caught up {one.state.caught_up}, asks {one.state.refresh.unanswered})"
+            for one in self.devices
+            if not one.finished
+        ]
+        for group in self.parts.groups.values():
+            found += [f"{group.name} in {place}" for place in self.unread(group)]
+        return found
+
+    def unread(self, group: Group) -> list[Place]:
+        """Partitions that a group has not committed to their end.
+
+        Snapshots goes on from its own, not from an offset; heartbeats of gateways never end.
+        """
+        if group.name == "snapshots":
+            return []
+        return [
+            place
+            for place in group.owners
+            if place[0] != GATEWAY_EVENTS.name
+            and group.offset(place) < len(self.parts.log.partitions[place])
+        ]
+
+
+@contextmanager
+def quiet_world(seed: int) -> Iterator[World]:
+    """A world whose loop is the running one, and whose processes log nothing."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    facts_between, plan.FACTS_BETWEEN = plan.FACTS_BETWEEN, _FACTS_BETWEEN_SNAPSHOTS
+    state = global_random.getstate()
+    global_random.seed(seed)
+    world = World(seed)
+    asyncio._set_running_loop(world.parts.loop)
+    try:
+        yield world
+    finally:
+        asyncio._set_running_loop(None)
+        global_random.setstate(state)
+        structlog.configure(**before)
+        plan.FACTS_BETWEEN = facts_between
+
+
+def run(seed: int, steps: int | None = None) -> World:
+    """One run from a seed, or only its first steps; healed in either case."""
+    with quiet_world(seed) as world:
+        world.start()
+        drawn = world.random.randint(*_STEPS)
+        world.steps = drawn if steps is None else min(steps, drawn)
+        for _ in range(world.steps):
+            world.step()
+        world.heal()
+        return world
