@@ -1,5 +1,10 @@
-"""Connections of stores to the real Cassandra and Redis of the stack."""
+"""Connections of stores to the real Cassandra and Redis of the stack.
 
+What a store does is asked of the real one and of the one that the simulator has in memory
+(`any_pipe`, `any_database`): so the two keep step.
+"""
+
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -10,8 +15,11 @@ from infra.database import Database
 from infra.redis import RedisPipe
 from infra.settings import load
 from infra.stack.stack import Stack
-from projections.pipe import pack
+from projections import database as projections
+from projections.pipe import Pipe, pack
 from replay.verify import Settings
+from tests.simulation.cassandra import Cassandra, ImmediateDatabase
+from tests.simulation.redis import ImmediatePipe, Redis
 
 
 @pytest.fixture(scope="package")
@@ -33,3 +41,13 @@ async def pipe(stack: Stack) -> AsyncIterator[RedisPipe]:
     await pipe.run([pack("FLUSHALL")])
     yield pipe
     await pipe.close()
+
+
+@pytest.fixture(params=["redis", "simulated"])
+def any_pipe(request: pytest.FixtureRequest, pipe: RedisPipe) -> Pipe:
+    return pipe if request.param == "redis" else ImmediatePipe(Redis(time.monotonic))
+
+
+@pytest.fixture(params=["cassandra", "simulated"])
+def any_database(request: pytest.FixtureRequest, database: Database) -> projections.Database:
+    return database if request.param == "cassandra" else ImmediateDatabase(Cassandra())

@@ -1,4 +1,4 @@
-"""History, inbox and receipts in a real Cassandra."""
+"""History, inbox and receipts in a real Cassandra, and in the simulated one."""
 
 import random
 import uuid
@@ -10,6 +10,7 @@ from events.ids import direct_conversation, members_of
 from infra.database import Database
 from infra.transient import is_transient
 from projections.cells import Cell, Key, fold
+from projections.database import Database as AnyDatabase
 from projections.history import projection as history
 from projections.history.projection import BUCKET_SEQS
 from projections.history.store import TimelineStore
@@ -43,8 +44,10 @@ def writes(conversation: str, seqs: list[int]) -> list[history.Write]:
     ]
 
 
-async def test_repeats_and_shuffles_give_equal_rows(database: Database, conversation: str) -> None:
-    store = TimelineStore(database)
+async def test_repeats_and_shuffles_give_equal_rows(
+    any_database: AnyDatabase, conversation: str
+) -> None:
+    store = TimelineStore(any_database)
     all_writes = writes(conversation, SEQS)
     shuffled = all_writes + random.Random(7).choices(all_writes, k=100)
     random.Random(8).shuffle(shuffled)
@@ -61,9 +64,9 @@ async def test_repeats_and_shuffles_give_equal_rows(database: Database, conversa
 
 
 async def test_an_older_record_never_changes_what_a_newer_one_wrote(
-    database: Database, conversation: str
+    any_database: AnyDatabase, conversation: str
 ) -> None:
-    store = TimelineStore(database)
+    store = TimelineStore(any_database)
     newer = sent(1, conversation_id=conversation, body="newer")
     older = sent(1, conversation_id=conversation, body="older")
     await store.apply(history.project(newer, write_time(1, 0)))
@@ -73,9 +76,9 @@ async def test_an_older_record_never_changes_what_a_newer_one_wrote(
 
 
 async def test_pages_run_both_ways_over_the_border_of_a_bucket(
-    database: Database, conversation: str
+    any_database: AnyDatabase, conversation: str
 ) -> None:
-    store = TimelineStore(database)
+    store = TimelineStore(any_database)
     await store.apply(writes(conversation, SEQS))
     rows = await store.after(
         conversation, BORDER - 6, until=BORDER + 59, limit=10, body_bytes=10_000
@@ -93,9 +96,9 @@ async def test_pages_run_both_ways_over_the_border_of_a_bucket(
 
 
 async def test_reading_stops_when_the_bodies_are_enough(
-    database: Database, conversation: str
+    any_database: AnyDatabase, conversation: str
 ) -> None:
-    store = TimelineStore(database)
+    store = TimelineStore(any_database)
     large = [
         write
         for seq in range(1, 101)
@@ -110,9 +113,9 @@ async def test_reading_stops_when_the_bodies_are_enough(
 
 
 async def test_a_body_of_64_kib_is_written_in_a_batch_with_others(
-    database: Database, conversation: str
+    any_database: AnyDatabase, conversation: str
 ) -> None:
-    store = TimelineStore(database)
+    store = TimelineStore(any_database)
     mixed = [
         write
         for seq in range(1, 30)
@@ -127,9 +130,9 @@ async def test_a_body_of_64_kib_is_written_in_a_batch_with_others(
 
 
 async def test_the_newest_row_is_found_without_knowing_how_long_a_conversation_is(
-    database: Database, conversation: str
+    any_database: AnyDatabase, conversation: str
 ) -> None:
-    store = TimelineStore(database)
+    store = TimelineStore(any_database)
     await store.apply(writes(conversation, SEQS))
     buckets = await store.newest_buckets([conversation, "d:nobody:nowhere"])
     assert buckets == {conversation: 1}
@@ -139,10 +142,10 @@ async def test_the_newest_row_is_found_without_knowing_how_long_a_conversation_i
 
 
 async def test_ones_own_newest_message_is_found_in_an_older_bucket(
-    database: Database, conversation: str
+    any_database: AnyDatabase, conversation: str
 ) -> None:
     """Ann is silent in the newest bucket."""
-    store = TimelineStore(database)
+    store = TimelineStore(any_database)
     other = next(user for user in members_of(conversation) if user != ANN)
     await store.apply(writes(conversation, [1, 2, 3]))
     for seq in (BORDER, BORDER + 1):
@@ -156,9 +159,9 @@ async def test_ones_own_newest_message_is_found_in_an_older_bucket(
 
 
 async def test_a_conversation_is_listed_for_both_from_its_first_fact(
-    database: Database, conversation: str
+    any_database: AnyDatabase, conversation: str
 ) -> None:
-    store = InboxStore(database)
+    store = InboxStore(any_database)
     first = inbox.project(sent(1, conversation_id=conversation), write_time(0, 5))
     await store.apply(first)
     await store.apply(first)
@@ -170,9 +173,9 @@ async def test_a_conversation_is_listed_for_both_from_its_first_fact(
 
 
 async def test_markers_are_the_highest_moves_and_every_move_keeps_its_time(
-    database: Database, conversation: str
+    any_database: AnyDatabase, conversation: str
 ) -> None:
-    store = ReceiptStore(database)
+    store = ReceiptStore(any_database)
     bob = next(user for user in members_of(conversation) if user != ANN)
     moves = [
         moved(seq, read=read, user_id=bob, conversation_id=conversation)

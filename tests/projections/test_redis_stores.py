@@ -1,4 +1,4 @@
-"""Heads, sessions and routing in a real Redis."""
+"""Heads, sessions and routing in a real Redis, and in the simulated one."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from infra.stack.stack import Stack
 from infra.transient import is_transient
 from projections.heads.keys import COMPLETE
 from projections.heads.store import HeadsStore
-from projections.pipe import pack
+from projections.pipe import Pipe, pack
 from projections.routing.store import RoutingStore
 from projections.sessions.keys import Held, Session
 from projections.sessions.store import (
@@ -36,9 +36,9 @@ OPENED = [
 # Routing
 
 
-async def test_sessions_of_living_gateways_are_found(pipe: RedisPipe) -> None:
-    await SessionStore(pipe).apply([*STARTED, *OPENED])
-    routing = RoutingStore(pipe)
+async def test_sessions_of_living_gateways_are_found(any_pipe: Pipe) -> None:
+    await SessionStore(any_pipe).apply([*STARTED, *OPENED])
+    routing = RoutingStore(any_pipe)
     for _ in range(2):  # the second time its gateways are known
         found = await routing.record_and_find({}, {}, (), [ANN, BOB, "nobody"])
         assert {user: set(sessions) for user, sessions in found.items()} == {
@@ -48,12 +48,12 @@ async def test_sessions_of_living_gateways_are_found(pipe: RedisPipe) -> None:
         }
 
 
-async def test_sessions_of_another_epoch_or_a_dead_gateway_are_not_found(pipe: RedisPipe) -> None:
-    store, routing = SessionStore(pipe), RoutingStore(pipe)
+async def test_sessions_of_another_epoch_or_a_dead_gateway_are_not_found(any_pipe: Pipe) -> None:
+    store, routing = SessionStore(any_pipe), RoutingStore(any_pipe)
     await store.apply([*STARTED, *OPENED])
     await routing.record_and_find({}, {}, (), [ANN])
     await store.apply([GatewayHeard("gateway-1", "e2", 3, True)])
-    await pipe.run([pack("DEL", "gateway:gateway-2")])
+    await any_pipe.run([pack("DEL", "gateway:gateway-2")])
     assert await routing.record_and_find({}, {}, (), [ANN, BOB]) == {ANN: [], BOB: []}
     # Alive again, under the same names.
     await store.apply([GatewayHeard("gateway-2", "e1", 4, False)])
@@ -61,8 +61,8 @@ async def test_sessions_of_another_epoch_or_a_dead_gateway_are_not_found(pipe: R
     assert found == {ANN: [ANN_LAPTOP], BOB: [BOB_PHONE]}
 
 
-async def test_what_is_recorded_only_rises(pipe: RedisPipe) -> None:
-    routing, heads = RoutingStore(pipe), HeadsStore(pipe)
+async def test_what_is_recorded_only_rises(any_pipe: Pipe) -> None:
+    routing, heads = RoutingStore(any_pipe), HeadsStore(any_pipe)
     marker = (CONVERSATION, BOB, "read")
     for seq in (1, 7, 3):
         started = [(ANN, CONVERSATION), (BOB, CONVERSATION)] if seq == 1 else []
@@ -77,8 +77,8 @@ async def test_what_is_recorded_only_rises(pipe: RedisPipe) -> None:
 # Heads that were lost
 
 
-async def test_what_was_lost_is_put_back_and_lowers_nothing(pipe: RedisPipe) -> None:
-    routing, heads = RoutingStore(pipe), HeadsStore(pipe)
+async def test_what_was_lost_is_put_back_and_lowers_nothing(any_pipe: Pipe) -> None:
+    routing, heads = RoutingStore(any_pipe), HeadsStore(any_pipe)
     await routing.record_and_find({CONVERSATION: (9, NOON + 9)}, {}, (), [])
     life = await heads.life("one")
     assert await heads.life("two") == life == "one"
@@ -92,19 +92,19 @@ async def test_what_was_lost_is_put_back_and_lowers_nothing(pipe: RedisPipe) -> 
 
 
 async def test_nothing_is_put_back_into_a_redis_that_was_emptied_meanwhile(
-    pipe: RedisPipe,
+    any_pipe: Pipe,
 ) -> None:
-    heads = HeadsStore(pipe)
+    heads = HeadsStore(any_pipe)
     life = await heads.life("one")
-    await pipe.run([pack("FLUSHALL")])
+    await any_pipe.run([pack("FLUSHALL")])
     assert not await heads.restore(life, {ANN: [OTHER]}, {OTHER: (4, NOON)})
     assert await heads.conversations([ANN]) == {ANN: set()}
     assert await heads.heads([OTHER]) == {}
     assert await heads.life("two") == "two"
 
 
-async def test_thousands_of_conversations_are_put_back(pipe: RedisPipe) -> None:
-    heads = HeadsStore(pipe)
+async def test_thousands_of_conversations_are_put_back(any_pipe: Pipe) -> None:
+    heads = HeadsStore(any_pipe)
     many = {f"d:ann:user{number}": (number + 1, NOON) for number in range(2_500)}
     assert await heads.restore(await heads.life("one"), {ANN: many}, many)
     (known,) = (await heads.conversations([ANN])).values()
@@ -116,9 +116,9 @@ async def test_thousands_of_conversations_are_put_back(pipe: RedisPipe) -> None:
     ("conversations", "lost"), [([], True), ([OTHER], False), ([OTHER, CONVERSATION], True)]
 )
 async def test_a_conversation_that_a_whole_list_lacks_is_not_lost(
-    pipe: RedisPipe, conversations: list[str], lost: bool
+    any_pipe: Pipe, conversations: list[str], lost: bool
 ) -> None:
-    heads = HeadsStore(pipe)
+    heads = HeadsStore(any_pipe)
     if conversations:
         await heads.restore(await heads.life("one"), {ANN: conversations}, {})
     assert await heads.head(CONVERSATION, ANN) == ({}, lost)
@@ -127,20 +127,20 @@ async def test_a_conversation_that_a_whole_list_lacks_is_not_lost(
 # Gateways
 
 
-async def test_a_gateway_comes_to_life_once_and_ends_by_itself(pipe: RedisPipe) -> None:
-    store = SessionStore(pipe)
+async def test_a_gateway_comes_to_life_once_and_ends_by_itself(any_pipe: Pipe) -> None:
+    store = SessionStore(any_pipe)
     started = GatewayHeard("gateway-1", "e1", 5, True)
     alive = GatewayHeard("gateway-1", "e1", 6, False)
     assert await store.apply([started, alive]) == [True, False]
     assert await store.epochs(["gateway-1", "gateway-9"]) == {"gateway-1": "e1", "gateway-9": None}
-    (left,) = await pipe.run([pack("TTL", "gateway:gateway-1")])
+    (left,) = await any_pipe.run([pack("TTL", "gateway:gateway-1")])
     assert 0 < left <= GATEWAY_SECONDS
 
 
 async def test_a_crash_before_the_gateway_was_asked_lets_the_record_say_so_again(
-    pipe: RedisPipe,
+    any_pipe: Pipe,
 ) -> None:
-    store = SessionStore(pipe)
+    store = SessionStore(any_pipe)
     started = GatewayHeard("gateway-1", "e1", 5, True)
     later = GatewayHeard("gateway-1", "e1", 6, False)
     assert await store.apply([started]) == [True]
@@ -148,8 +148,8 @@ async def test_a_crash_before_the_gateway_was_asked_lets_the_record_say_so_again
     assert await store.apply([started, later]) == [True, False]
 
 
-async def test_old_records_read_again_take_nothing_from_a_newer_epoch(pipe: RedisPipe) -> None:
-    store = SessionStore(pipe)
+async def test_old_records_read_again_take_nothing_from_a_newer_epoch(any_pipe: Pipe) -> None:
+    store = SessionStore(any_pipe)
     old = [GatewayHeard("gateway-1", "e1", 5, True), GatewayHeard("gateway-1", "e1", 6, False)]
     new = GatewayHeard("gateway-1", "e2", 9, True)
     await store.apply([*old, new])
@@ -160,10 +160,10 @@ async def test_old_records_read_again_take_nothing_from_a_newer_epoch(pipe: Redi
     assert (await store.epochs(["gateway-1"]))["gateway-1"] == "e2"
 
 
-async def test_a_gateway_that_was_forgotten_comes_to_life_again(pipe: RedisPipe) -> None:
-    store = SessionStore(pipe)
+async def test_a_gateway_that_was_forgotten_comes_to_life_again(any_pipe: Pipe) -> None:
+    store = SessionStore(any_pipe)
     await store.apply([GatewayHeard("gateway-1", "e1", 5, True)])
-    await pipe.run([pack("FLUSHALL")])
+    await any_pipe.run([pack("FLUSHALL")])
     alive = [GatewayHeard("gateway-1", "e1", offset, False) for offset in (6, 7)]
     assert await store.apply(alive) == [True, False]
 
@@ -172,9 +172,9 @@ async def test_a_gateway_that_was_forgotten_comes_to_life_again(pipe: RedisPipe)
 
 
 async def test_a_session_read_again_does_not_take_the_place_of_a_newer_one(
-    pipe: RedisPipe,
+    any_pipe: Pipe,
 ) -> None:
-    store = SessionStore(pipe)
+    store = SessionStore(any_pipe)
     newer = ANN_PHONE._replace(gateway_id="gateway-2", session_id=8)
     assert await store.apply([DeviceOpened(ANN, ANN_PHONE, 11), DeviceOpened(ANN, newer, 20)]) == [
         True,
@@ -185,8 +185,8 @@ async def test_a_session_read_again_does_not_take_the_place_of_a_newer_one(
     assert await store.held([(ANN, PHONE), (ANN, LAPTOP)]) == {(ANN, PHONE): Held(newer, 20)}
 
 
-async def test_a_late_close_ends_only_its_own_session(pipe: RedisPipe) -> None:
-    store = SessionStore(pipe)
+async def test_a_late_close_ends_only_its_own_session(any_pipe: Pipe) -> None:
+    store = SessionStore(any_pipe)
     later = ANN_PHONE._replace(session_id=12)
     await store.apply([DeviceOpened(ANN, later, 20)])
     # Session 1 is no prefix of session 12.
@@ -196,6 +196,21 @@ async def test_a_late_close_ends_only_its_own_session(pipe: RedisPipe) -> None:
 
 
 # The connection
+
+
+async def test_who_is_owed_is_known_to_all_until_it_is_paid(any_pipe: Pipe) -> None:
+    here, there = SessionStore(any_pipe), SessionStore(any_pipe)
+    owed = {
+        (ANN, PHONE): Session(PHONE, "gateway-1", "epoch", 1),
+        (BOB, PHONE): Session(PHONE, "gateway-2", "epoch", 7),
+    }
+    assert await there.owed(10) == {}
+    await here.owe(owed)
+    await here.owe(owed)
+    assert await there.owed(10) == owed
+    assert len(await there.owed(1)) == 1
+    await there.pay({(ANN, PHONE): owed[ANN, PHONE]})
+    assert await here.owed(10) == {(BOB, PHONE): owed[BOB, PHONE]}
 
 
 async def test_an_error_of_one_command_fails_the_whole_and_leaves_the_connection_usable(

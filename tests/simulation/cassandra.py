@@ -51,12 +51,15 @@ class Cassandra:
             timeline._READ_NUMBER: self._number,
             timeline._READ_BUCKETS: self._newest_buckets,
             timeline._READ_ALL_BUCKETS: self._all_buckets,
+            timeline._READ_BUCKET: self._bucket,
             timeline._READ_SENDERS: self._all_senders,
             timeline._READ_PARTITIONS: self._partitions,
             inbox._READ: self._conversations,
             inbox._READ_ALL: self._all_joined,
+            inbox._READ_ONE: self._joined,
             receipts._READ_MARKERS: self._markers,
             receipts._READ_MARKER: self._moves_of,
+            receipts._READ_MOVE: self._move,
             receipts._READ_PARTITIONS: self._move_partitions,
         }
 
@@ -132,6 +135,9 @@ class Cassandra:
     def _all_buckets(self) -> list[Any]:
         return [(key[0], *row["bucket"]) for key, row in self.buckets.items()]
 
+    def _bucket(self, conversation: str) -> list[Any]:
+        return [row for row in self._all_buckets() if row[0] == conversation]
+
     def _all_senders(self, conversation: str, bucket: int) -> list[Any]:
         row = self.senders.get((conversation, bucket), {})
         cells = {sender: cell[0] for sender, cell in row.items()}
@@ -145,6 +151,13 @@ class Cassandra:
 
     def _all_joined(self) -> list[Any]:
         return [(*key, *row["joined_at"]) for key, row in self.joined.items()]
+
+    def _joined(self, user: str, conversation: str) -> list[Any]:
+        return [row for row in self._all_joined() if row[:2] == (user, conversation)]
+
+    def _move(self, conversation: str, user: str, kind: str, seq: int) -> list[Any]:
+        rows = sorted(self._moves_of(conversation, user, kind), key=lambda row: row[3])
+        return [row[3:6] for row in rows if row[3] >= seq][:1]
 
     def _markers(self, conversation: str, users: Sequence[str], kinds: Sequence[str]) -> list[Any]:
         newest: dict[tuple[Any, ...], int] = {}
@@ -193,5 +206,22 @@ class SimulatedDatabase:
                 await self._machine.ask(self._owner, "cassandra", lambda some=some: self._all(some))
 
     def _all(self, writes: Sequence[tuple[str, Sequence[Any]]]) -> None:
+        for cql, values in writes:
+            self._cassandra.write(cql, values)
+
+
+class ImmediateDatabase:
+    """A Database that waits for nothing."""
+
+    def __init__(self, cassandra: Cassandra) -> None:
+        self._cassandra = cassandra
+
+    async def read(self, cql: str, values: Sequence[Any] = ()) -> list[Any]:
+        return self._cassandra.read(cql, values)
+
+    async def pages(self, cql: str, values: Sequence[Any] = ()) -> AsyncIterator[list[Any]]:
+        yield self._cassandra.read(cql, values)
+
+    async def write(self, writes: Iterable[tuple[str, Sequence[Any]]]) -> None:
         for cql, values in writes:
             self._cassandra.write(cql, values)

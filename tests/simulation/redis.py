@@ -51,6 +51,16 @@ class Redis:
             del self._ends_at[key]
         return self._held.setdefault(key, kind())
 
+    def _do_flushall(self) -> str:
+        self.lose_everything()
+        return "OK"
+
+    def _do_del(self, key: str) -> int:
+        return int(self._held.pop(key, None) is not None)
+
+    def _do_ttl(self, key: str) -> int:
+        return round(self._ends_at.get(key, 0) - self._now())
+
     def _do_zadd(self, key: str, mode: str, *pairs: str) -> int:
         assert mode == "GT"
         scores = self._get(key, dict)
@@ -165,3 +175,13 @@ class SimulatedPipe:
             self._owner, "redis", lambda: self._redis.run(commands)
         )
         return replies
+
+
+class ImmediatePipe:
+    """A Pipe that waits for nothing."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def run(self, commands: Sequence[bytes]) -> list[Any]:
+        return self._redis.run(commands)
