@@ -8,7 +8,7 @@ once the cause is mended. A letter stays where it is: replaying twice publishes 
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -106,4 +106,6 @@ def replay(
 def _when(milliseconds: int) -> str:
     if milliseconds < 0:
         return "at an unknown time"
-    return datetime.fromtimestamp(milliseconds / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return (
+        datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    )

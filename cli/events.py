@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from confluent_kafka import Message
@@ -118,7 +118,11 @@ def chosen(names: Sequence[str], existing: Sequence[str]) -> list[str]:
 
 def line(found: Readable, fenced_off: bool) -> Text:
     """One event on a terminal."""
-    at = datetime.fromtimestamp(found.timestamp / 1000).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    at = (
+        datetime.fromtimestamp(found.timestamp / 1000, UTC)
+        .astimezone()
+        .strftime("%H:%M:%S.%f")[:-3]
+    )
     name = found.topic.removeprefix("chat.")
     place = f"{name}/{found.partition}@{found.offset}"
     text = Text(f"{at}  ", style="dim")

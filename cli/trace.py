@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from cassandra import DriverException
@@ -134,7 +134,7 @@ def _show(found: Trace) -> None:
 def _cells(step: Step, first_at: int) -> tuple[str, str, str, str]:
     if step.at is None:
         return "", "", step.place, step.said
-    at = datetime.fromtimestamp(step.at / 1000).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    at = datetime.fromtimestamp(step.at / 1000, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
     return f"{step.at - first_at} ms", at, step.place, step.said
 
 

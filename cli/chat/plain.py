@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from datetime import datetime
+from datetime import UTC, datetime
 
 from cli.chat.lines import TICKS, harmless
 from cli.chat.room import Leave, Room, title
@@ -120,7 +120,7 @@ class Plain:
             self._room.said = ""
 
     def _show(self, message: Message) -> None:
-        at = datetime.fromtimestamp(message.sent_at / 1000).astimezone().strftime("%H:%M")
+        at = datetime.fromtimestamp(message.sent_at / 1000, UTC).astimezone().strftime("%H:%M")
         own = message.sender_id == self._room.client.user_id
         name = "you" if own else message.sender_id
         body = harmless(message.body).replace("\n", "\n       ")
