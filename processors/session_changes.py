@@ -38,8 +38,9 @@ def changes_of(batch: Sequence[Received], generation: int) -> list[Change]:
             case GatewayAlive(gateway_id=gateway_id, gateway_epoch=epoch):
                 gateways.append(GatewayHeard(gateway_id, epoch, received.offset, False))
             case SessionOpened() as event:
-                if SEPARATOR in event.gateway_id + event.gateway_epoch:
-                    raise Poison(received, "bad_name", f"a gateway's name holds {SEPARATOR}")
+                names = (event.user_id, event.device_id, event.gateway_id, event.gateway_epoch)
+                if any(SEPARATOR in name for name in names):
+                    raise Poison(received, "bad_name", f"a name holds {SEPARATOR}")
                 position = write_time(generation, received.offset)
                 devices.append(DeviceOpened(event.user_id, _session(event), position))
             case SessionClosed() as event:

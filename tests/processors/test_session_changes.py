@@ -55,12 +55,13 @@ def test_gateways_come_before_devices_and_each_keeps_the_order_of_the_log() -> N
     ]
 
 
-def test_a_gateway_name_that_could_not_be_written_is_poison() -> None:
-    bad = SessionOpened(
-        user_id=ANN, device_id=PHONE, gateway_id="a|b", gateway_epoch="e", session_id=1
+@pytest.mark.parametrize("field", ["user_id", "device_id", "gateway_id", "gateway_epoch"])
+def test_a_name_that_could_not_be_written_is_poison(field: str) -> None:
+    good = SessionOpened(
+        user_id=ANN, device_id=PHONE, gateway_id="gateway-1", gateway_epoch="e", session_id=1
     )
     with pytest.raises(Poison, match="bad_name"):
-        changes_of([received(bad, 1)], 0)
+        changes_of([received(msgspec.structs.replace(good, **{field: "a|b"}), 1)], 0)
 
 
 @pytest.mark.parametrize(

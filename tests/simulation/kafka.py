@@ -136,6 +136,8 @@ class SimulatedPublisher:
         headers: list[Header] | None = None,
     ) -> "asyncio.Future[int]":
         future: asyncio.Future[int] = self._machine.loop.create_future()
+        # A process that dies leaves futures behind that nobody asks any more.
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
         self.send(topic, value, partial(_settle, future), key, partition, headers)
         return future
 

@@ -20,6 +20,7 @@ from edge.announcer import ALIVE_SECONDS
 from events.topics import GATEWAYS as GATEWAY_EVENTS
 from infra.log_reader import Place
 from processors.snapshots import plan
+from projections.sessions.store import GATEWAY_SECONDS
 from tests.examples import NOON
 from tests.simulation.cassandra import Cassandra
 from tests.simulation.device import Device
@@ -87,6 +88,8 @@ class World:
     written: int = 0
     poison: list[tuple[str, int, int]] = field(default_factory=list)
     """Where records lie that are no events."""
+    hostile: set[tuple[Place, int]] = field(default_factory=set)
+    """Where records lie that nobody should have written; they may be decided or set aside."""
     longest: dict[str, tuple[int, int]] = field(default_factory=dict)
     """How long each bounded queue was, and how long it may be."""
 
@@ -246,6 +249,8 @@ class World:
             if not gateway.process.alive:
                 self.start_gateway(gateway.id)
         quiet, rests_at = 0, self.parts.loop.now + _HEARTBEAT_SECONDS
+        if self.hostile:  # a false start of a gateway is believed until it falls silent
+            rests_at += GATEWAY_SECONDS
         for _ in range(_HEAL_ROUNDS):
             busy = self._round()
             if len(self.parts.findings) > _FINDINGS_MAX:
@@ -311,9 +316,10 @@ class World:
     def unread(self, group: Group) -> list[Place]:
         """Partitions that a group has not committed to their end.
 
-        Snapshots goes on from its own, not from an offset; heartbeats of gateways never end.
+        Admission and snapshots go on from what is in the log, not from an offset; heartbeats of
+        gateways never end.
         """
-        if group.name == "snapshots":
+        if group.name in ("admission", "snapshots"):
             return []
         return [
             place
