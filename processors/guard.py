@@ -84,6 +84,8 @@ class Guard:
         """Take one batch: every record has its outcome when what this gives back is done."""
         batch, aside = self._decode(records)
         fenced = len(records) - len(batch) - len(aside)
+        # Set aside before anything has an effect: who takes over goes on behind the effects.
+        await asyncio.gather(*aside)
         confirmation = None
         while batch:
             try:
@@ -91,10 +93,11 @@ class Guard:
                 break
             except Poison as poison:
                 batch = [received for received in batch if received is not poison.received]
-                aside.append(
-                    self._dead_letters.set_aside(poison.received.record, poison.code, poison.detail)
+                letter = self._dead_letters.set_aside(
+                    poison.received.record, poison.code, poison.detail
                 )
-        await asyncio.gather(*aside)
+                aside.append(letter)
+                await letter
         self._telemetry.records(self.group, "handled", len(batch))
         if fenced:
             self._telemetry.records(self.group, "fenced", fenced)

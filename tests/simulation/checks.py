@@ -16,7 +16,7 @@ from events.fence import Fence
 from events.ids import members_of
 from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
 from events.submissions import MessageSubmitted
-from events.topics import CONVERSATIONS, RECEIPTS, SUBMISSIONS
+from events.topics import CONVERSATIONS, QUERIES, RECEIPTS, SUBMISSIONS
 from processors.admission.decider import Place, decide
 from processors.admission.state import PartitionState, evolve
 from projections.cells import Cell, Key, fold
@@ -167,6 +167,8 @@ def _membership(world: World, sent: list[MessageSent]) -> Iterator[str]:
     for fact in sent:
         if fact.sender_id not in members_of(fact.conversation_id):
             yield f"membership: {fact.sender_id} spoke in {fact.conversation_id}"
+    if any(place[0] == QUERIES.name for place, _ in world.hostile):
+        return  # who may write there may ask in anybody's name
     for device in world.devices:
         for conversation_id in device.strangers:
             yield f"membership: {device.user_id} was told of {conversation_id}"
