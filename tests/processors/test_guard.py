@@ -20,16 +20,23 @@ CODEC = codec()
 
 
 class Aside:
-    """Dead letters that are only remembered."""
+    """Dead letters that are only remembered, and confirmed a moment later."""
 
     def __init__(self) -> None:
         self.codes: list[str] = []
+        self.confirmed: list[str] = []
 
     def set_aside(self, record: Message, code: str, detail: str) -> "asyncio.Future[int]":
         self.codes.append(code)
-        confirmed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        confirmed.set_result(0)
-        return confirmed
+        loop = asyncio.get_running_loop()
+        confirmation: asyncio.Future[int] = loop.create_future()
+
+        def confirm() -> None:
+            self.confirmed.append(code)
+            confirmation.set_result(0)
+
+        loop.call_later(0.01, confirm)
+        return confirmation
 
 
 def record(event: Struct | bytes, offset: int, topic: str = SUBMISSIONS.name) -> Message:
@@ -95,6 +102,22 @@ async def test_poison_is_set_aside_and_the_rest_of_the_batch_goes_on() -> None:
     assert handled == [1, 4]
     assert sorted(aside.codes) == ["bad_name", "malformed"]
     assert counted(telemetry) == {"handled": 2, "dead": 2}
+
+
+async def test_nothing_has_an_effect_before_dead_letters_are_confirmed() -> None:
+    """The next owner goes on behind the effects, and would never meet the record again."""
+    confirmed: list[list[str]] = []
+
+    async def handler(batch: Sequence[Received]) -> None:
+        confirmed.append(list(aside.confirmed))
+        for one in batch:
+            if one.offset == 2:
+                raise Poison(one, "bad_name", "It cannot be.")
+
+    guard, aside, _ = await guard_of(handler)
+    await guard.take([record(b"no event", 1), record(submitted(2), 2), record(submitted(3), 3)])
+
+    assert confirmed == [["malformed"], ["malformed", "bad_name"]]
 
 
 async def test_any_other_error_is_left_to_end_the_process() -> None:
