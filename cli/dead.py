@@ -8,7 +8,6 @@ once the cause is mended. A letter stays where it is: replaying twice publishes 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -16,6 +15,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
+from cli.clock import local
 from cli.letters import letter_of, letters_of, publish_again, record_at
 from cli.log import open_codec, readable, settings
 from cli.story import quoted
@@ -106,6 +106,4 @@ def replay(
 def _when(milliseconds: int) -> str:
     if milliseconds < 0:
         return "at an unknown time"
-    return (
-        datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    )
+    return local(milliseconds).strftime("%Y-%m-%d %H:%M:%S")

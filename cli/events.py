@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated
 
 from confluent_kafka import Message
@@ -17,6 +16,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.text import Text
 
+from cli.clock import to_the_millisecond
 from cli.log import Readable, Tail, instant_of, open_codec, places_in, readable, settings
 from events.conversations import WriterClaimed
 from events.fence import NO_EPOCH, Fence
@@ -118,11 +118,7 @@ def chosen(names: Sequence[str], existing: Sequence[str]) -> list[str]:
 
 def line(found: Readable, fenced_off: bool) -> Text:
     """One event on a terminal."""
-    at = (
-        datetime.fromtimestamp(found.timestamp / 1000, UTC)
-        .astimezone()
-        .strftime("%H:%M:%S.%f")[:-3]
-    )
+    at = to_the_millisecond(found.timestamp)
     name = found.topic.removeprefix("chat.")
     place = f"{name}/{found.partition}@{found.offset}"
     text = Text(f"{at}  ", style="dim")

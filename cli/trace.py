@@ -10,7 +10,6 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated
 
 from cassandra import DriverException
@@ -19,6 +18,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from cli.clock import to_the_millisecond
 from cli.log import LogSettings, instant_of
 from cli.steps import Step, summary
 from cli.story import quoted
@@ -134,7 +134,7 @@ def _show(found: Trace) -> None:
 def _cells(step: Step, first_at: int) -> tuple[str, str, str, str]:
     if step.at is None:
         return "", "", step.place, step.said
-    at = datetime.fromtimestamp(step.at / 1000, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    at = to_the_millisecond(step.at)
     return f"{step.at - first_at} ms", at, step.place, step.said
 
 

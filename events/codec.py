@@ -69,14 +69,14 @@ class Codec:
         self._readers: dict[bytes, tuple[type[Struct], Any, Any]] = {}
         self._newest: dict[bytes, Struct | dict[str, Any]] = {}
         self._newer: dict[bytes, Struct | dict[str, Any]] = {}
-        for event in EVENTS.values():
-            _learn(event)
+        for kind in EVENTS.values():
+            _learn(kind)
         current = {name: plain(schema_of(event)) for name, event in EVENTS.items()}
         parsed = {name: parse_schema(schema) for name, schema in current.items()}
         for schema_id, name, written in ids:
-            if name not in EVENTS:
+            event = EVENTS.get(name)
+            if event is None:
                 continue
-            event = EVENTS[name]
             header = _MAGIC + schema_id.to_bytes(4, "big")
             if plain(written) == current[name]:
                 self._writers[event] = (header, parsed[name], _holds_records(event))
@@ -115,12 +115,12 @@ class Codec:
         """The event in the bytes. Raises DecodeError and nothing else."""
         if data is None:
             raise DecodeError("no_value", "the record has no value")
-        reader = self._readers.get(data[:_HEADER_BYTES])
-        if reader is None:
-            raise _unknown_header(data)
         known = self._newest.get(data) or self._newer.get(data)
         if isinstance(known, Struct):
             return known
+        reader = self._readers.get(data[:_HEADER_BYTES])
+        if reader is None:
+            raise _unknown_header(data)
         event, written, current = reader
         if known is not None:  # written here: parsed, so to speak, but not checked
             return self._checked(data, known, event)

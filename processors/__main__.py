@@ -33,6 +33,12 @@ log = structlog.get_logger()
 _WITH_FOLDER = frozenset({"admission", "fanout", "snapshots"})
 
 
+def attach(role: str, app: WorkerApp, context: Context) -> None:
+    """Attach the agent of a role."""
+    module = f"processors.{role}.agent" if role in _WITH_FOLDER else f"processors.{role}"
+    import_module(module).attach(app, context)
+
+
 async def work(roles: list[str], settings: Settings) -> None:
     """Run the roles until a signal comes."""
     codec = Codec.from_file(settings.schemas.ids)
@@ -47,8 +53,7 @@ async def work(roles: list[str], settings: Settings) -> None:
     await context.publisher.start()
     app = WorkerApp(context)
     for role in roles:
-        module = f"processors.{role}.agent" if role in _WITH_FOLDER else f"processors.{role}"
-        import_module(module).attach(app, context)
+        attach(role, app, context)
     progress = {source.group: source.progress for source in app.sources}
     watchdog = Watchdog(context.loop, progress, end_process)
     runner = web.AppRunner(health_app(watchdog, progress, context.telemetry), access_log=None)

@@ -15,7 +15,7 @@ When the function returns, all it did is confirmed, or it returns what will be: 
 with the next batch meanwhile. It may be called again with the same records.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import faust
@@ -81,34 +81,22 @@ class WorkerApp(faust.App):
 
         def attach(handler: Handler) -> Handler:
             context = self.context
-            guard = Guard(
-                group,
-                handler,
-                codec=context.codec,
-                dead_letters=DeadLetters(group, context.publisher),
-                telemetry=context.telemetry,
-                fenced=fenced,
-            )
+            guard = guard_of(context, group, handler, fenced=fenced)
             channel = self.channel(maxsize=1)
 
             async def take(batch: Batch) -> None:
                 await channel.send(value=batch)
 
-            source = Source(
-                group=group,
-                topics=[topic.name for topic in topics],
-                bootstrap=context.settings.kafka.bootstrap,
+            source = source_of(
+                context,
+                guard,
+                topics=topics,
                 take=take,
-                assignee=guard if assignee is None else assignee(guard),
-                epoch_of=guard.epoch_of,
-                on_failure=context.end_process,
-                client_id=context.worker_id,
-                ticker=context.ticker,
+                assignee=assignee,
                 patience_milliseconds=patience_milliseconds,
                 loop=self.loop,
                 beacon=self.beacon,
             )
-            source.progress = guard.progress
             self.sources.append(source)
             self.guards.append(guard)
             agent = _agent_of(guard, context.end_process)
@@ -116,6 +104,44 @@ class WorkerApp(faust.App):
             return handler
 
         return attach
+
+
+def guard_of(context: Context, group: str, handler: Handler, *, fenced: bool) -> Guard:
+    """The guard of a role's function."""
+    return Guard(
+        group,
+        handler,
+        codec=context.codec,
+        dead_letters=DeadLetters(group, context.publisher),
+        telemetry=context.telemetry,
+        fenced=fenced,
+    )
+
+
+def source_of(
+    context: Context,
+    guard: Guard,
+    *,
+    topics: Sequence[Topic],
+    take: Callable[[Batch], Awaitable[None]],
+    assignee: Callable[[Guard], Assignee] | None,
+    **options: Any,
+) -> Source:
+    """The source of a guard's batches; `options` are those of `Source`."""
+    source = Source(
+        group=guard.group,
+        topics=[topic.name for topic in topics],
+        bootstrap=context.settings.kafka.bootstrap,
+        take=take,
+        assignee=guard if assignee is None else assignee(guard),
+        epoch_of=guard.epoch_of,
+        on_failure=context.end_process,
+        client_id=context.worker_id,
+        ticker=context.ticker,
+        **options,
+    )
+    source.progress = guard.progress
+    return source
 
 
 def _agent_of(guard: Guard, end_process: Callable[[str], None]) -> Callable[[Any], Any]:

@@ -7,10 +7,10 @@ people wrote is freed of control characters first, so that a message cannot draw
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 
 from prompt_toolkit.utils import get_cwidth
 
+from cli.clock import local
 from client.client import Chat, Unsent
 from client.messages import Message, Tick
 
@@ -96,7 +96,7 @@ def conversation_lines(
     name_columns = min(_NAME_COLUMNS_MAX, max(get_cwidth(name) for name in names))
     day = ""
     for message in messages:
-        sent_at = datetime.fromtimestamp(message.sent_at / 1000, UTC).astimezone()
+        sent_at = local(message.sent_at)
         if (today := sent_at.strftime("%A %-d %B %Y")) != day:
             day = today
             lines.append([("class:rule", f"── {day} ".ljust(max(0, columns - 1), "─"))])

@@ -11,10 +11,10 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from datetime import UTC, datetime
 
 from cli.chat.lines import TICKS, harmless
 from cli.chat.room import Leave, Room, title
+from cli.clock import local
 from client.errors import Stopped
 from client.messages import (
     Link,
@@ -120,7 +120,7 @@ class Plain:
             self._room.said = ""
 
     def _show(self, message: Message) -> None:
-        at = datetime.fromtimestamp(message.sent_at / 1000, UTC).astimezone().strftime("%H:%M")
+        at = local(message.sent_at).strftime("%H:%M")
         own = message.sender_id == self._room.client.user_id
         name = "you" if own else message.sender_id
         body = harmless(message.body).replace("\n", "\n       ")

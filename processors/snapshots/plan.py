@@ -41,8 +41,7 @@ def _pieces(
     state: PartitionState,
 ) -> Iterator[tuple[tuple[ConversationSnapshot, ...], bytes]]:
     conversations = to_snapshot(state)
-    first = tuple(islice(conversations, _CONVERSATIONS_A_PART))
-    yield first, b""
+    yield tuple(islice(conversations, _CONVERSATIONS_A_PART)), b""
     while piece := tuple(islice(conversations, _CONVERSATIONS_A_PART)):
         yield piece, b""
     for packed in state.remembered.packed(_REMEMBERED_A_PART):

@@ -12,12 +12,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from msgspec import Struct
-
 from events.codec import Codec
-from events.topics import TOPICS, Topic, partition_of
+from events.topics import TOPICS, partition_of
 from infra.log_reader import Place
-from infra.producer import Confirmed, Header, Unavailable, UnknownTopic, _settle
+from infra.producer import Confirmed, Header, Publisher, Unavailable, UnknownTopic
 from infra.progress import LogProgress
 from tests.simulation.machine import Machine, Process
 
@@ -93,8 +91,8 @@ class Log:
                 yield from records
 
 
-class SimulatedPublisher:
-    """The producer of one process: `infra.producer.Publisher` without a broker.
+class SimulatedPublisher(Publisher):
+    """The producer of one process, without librdkafka and a broker.
 
     One that gives up (a gateway's) refuses a record now and then, whether it was appended or not.
     """
@@ -104,41 +102,17 @@ class SimulatedPublisher:
     ) -> None:
         self._log = log
         self._codec = codec
+        self._loop = machine.loop
         self._machine = machine
         self._owner = owner
         self._part = "kafka-giving-up" if gives_up else "kafka"
         self._lines: dict[Place, deque[tuple[Callable[[], int], Confirmed]]] = {}
         owner.at_death.append(self._die)
 
-    def publish(
-        self,
-        topic: Topic | str,
-        event: Struct,
-        *,
-        key: str | None = None,
-        partition: int | None = None,
-    ) -> "asyncio.Future[int]":
-        name = topic if isinstance(topic, str) else topic.name
-        return self.publish_bytes(
-            name,
-            self._codec.encode(event),
-            key=None if key is None else key.encode(),
-            partition=partition,
-        )
-
-    def publish_bytes(
-        self,
-        topic: str,
-        value: bytes | None,
-        *,
-        key: bytes | None = None,
-        partition: int | None = None,
-        headers: list[Header] | None = None,
-    ) -> "asyncio.Future[int]":
-        future: asyncio.Future[int] = self._machine.loop.create_future()
+    def publish_bytes(self, *record: Any, **more: Any) -> "asyncio.Future[int]":
+        future = super().publish_bytes(*record, **more)
         # A process that dies leaves futures behind that nobody asks any more.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self.send(topic, value, partial(_settle, future), key, partition, headers)
         return future
 
     def send(

@@ -23,7 +23,7 @@ from events import fence
 from events.fence import NO_EPOCH
 from events.ids import members_of
 from processors import guard, history, source
-from processors.admission import agent, decider, owner, remembered, state
+from processors.admission import agent, decider, owner, remembered, restore, state
 from processors.dead_letters import DeadLetters
 from processors.fanout import routing
 from processors.snapshots import agent as snapshots
@@ -65,8 +65,8 @@ def what_was_decided_is_decided_again(patch: pytest.MonkeyPatch) -> None:
         evolve(one, event)
         one.submission_offset = -1
 
-    for module in (agent, snapshots, owner):
-        patch.setattr(module, "evolve", forgetful, raising=False)
+    for module in (agent, snapshots, restore):
+        patch.setattr(module, "evolve", forgetful)
 
 
 @_planted

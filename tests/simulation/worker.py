@@ -1,14 +1,13 @@
 """A worker process: the real agents, guards and sources of some roles, on simulated parts."""
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
 from events.topics import CONVERSATIONS, Topic
-from processors.__main__ import _WITH_FOLDER
+from processors.__main__ import attach
+from processors.app import guard_of, source_of
 from processors.context import Context
-from processors.dead_letters import DeadLetters
 from processors.guard import Guard, Handler
 from processors.source import Assignee, Batch, Source
 from tests.simulation.cassandra import SimulatedDatabase
@@ -54,8 +53,7 @@ class Worker:
         self._parts = parts
         self.context = SimulatedContext(parts, self.process, self._ended)
         for role in roles:
-            module = f"processors.{role}.agent" if role in _WITH_FOLDER else f"processors.{role}"
-            import_module(module).attach(self, self.context)
+            attach(role, self, self.context)  # type: ignore[arg-type]
         for source in self.sources:
             parts.loop.run_now(source.on_start())
 
@@ -79,16 +77,8 @@ class Worker:
     ) -> Callable[[Handler], Handler]:
         context = self.context
 
-        def attach(handler: Handler) -> Handler:
-            dead_letters = DeadLetters(group, context.publisher)
-            guard = Guard(
-                group,
-                handler,
-                codec=CODEC,
-                dead_letters=dead_letters,
-                telemetry=TELEMETRY,
-                fenced=fenced,
-            )
+        def wire(handler: Handler) -> Handler:
+            guard = guard_of(context, group, handler, fenced=fenced)
 
             async def take(batch: Batch) -> None:
                 context.loop.create_task(self._take(guard, batch))
@@ -97,24 +87,19 @@ class Worker:
                 self.consumers.append(self._parts.consumer(self.process, group))
                 return self.consumers[-1]
 
-            source = Source(
-                group=group,
-                topics=[topic.name for topic in topics],
-                bootstrap="",
+            source = source_of(
+                context,
+                guard,
+                topics=topics,
                 take=take,
-                assignee=guard if assignee is None else assignee(guard),
-                epoch_of=guard.epoch_of,
-                on_failure=self._ended,
-                client_id=self.process.name,
-                ticker=context.ticker,
+                assignee=assignee,
                 consumer_of=consumer_of,
                 loop=context.loop,
             )
-            source.progress = guard.progress
             self.sources.append(source)
             return handler
 
-        return attach
+        return wire
 
     async def _take(self, guard: Guard, batch: Batch) -> None:
         try:
