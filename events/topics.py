@@ -157,8 +157,16 @@ TOPICS: tuple[Topic, ...] = (
 )
 """Every topic that the apply step makes; delivery topics are made by their gateways."""
 
-COMMON_CONFIG = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": "1048588"}
-"""Broker settings of every topic: the time of a record is the time at which it was appended."""
+COMMON_CONFIG = {
+    "message.timestamp.type": "LogAppendTime",
+    "max.message.bytes": "1048588",
+    "unclean.leader.election.enable": "false",
+}
+"""Broker settings of every topic.
+
+The time of a record is the time at which it was appended. A copy that lacks confirmed records never
+leads: the partition waits instead.
+"""
 
 TOPIC_OF: dict[type[Struct], Topic] = {
     event: topic for topic in EVENT_TOPICS for event in topic.events

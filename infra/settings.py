@@ -59,7 +59,10 @@ class KafkaSettings(Section):
 
     bootstrap: str = Field("127.0.0.1:9092", description="Brokers to start from: host:port,…")
     replication_factor: int = Field(
-        1, ge=1, description="Copies of each partition; 3 in production."
+        1,
+        ge=1,
+        description="Copies of each partition; 3 in production. All but one must hold a record "
+        "before it is confirmed.",
     )
     log_generation: int = Field(
         0,

@@ -2,7 +2,8 @@
 
 Goes in: topics from `events.topics`. Comes out: what was created and what was changed. Doing it
 twice changes nothing. The partition count of a live topic is never changed: records with one key
-would no longer keep their order, and co-partitioned topics would no longer meet.
+would no longer keep their order, and co-partitioned topics would no longer meet. Nor is a topic
+accepted that has fewer copies than it should, and what must hold a record is never lowered.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ConfigSource,
     NewTopic,
     ResourceType,
+    TopicMetadata,
 )
 
 from events.topics import COMMON_CONFIG, TOPICS, Topic
@@ -27,6 +29,7 @@ from infra.errors import UserError
 from infra.settings import KafkaSettings
 
 TIMEOUT_SECONDS = 20.0
+_IN_SYNC_MIN = "min.insync.replicas"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +47,13 @@ def apply(settings: KafkaSettings, topics: Iterable[Topic] = TOPICS) -> TopicCha
     wanted = {topic.name: topic for topic in topics}
     admin = AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 0})
     try:
-        existing = partition_counts(admin)
+        existing = admin.list_topics(timeout=TIMEOUT_SECONDS).topics
         _refuse_other_partition_counts(wanted, existing)
+        _refuse_fewer_copies(wanted, existing, settings.replication_factor)
         missing = [topic for topic in wanted.values() if topic.name not in existing]
         present = [topic for topic in wanted.values() if topic.name in existing]
         _create(admin, missing, settings.replication_factor)
-        changed = _set_config(admin, present)
+        changed = _set_config(admin, present, settings.replication_factor)
     except KafkaException as error:
         raise _unreachable(settings, error) from error
     return TopicChanges(
@@ -59,10 +63,16 @@ def apply(settings: KafkaSettings, topics: Iterable[Topic] = TOPICS) -> TopicCha
     )
 
 
-def config_of(topic: Topic) -> dict[str, str]:
-    """Every broker setting the catalogue asks of a topic."""
+def in_sync_min(replication_factor: int) -> int:
+    """Copies that must hold a record before it is confirmed: all but one, which may be away."""
+    return max(1, replication_factor - 1)
+
+
+def config_of(topic: Topic, replication_factor: int = 1) -> dict[str, str]:
+    """Every broker setting the catalogue asks of a topic with so many copies."""
     return {
         **COMMON_CONFIG,
+        _IN_SYNC_MIN: str(in_sync_min(replication_factor)),
         "cleanup.policy": topic.cleanup_policy,
         "retention.ms": str(topic.retention_ms),
         **topic.config,
@@ -75,11 +85,13 @@ def partition_counts(admin: AdminClient) -> dict[str, int]:
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
 
 
-def _refuse_other_partition_counts(wanted: dict[str, Topic], existing: dict[str, int]) -> None:
+def _refuse_other_partition_counts(
+    wanted: dict[str, Topic], existing: dict[str, TopicMetadata]
+) -> None:
     differing = [
-        f"{name} has {existing[name]}, the catalogue says {topic.partitions}"
+        f"{name} has {len(existing[name].partitions)}, the catalogue says {topic.partitions}"
         for name, topic in wanted.items()
-        if existing.get(name, topic.partitions) != topic.partitions
+        if name in existing and len(existing[name].partitions) != topic.partitions
     ]
     if differing:
         raise UserError(
@@ -87,6 +99,26 @@ def _refuse_other_partition_counts(wanted: dict[str, Topic], existing: dict[str,
             f"The number of partitions of a live topic never changes: {'; '.join(differing)}.",
             "Nothing was applied. Put the number back in events/topics.py; "
             "more partitions need a topic with a new name.",
+        )
+
+
+def _refuse_fewer_copies(
+    wanted: dict[str, Topic], existing: dict[str, TopicMetadata], replication_factor: int
+) -> None:
+    """A topic of which more copies must hold a record than it has would take none."""
+    lacking = [
+        name
+        for name in wanted.keys() & existing.keys()
+        for partition in existing[name].partitions.values()
+        if len(partition.replicas) < replication_factor
+    ]
+    if lacking:
+        raise UserError(
+            "too_few_copies",
+            f"CHAT_KAFKA_REPLICATION_FACTOR asks for {replication_factor} copies, and there are "
+            f"fewer of {', '.join(sorted(set(lacking)))}.",
+            "Nothing was applied. Add copies with Kafka's kafka-reassign-partitions, "
+            "or lower the setting.",
         )
 
 
@@ -99,7 +131,7 @@ def _create(admin: AdminClient, topics: list[Topic], replication_factor: int) ->
                 topic.name,
                 num_partitions=topic.partitions,
                 replication_factor=replication_factor,
-                config=config_of(topic),
+                config=config_of(topic, replication_factor),
             )
             for topic in topics
         ],
@@ -125,7 +157,9 @@ def _wait_until_known(admin: AdminClient, topics: list[Topic]) -> None:
         time.sleep(0.05)
 
 
-def _set_config(admin: AdminClient, topics: list[Topic]) -> dict[str, dict[str, str]]:
+def _set_config(
+    admin: AdminClient, topics: list[Topic], replication_factor: int
+) -> dict[str, dict[str, str]]:
     if not topics:
         return {}
     resources = [ConfigResource(ResourceType.TOPIC, topic.name) for topic in topics]
@@ -135,10 +169,10 @@ def _set_config(admin: AdminClient, topics: list[Topic]) -> dict[str, dict[str, 
         current = described[resource].result(TIMEOUT_SECONDS)
         differing = {
             name: value
-            for name, value in config_of(topic).items()
+            for name, value in config_of(topic, replication_factor).items()
             if name not in current
-            or current[name].value != value
             or current[name].source != ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+            or not _serves(name, current[name].value, value)
         }
         if differing:
             changed[topic.name] = differing
@@ -159,6 +193,11 @@ def _set_config(admin: AdminClient, topics: list[Topic]) -> dict[str, dict[str, 
         ).values():
             future.result(TIMEOUT_SECONDS)
     return changed
+
+
+def _serves(name: str, current: str, value: str) -> bool:
+    """Whether a topic's own setting may stay: it is the same, or safer."""
+    return current == value or (name == _IN_SYNC_MIN and int(current) > int(value))
 
 
 def _unreachable(settings: KafkaSettings, error: KafkaException) -> UserError:

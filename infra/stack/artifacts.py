@@ -7,16 +7,15 @@ nothing is used until all of it was checked. `chatlog artifacts lock` writes the
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from infra.errors import UserError
+from infra.stack.lock import one_at_a_time
 
 POMS = Path(__file__).parent / "maven"
 LOCK_FILE = Path(__file__).parent / "artifacts.lock"
@@ -31,7 +30,7 @@ def ensure(jars: Path, on_progress: OnProgress = lambda line: None) -> None:
     if is_complete(jars):
         return
     jars.parent.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(jars.with_suffix(".lock")):
+    with one_at_a_time(jars.with_suffix(".lock")):
         if is_complete(jars):
             return
         fresh = jars.with_suffix(".partial")
@@ -146,10 +145,3 @@ def _sha256(file: Path) -> str:
 
 def _lock_hash() -> str:
     return _sha256(LOCK_FILE)
-
-
-@contextmanager
-def _one_at_a_time(file: Path) -> Iterator[None]:
-    with file.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -21,6 +21,7 @@ from infra.stack.stack import Stack
 from infra.stack.starting import DISK_FREE_BYTES_MIN
 
 MEMORY_FREE_BYTES_MIN = 3 << 30
+_FURTHER_BROKER_BYTES = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +91,14 @@ def _memory(stack: Stack) -> Iterator[Finding]:
         if line.startswith("MemAvailable:"):
             free_bytes = int(line.split()[1]) << 10
             sentence = f"{free_bytes / (1 << 30):.1f} GiB of memory are free"
-            if free_bytes >= MEMORY_FREE_BYTES_MIN:
+            needed = MEMORY_FREE_BYTES_MIN + (stack.brokers - 1) * _FURTHER_BROKER_BYTES
+            if free_bytes >= needed:
                 yield Finding("memory", True, f"{sentence}.")
             else:
                 yield Finding(
                     "memory",
                     False,
-                    f"Only {sentence}; the stack needs up to 3 GiB.",
+                    f"Only {sentence}; the stack needs up to {needed >> 30} GiB.",
                     "low_memory",
                     "End other programs first.",
                 )

@@ -1,4 +1,7 @@
-"""Kafka 4.1: broker and controller in one process (KRaft).
+"""Kafka 4.1: broker and controller in one process (KRaft), one of them or three.
+
+With three, every record has three copies, two of which hold it before it is confirmed: one broker
+may die. A majority of the voters must run before any is ready.
 
 The controller quorum is given in the configuration rather than kept in the metadata log, so the
 instance may move to other ports. Timings of the new group protocol are short: a worker that
@@ -7,15 +10,16 @@ died is noticed in 6 s, a joining one is served at once.
 
 from __future__ import annotations
 
-import base64
 import subprocess
-import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 from infra.errors import UserError
+from infra.stack import cluster
 from infra.stack.part import Part, last_lines
 from infra.stack.place import Place
 from infra.stack.probes import kafka_answers
+from infra.topics import in_sync_min
 
 _LOG4J = """\
 rootLogger.level = WARN
@@ -27,10 +31,14 @@ appender.out.layout.pattern = %d{ISO8601} %p %m (%c{1})%n
 """
 
 
-def kafka(place: Place) -> Part:
-    """The broker on its remembered ports."""
-    folder = place.part_folder("kafka")
-    port, controller_port = place.ports.port("kafka"), place.ports.port("kafka.controller")
+def kafka(place: Place, node_id: int = 1) -> Part:
+    """One broker on its remembered ports."""
+    name = cluster.broker_name(node_id)
+    folder = place.part_folder(name)
+    port = place.ports.port(name)
+    voters = [
+        place.ports.port(f"{voter}.controller") for voter in cluster.broker_names(place.brokers)
+    ]
     configuration = folder / "server.properties"
 
     def java(*flags: str) -> tuple[str, ...]:
@@ -38,50 +46,55 @@ def kafka(place: Place) -> Part:
         return place.jvm(folder, *flags, log4j, "--class-path", f"{place.jars}/kafka/*")
 
     def prepare() -> None:
-        lines = [
-            f"{key}={value}\n" for key, value in settings(folder, port, controller_port).items()
-        ]
-        configuration.write_text("".join(lines))
+        given = settings(folder, port, voters, node_id)
+        configuration.write_text("".join(f"{key}={value}\n" for key, value in given.items()))
         (folder / "log4j2.properties").write_text(_LOG4J)
         if not (folder / "data" / "meta.properties").exists():
-            _format_storage(java("-XX:TieredStopAtLevel=1"), configuration, folder)
+            cluster_id = cluster.decide(place.folder, place.brokers).id
+            _format_storage(java("-XX:TieredStopAtLevel=1"), configuration, folder, cluster_id)
 
     def command() -> tuple[str, ...]:
-        flags = ("-Xms256m", "-Xmx512m", "-XX:+UseParallelGC")
+        heap = ("-Xms256m", "-Xmx512m") if place.brokers == 1 else ("-Xms128m", "-Xmx384m")
+        flags = (*heap, "-XX:+UseParallelGC")
         return (*java(*flags), "kafka.Kafka", str(configuration))
 
     return Part(
-        name="kafka",
+        name=name,
         command=command,
         folder=folder,
         log_file=folder / "server.log",
         port=port,
-        answers=lambda: kafka_answers(f"127.0.0.1:{port}"),
+        answers=lambda: kafka_answers(port),
         prepare=prepare,
     )
 
 
-def settings(folder: Path, port: int, controller_port: int) -> dict[str, str | int]:
-    """What differs from the broker's defaults."""
+def settings(
+    folder: Path, port: int, voters: Sequence[int], node_id: int = 1
+) -> dict[str, str | int]:
+    """What differs from the broker's defaults; `voters` are all controller ports, by node id."""
+    copies, own = len(voters), voters[node_id - 1]
+    addresses = (f"{voter}@127.0.0.1:{at}" for voter, at in enumerate(voters, 1))
     return {
         "process.roles": "broker,controller",
-        "node.id": 1,
-        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "node.id": node_id,
+        "controller.quorum.voters": ",".join(addresses),
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{own}",
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": str(folder / "data"),
         "auto.create.topics.enable": "false",
-        # One broker: nothing can be replicated, and no claim about power loss is made.
-        "default.replication.factor": 1,
-        "min.insync.replicas": 1,
-        "offsets.topic.replication.factor": 1,
+        # One broker can replicate nothing; no number of them says anything about power loss.
+        "default.replication.factor": copies,
+        "min.insync.replicas": in_sync_min(copies),
+        "unclean.leader.election.enable": "false",
+        "offsets.topic.replication.factor": copies,
         "offsets.topic.num.partitions": 8,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
+        "transaction.state.log.replication.factor": copies,
+        "transaction.state.log.min.isr": in_sync_min(copies),
         "transaction.state.log.num.partitions": 4,
-        "share.coordinator.state.topic.replication.factor": 1,
-        "share.coordinator.state.topic.min.isr": 1,
+        "share.coordinator.state.topic.replication.factor": copies,
+        "share.coordinator.state.topic.min.isr": in_sync_min(copies),
         "share.coordinator.state.topic.num.partitions": 4,
         "group.initial.rebalance.delay.ms": 0,
         "group.consumer.heartbeat.interval.ms": 1_000,
@@ -100,10 +113,11 @@ def settings(folder: Path, port: int, controller_port: int) -> dict[str, str | i
     }
 
 
-def _format_storage(java: tuple[str, ...], configuration: Path, folder: Path) -> None:
+def _format_storage(
+    java: tuple[str, ...], configuration: Path, folder: Path, cluster_id: str
+) -> None:
     """Write the cluster id into an empty data folder."""
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    command = ["format", "--cluster-id", f"c{cluster_id[1:]}", "--config", str(configuration)]
+    command = ["format", "--cluster-id", cluster_id, "--config", str(configuration)]
     log_file = folder / "format.log"
     with log_file.open("wb") as log:
         done = subprocess.run(

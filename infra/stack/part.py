@@ -1,7 +1,7 @@
 """What a part of the stack is, and what can be said about one.
 
 A `Part` is a value: how to start it and how to ask whether it answers. It does nothing itself;
-`stack` does. Four parts are other people's servers, the rest are our own programs (`services`).
+`stack` does. Some parts are other people's servers, the rest are our own programs (`services`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Where one instance of the stack lives, and with what its parts are made.
 
-An instance is a folder: `ports.json`, a folder for each part (data, configuration, log, pid
-file) and `environment`, which programs read. Deleting the folder deletes the instance.
+An instance is a folder: `ports.json`, `cluster.json`, a folder for each part (data,
+configuration, log, pid file) and `environment`, which programs read. Deleting the folder deletes
+the instance.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.stack.cluster import broker_names
 from infra.stack.java import find_java
 from infra.stack.ports import PortBook
 
@@ -27,8 +29,16 @@ class Place:
     ports: PortBook
     environment: Mapping[str, str]
     """What every process inherits."""
+    brokers: int = 1
+    """Brokers of the instance."""
     quick: bool = False
     """Compile Java code at the first level only: starts in half the CPU time, runs slower after."""
+
+    @property
+    def bootstrap(self) -> str:
+        """All brokers of the instance, as clients are told them."""
+        ports = (self.ports.port(name) for name in broker_names(self.brokers))
+        return ",".join(f"127.0.0.1:{port}" for port in ports)
 
     def part_folder(self, name: str) -> Path:
         """The folder of one part, made when missing."""

@@ -15,7 +15,10 @@ import json
 import random
 import socket
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+
+from infra.stack.lock import one_at_a_time
 
 _LOWEST = 15_000
 _ATTEMPTS_MAX = 200
@@ -39,21 +42,30 @@ class PortBook:
     def port(self, name: str) -> int:
         """The remembered port, or one found now and remembered."""
         known = self.known()
-        if name not in known:
-            known[name] = find_free_port(avoid=set(known.values()))
-            self._save(known)
-        return known[name]
+        if name in known:
+            return known[name]
+        with self._alone():
+            known = self.known()
+            if name not in known:
+                known[name] = find_free_port(avoid=set(known.values()))
+                self._save(known)
+            return known[name]
 
     def renew_taken(self) -> None:
         """Find another port for each name whose port somebody else holds by now."""
-        known = self.known()
-        for name, port in known.items():
-            if not is_free(port):
-                known[name] = find_free_port(avoid=set(known.values()))
-        self._save(known)
+        with self._alone():
+            known = self.known()
+            for name, port in known.items():
+                if not is_free(port):
+                    known[name] = find_free_port(avoid=set(known.values()))
+            self._save(known)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Parts that start side by side draw from one book."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        return one_at_a_time(self._file.with_suffix(".lock"))
 
     def _save(self, known: dict[str, int]) -> None:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
         partial = self._file.with_suffix(".partial")
         partial.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
         partial.replace(self._file)

@@ -17,16 +17,19 @@ from confluent_kafka.admin import AdminClient
 TIMEOUT_SECONDS = 2.0
 
 
-def kafka_answers(bootstrap: str) -> bool:
-    """Whether the broker gives metadata that names a broker."""
-    host, _, port = bootstrap.rpartition(":")
-    if not accepts(host, int(port)):
+def kafka_answers(port: int) -> bool:
+    """Whether the broker gives metadata in which it is itself.
+
+    One that the cluster has not admitted yet, or has fenced, names the others only.
+    """
+    if not accepts("127.0.0.1", port):
         return False
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0})
     try:
-        return bool(admin.list_topics(timeout=TIMEOUT_SECONDS).brokers)
+        brokers = admin.list_topics(timeout=TIMEOUT_SECONDS).brokers.values()
     except KafkaException:
         return False
+    return port in {broker.port for broker in brokers}
 
 
 def http_answers(url: str) -> bool:

@@ -6,6 +6,7 @@ no other store.
 
 from __future__ import annotations
 
+from infra.stack.cluster import broker_names
 from infra.stack.part import Part
 from infra.stack.place import Place
 from infra.stack.probes import http_answers
@@ -24,7 +25,7 @@ def registry(place: Place) -> Part:
         "quarkus.banner.enabled": "false",
         "apicurio.storage.kind": "kafkasql",
         "apicurio.storage.sql.kind": "h2",
-        "apicurio.kafkasql.bootstrap.servers": f"127.0.0.1:{place.ports.port('kafka')}",
+        "apicurio.kafkasql.bootstrap.servers": place.bootstrap,
     }
 
     def command() -> tuple[str, ...]:
@@ -43,6 +44,7 @@ def registry(place: Place) -> Part:
         log_file=folder / "server.log",
         port=port,
         answers=lambda: http_answers(f"http://127.0.0.1:{port}/apis/ccompat/v7/subjects"),
-        needs=("kafka",),
+        # It copies its topics to as many brokers, at most three, as there are when it makes them.
+        needs=broker_names(place.brokers),
         stop_seconds_max=10.0,
     )

@@ -7,55 +7,67 @@ How parts are started is in `starting`.
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 from infra.errors import UserError
 from infra.settings import inherited_environment
-from infra.stack import artifacts, process
-from infra.stack.cassandra import DATACENTER, cassandra
-from infra.stack.kafka import kafka
+from infra.stack import artifacts, cluster, process
+from infra.stack.lock import one_at_a_time
 from infra.stack.part import PID_FILE_NAME, OnProgress, Part, PartStatus, State, last_lines
 from infra.stack.place import DEFAULT_FOLDER, JARS, Place
 from infra.stack.ports import PortBook
-from infra.stack.redis import redis
-from infra.stack.registry import registry
+from infra.stack.servers import addresses, server, server_names
 from infra.stack.services import FILE_NAME, Service, part_of, saved_services
 from infra.stack.starting import require_disk, start_side_by_side
 
-PART_NAMES = ("kafka", "registry", "cassandra", "redis")
-
 
 class Stack:
-    """Four servers and any number of our own services, all in one folder."""
+    """One Kafka broker or three, three further servers and our own services, in one folder.
+
+    `brokers` is needed at the first start only, for an instance with three.
+    """
 
     def __init__(
-        self, folder: Path = DEFAULT_FOLDER, *, jars: Path = JARS, quick: bool = False
+        self,
+        folder: Path = DEFAULT_FOLDER,
+        *,
+        jars: Path = JARS,
+        quick: bool = False,
+        brokers: int | None = None,
     ) -> None:
         self.folder = folder.resolve()
         self.ports = PortBook(self.folder / "ports.json")
         self.jars = jars
         self._quick = quick
+        self._brokers_asked = brokers
+
+    @property
+    def brokers(self) -> int:
+        """How many brokers the instance has; what was asked for while it never ran."""
+        known = cluster.remembered(self.folder)
+        return known.brokers if known else self._brokers_asked or 1
 
     # The whole
 
     def start(self, on_progress: OnProgress = lambda status: None) -> None:
-        """Start what does not run yet; returns when all four parts answer."""
+        """Start what does not run yet; returns when all servers answer."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._one_at_a_time():
             require_disk(self.folder)
+            cluster.decide(self.folder, self._brokers_asked)
             artifacts.ensure(self.jars)
             if not any(self._record(name) for name in self.names()):
                 process.end_marked(str(self.folder))
                 self.ports.renew_taken()
-            start_side_by_side([self.part(name) for name in PART_NAMES], on_progress)
+            start_side_by_side(
+                [self.part(name) for name in server_names(self.brokers)], on_progress
+            )
             self.write_environment()
 
     def stop(self, on_progress: OnProgress = lambda status: None) -> None:
@@ -75,14 +87,21 @@ class Stack:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def broker_names(self) -> tuple[str, ...]:
+        """The parts that are Kafka brokers, by node id."""
+        return cluster.broker_names(self.brokers)
+
     def names(self) -> list[str]:
-        """The four parts and the services, in the order in which they start."""
-        return [*PART_NAMES, *(service.name for service in saved_services(self.folder))]
+        """The servers and our services, in the order in which they start."""
+        return [
+            *server_names(self.brokers),
+            *(service.name for service in saved_services(self.folder)),
+        ]
 
     def status(self) -> list[PartStatus]:
         """What each part is doing now, by asking it."""
         if not self.ports.known():
-            return [PartStatus(name=name, state=State.STOPPED) for name in PART_NAMES]
+            return [PartStatus(name=name, state=State.STOPPED) for name in self.names()]
         with ThreadPoolExecutor(max_workers=8) as pool:
             return list(pool.map(lambda name: self.part_status(name), self.names()))
 
@@ -118,7 +137,15 @@ class Stack:
 
     def start_part(self, name: str, on_progress: OnProgress = lambda status: None) -> None:
         """Start one part and wait until it answers."""
-        start_side_by_side([replace(self.part(name), needs=())], on_progress)
+        self.start_parts(name, on_progress=on_progress)
+
+    def start_parts(self, *names: str, on_progress: OnProgress = lambda status: None) -> None:
+        """Start some parts side by side and wait until all answer.
+
+        Of three brokers, two must run before any answers.
+        """
+        cluster.decide(self.folder, self._brokers_asked)
+        start_side_by_side([replace(self.part(name), needs=()) for name in names], on_progress)
 
     def run(self, *services: Service, on_progress: OnProgress = lambda status: None) -> None:
         """Start services of ours as parts of this stack and wait until all are ready."""
@@ -157,25 +184,19 @@ class Stack:
         for service in saved_services(self.folder):
             if service.name == name:
                 return part_of(service, self.folder, self.environment())
-        return _BUILDERS[name](self._place())
+        return server(self._place(), name)
 
     # What programs need to know
 
     def environment(self) -> dict[str, str]:
         """The settings by which programs find this stack."""
-        address = "127.0.0.1"
         gateways = [s for s in saved_services(self.folder) if "CHAT_GATEWAY_ID" in s.environment]
         return {
-            "CHAT_KAFKA_BOOTSTRAP": f"{address}:{self.ports.port('kafka')}",
-            "CHAT_REGISTRY_URL": f"http://{address}:{self.ports.port('registry')}/apis/ccompat/v7",
-            "CHAT_CASSANDRA_HOSTS": address,
-            "CHAT_CASSANDRA_PORT": str(self.ports.port("cassandra")),
-            "CHAT_CASSANDRA_DATACENTER": DATACENTER,
-            "CHAT_REDIS_URL": f"redis://{address}:{self.ports.port('redis')}/0",
+            **addresses(self._place()),
             "CHAT_SCHEMA_IDS": str(self.folder / "schema-ids.json"),
             "CHAT_TOKEN_JWKS_FILE": str(self.folder / "keys" / "jwks.json"),
             "CHAT_TOKEN_SIGNING_KEY_FILE": str(self.folder / "keys" / "signing.pem"),
-            "CHAT_GATEWAY_URLS": ",".join(f"ws://{address}:{s.port}/v1/ws" for s in gateways),
+            "CHAT_GATEWAY_URLS": ",".join(f"ws://127.0.0.1:{s.port}/v1/ws" for s in gateways),
         }
 
     def write_environment(self) -> None:
@@ -193,13 +214,14 @@ class Stack:
             jars=self.jars,
             ports=self.ports,
             environment=inherited_environment(),
+            brokers=self.brokers,
             quick=self._quick,
         )
 
     def _end_all(self, on_progress: OnProgress) -> None:
         """Clients before servers, so that nothing waits for one that is gone."""
         services = [service.name for service in saved_services(self.folder)]
-        for group in (services, ["registry"], ["kafka", "cassandra", "redis"]):
+        for group in (services, ["registry"], [*self.broker_names(), "cassandra", "redis"]):
             with ThreadPoolExecutor(max_workers=8) as pool:
                 list(pool.map(lambda name: self.stop_part(name, on_progress), group))
 
@@ -219,16 +241,5 @@ class Stack:
     def _pid_file(self, name: str) -> Path:
         return self.folder / name / PID_FILE_NAME
 
-    @contextmanager
-    def _one_at_a_time(self) -> Iterator[None]:
-        with (self.folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
-
-_BUILDERS: Mapping[str, Callable[[Place], Part]] = {
-    "kafka": kafka,
-    "registry": registry,
-    "cassandra": cassandra,
-    "redis": redis,
-}
+    def _one_at_a_time(self) -> AbstractContextManager[None]:
+        return one_at_a_time(self.folder / "lock")

@@ -56,7 +56,7 @@ def test_programs_find_it_by_their_defaults(services):
 
 def test_kafka_has_the_settings_of_the_local_stack(services):
     """Those that decide behaviour; addresses, folders and thread counts differ."""
-    local = kafka_settings(Path("/data"), 1, 2)
+    local = kafka_settings(Path("/data"), 1, [2])
     given = services["kafka"]["environment"]
     for name, value in local.items():
         if re.match(r"(group|offsets|transaction|share|auto|default|min)\.", name):

@@ -1,0 +1,87 @@
+"""How many brokers an instance has, and the id of their cluster: decided once, then remembered.
+
+It is a small file in the instance's folder, so that a command which is told nothing knows the
+parts. The number never changes while there is data: the copies of a partition, and the voters
+who keep the metadata, are written into it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from infra.errors import UserError
+from infra.stack.lock import one_at_a_time
+
+FILE_NAME = "cluster.json"
+BROKER_COUNTS = (1, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The brokers of one instance."""
+
+    brokers: int
+    id: str
+    """What every storage folder of the cluster is formatted with."""
+
+
+def broker_name(node_id: int) -> str:
+    """The part that is this node: `kafka`, `kafka-2`, `kafka-3`."""
+    return "kafka" if node_id == 1 else f"kafka-{node_id}"
+
+
+def broker_names(brokers: int) -> tuple[str, ...]:
+    """The parts of a cluster, in the order of their node ids."""
+    return tuple(broker_name(node_id) for node_id in range(1, brokers + 1))
+
+
+def remembered(folder: Path) -> Cluster | None:
+    """What was decided for the instance; nothing for one that never ran."""
+    try:
+        return Cluster(**json.loads((folder / FILE_NAME).read_text()))
+    except (OSError, ValueError, TypeError):
+        # Instances older than the file have one broker, whose storage is formatted.
+        return Cluster(1, _new_id()) if _has_data(folder) else None
+
+
+def decide(folder: Path, brokers: int | None = None) -> Cluster:
+    """What was decided, or decide it now; without a number, one broker.
+
+    Raises UserError when the instance has data of another number, or the number is none of
+    `BROKER_COUNTS`.
+    """
+    if brokers is not None and brokers not in BROKER_COUNTS:
+        raise UserError(
+            "bad_broker_count",
+            f"The stack runs with 1 or 3 brokers, not with {brokers}.",
+            "Give one of the two.",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(folder / "cluster.lock"):
+        known = remembered(folder)
+        if known is None or (brokers not in (None, known.brokers) and not _has_data(folder)):
+            known = Cluster(brokers or 1, _new_id())
+        if brokers not in (None, known.brokers):
+            raise UserError(
+                "other_broker_count",
+                f"The instance in {folder} has data of {known.brokers} broker(s), not {brokers}.",
+                "Start it without the number, or delete its data first: `chatlog down --wipe`.",
+            )
+        partial = folder / "cluster.partial"
+        partial.write_text(json.dumps(asdict(known), indent=2) + "\n")
+        partial.replace(folder / FILE_NAME)
+    return known
+
+
+def _has_data(folder: Path) -> bool:
+    """Whether the storage of some broker was formatted."""
+    return any(folder.glob("kafka*/data/meta.properties"))
+
+
+def _new_id() -> str:
+    """A cluster id in Kafka's form: 22 characters, none of which begins an option."""
+    return "c" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
