@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -32,6 +32,10 @@ def up(
     only_stack: Annotated[
         bool, Parameter(negative="", help="Do not start gateways and workers.")
     ] = False,
+    brokers: Annotated[
+        Literal[1, 3] | None,
+        Parameter(help="Kafka brokers, for ever. When not given: as they were, or one."),
+    ] = None,
     folder: Folder = DEFAULT_FOLDER,
 ) -> None:
     """Start Kafka, the registry, Cassandra and Redis, apply the catalogues, start our services.
@@ -40,7 +44,7 @@ def up(
     """
     began = time.monotonic()
     registry.check_lock()
-    stack = Stack(folder)
+    stack = Stack(folder, brokers=brokers)
     if not artifacts.is_complete(stack.jars):
         fetch()
     with progress() as report:
