@@ -66,7 +66,7 @@ def kafka(place: Place, node_id: int = 1) -> Part:
         port=port,
         answers=lambda: kafka_answers(port),
         prepare=prepare,
-        # When all end at once, the last asks a cluster that is gone for leave: it is not waited for.
+        # When all end at once, the last asks leave of a cluster that is gone, for minutes.
         stop_seconds_max=20.0 if place.brokers == 1 else 5.0,
     )
 
