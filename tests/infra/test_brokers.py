@@ -46,7 +46,7 @@ def bootstrap(stack: Stack) -> str:
     return stack.environment()["CHAT_KAFKA_BOOTSTRAP"]
 
 
-def wait(holds: Callable[[], object], what: str, seconds: float = 30.0) -> None:
+def wait(holds: Callable[[], object], what: str, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
@@ -60,7 +60,7 @@ def all_in_sync(stack: Stack) -> bool:
 class Writer:
     """Writes 0, 1, 2, … to one partition until it is stopped, and notes what was confirmed."""
 
-    def __init__(self, stack: Stack, message_timeout_ms: int = 60_000) -> None:
+    def __init__(self, stack: Stack, message_timeout_ms: int = 120_000) -> None:
         self.confirmed: list[tuple[int, int, float]] = []
         """Number, offset, and when."""
         self.failed: list[KafkaError] = []
@@ -83,7 +83,7 @@ class Writer:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        self._producer.flush(60)
+        self._producer.flush(120)
 
     def _write(self) -> None:
         number = 0
