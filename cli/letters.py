@@ -39,6 +39,7 @@ class Letter:
     source_timestamp: int
     key: bytes | None
     value: bytes | None
+    cut: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The letter for programs; its bytes in hexadecimal."""
@@ -71,6 +72,7 @@ def letter_of(group: str, record: Message) -> Letter:
         source_timestamp=number("timestamp"),
         key=_bytes(record.key()),
         value=_bytes(record.value()),
+        cut=bool(text("cut")),
     )
 
 
@@ -100,6 +102,11 @@ def publish_again(bootstrap: str, letters: list[Letter]) -> list[dict[str, str |
         outcomes.append(outcome)
         if not letter.topic or letter.partition < 0:
             outcome["error"] = "its headers do not say where it came from"
+            continue
+        if letter.cut:
+            outcome["error"] = (
+                "it was too long to be set aside whole; it may still be at its origin"
+            )
             continue
         if letter.topic in WRITTEN_BY_ONE:
             outcome["error"] = (

@@ -2,7 +2,9 @@
 
 A dead letter is the original key and bytes on `<group>.dead`, with where and why in headers. It is
 confirmed by Kafka before the batch it came from is finished. A batch that is repeated may set the
-same record aside twice: readers tell letters apart by topic, partition and offset.
+same record aside twice: readers tell letters apart by topic, partition and offset. Of a record that
+is longer than a producer takes (one that came compressed may be) the letter holds the beginning,
+and says so: otherwise it could never be set aside, and its partition would stand still for ever.
 """
 
 import asyncio
@@ -11,6 +13,11 @@ import structlog
 from confluent_kafka import Message
 
 from infra.producer import Publisher
+
+BYTES_MAX = 900_000
+"""Of a value in a letter; librdkafka takes 1,000,000 with key and headers."""
+
+KEY_BYTES_MAX = 65_536
 
 log = structlog.get_logger()
 
@@ -33,11 +40,16 @@ class DeadLetters:
             code=code,
             detail=detail,
         )
+        whole_key, whole_value = record.key(), record.value()
+        key = whole_key and bytes(whole_key)[:KEY_BYTES_MAX]
+        value = whole_value and bytes(whole_value)[:BYTES_MAX]
+        cut = [("chat-cut", b"1")] if (key, value) != (whole_key, whole_value) else []
         return self._publisher.publish_bytes(
             f"{self.group}.dead",
-            record.value(),
-            key=record.key(),
+            value,
+            key=key,
             headers=[
+                *cut,
                 ("chat-group", self.group.encode()),
                 ("chat-topic", str(record.topic()).encode()),
                 ("chat-partition", str(record.partition()).encode()),
