@@ -48,6 +48,7 @@ class Parts:
     groups: dict[str, Group] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
     """What must never happen, and did."""
+    codec: Codec = CODEC
 
     def consumer(self, owner: Process, group: str | None) -> SimulatedConsumer:
         """A new consumer of a group, or of none."""

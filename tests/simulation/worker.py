@@ -14,7 +14,7 @@ from tests.simulation.cassandra import SimulatedDatabase
 from tests.simulation.groups import SimulatedConsumer
 from tests.simulation.kafka import SimulatedProgress, SimulatedPublisher, SimulatedReader
 from tests.simulation.machine import Process
-from tests.simulation.parts import CODEC, TELEMETRY, Looks, Parts
+from tests.simulation.parts import TELEMETRY, Looks, Parts
 from tests.simulation.redis import SimulatedPipe
 
 SETTINGS: Any = SimpleNamespace(kafka=SimpleNamespace(log_generation=0, bootstrap=""))
@@ -24,13 +24,13 @@ class SimulatedContext(Context):
     """What the agents of one process share."""
 
     def __init__(self, parts: Parts, process: Process, ended: Callable[[str], None]) -> None:
-        super().__init__(SETTINGS, CODEC, TELEMETRY, ended)
+        super().__init__(SETTINGS, parts.codec, TELEMETRY, ended)
         machine = parts.machine
         self._parts = parts
         self.worker_id = process.name
         self.ticker = Looks()  # type: ignore[assignment]
         self.publisher = SimulatedPublisher(  # type: ignore[assignment]
-            parts.log, CODEC, machine, process, gives_up=False
+            parts.log, parts.codec, machine, process, gives_up=False
         )
         self.__dict__["redis_pipe"] = SimulatedPipe(parts.redis, machine, process)
         self.__dict__["database"] = SimulatedDatabase(parts.cassandra, machine, process)
