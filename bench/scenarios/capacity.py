@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from bench.commands import Connected, ConnectPairs
 from bench.jitter import lost_share
-from bench.lag import LagReader
 from bench.scenarios.traffic import Stretch, Traffic, drive
 from bench.world import World
+from infra.lag import LagReader
 
 ACCEPTED_P99_MS_MAX = 500.0
 RATES = (1_000.0, 1_500.0, 2_000.0, 2_500.0, 3_000.0)

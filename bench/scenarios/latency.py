@@ -6,9 +6,9 @@ from msgspec import Struct
 
 from bench.commands import Connected, ConnectPairs
 from bench.jitter import lost_share
-from bench.lag import LagReader
 from bench.scenarios.traffic import Stretch, Traffic, drive
 from bench.world import World
+from infra.lag import LagReader
 
 _CONNECT_SECONDS = 90.0
 

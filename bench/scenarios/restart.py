@@ -15,12 +15,12 @@ from msgspec import Struct
 
 from bench import long_log
 from bench.cost import cpu_seconds, resident_bytes
-from bench.lag import LagReader
 from bench.world import World
 from events.codec import Codec
 from events.conversations import MessageSent
 from events.topics import CONVERSATIONS, PARTITIONS, SUBMISSIONS
 from infra.errors import UserError
+from infra.lag import LagReader
 from infra.log_reader import LogReader
 from infra.settings import SchemaSettings, load
 

@@ -7,8 +7,8 @@ from msgspec import Struct
 from bench.commands import Load, Loaded, Measuring, Sent
 from bench.cost import mark, spent
 from bench.driver import Driver
-from bench.lag import LagReader
 from bench.world import World
+from infra.lag import LagReader
 
 FOLLOWERS = ("history", "receipts", "fanout")
 """The groups that must not fall behind."""

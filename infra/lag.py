@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from events.topics import CONVERSATIONS, RECEIPTS, SUBMISSIONS
+from events.topics import CONVERSATIONS, GATEWAYS, QUERIES, RECEIPTS, SESSIONS, SUBMISSIONS
 
 TOPICS_READ = {
     "admission": (SUBMISSIONS,),
@@ -14,6 +14,8 @@ TOPICS_READ = {
     "history": (CONVERSATIONS,),
     "receipts": (RECEIPTS,),
     "snapshots": (CONVERSATIONS, RECEIPTS),
+    "sessions": (GATEWAYS, SESSIONS),
+    "queries": (QUERIES,),
 }
 """The topics of which each group commits offsets."""
 
@@ -25,7 +27,7 @@ class LagReader:
     """Reads lags; one Kafka connection for many readings. Raises KafkaException."""
 
     def __init__(self, bootstrap: str) -> None:
-        self._admin = AdminClient({"bootstrap.servers": bootstrap}, logger=None)
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
     def lags(self, groups: Iterable[str]) -> dict[str, int]:
         """Records each group has still to take."""
