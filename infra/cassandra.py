@@ -31,6 +31,7 @@ from infra.settings import CassandraSettings
 CONNECT_TIMEOUT_SECONDS = 10.0
 REQUEST_TIMEOUT_SECONDS = 10.0
 RECONNECT_SECONDS = 1.0
+DROP_SECONDS = 60.0
 _PROTOCOL = 5
 
 
@@ -50,6 +51,18 @@ def apply(settings: CassandraSettings, statements: Iterable[str] | None = None) 
             session.execute(statement)
             count += 1
         return count
+    except (DriverException, ErrorMessage) as error:
+        raise _failed(settings, f"{type(error).__name__}: {error}") from error
+    finally:
+        cluster.shutdown()
+
+
+def drop(settings: CassandraSettings) -> None:
+    """Delete the keyspace with all its rows; harmless when there is none."""
+    cluster = _cluster(settings)
+    try:
+        session = _connect(cluster, settings, keyspace=None)
+        session.execute(f"DROP KEYSPACE IF EXISTS {settings.keyspace}", timeout=DROP_SECONDS)
     except (DriverException, ErrorMessage) as error:
         raise _failed(settings, f"{type(error).__name__}: {error}") from error
     finally:

@@ -1,4 +1,4 @@
-"""The replay program: `python -m replay verify history [--conversation ID]`.
+"""The replay program: `python -m replay verify history [--conversation ID]`, `… rebuild --yes`.
 
 Exit statuses: 0 the log and the rows say the same, 1 they differ or it could not be told, 2 the
 command line was not understood, 78 the settings cannot be used.
@@ -6,11 +6,13 @@ command line was not understood, 78 the settings cannot be used.
 
 import asyncio
 import sys
+from typing import Annotated
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from infra.errors import UserError
 from infra.settings import load
+from replay.rebuild import RebuildSettings, rebuild
 from replay.verify import Settings, verify
 
 EXIT_DIFFERENT = 1
@@ -39,6 +41,20 @@ def verify_command(
     )
     print("\n".join(found.lines()))
     return 0 if found.equal else EXIT_DIFFERENT
+
+
+@app.command(name="rebuild")
+def rebuild_command(*, yes: Annotated[bool, Parameter(negative="")] = False) -> int:
+    """Delete every row and have the workers write all of them again, from the log.
+
+    Parameters
+    ----------
+    yes
+        Really do it.
+    """
+    rebuild(load(RebuildSettings), sure=yes)
+    print("The keyspace is empty. Start the workers: they write every row again, from the log.")
+    return 0
 
 
 def main(arguments: list[str]) -> int:
