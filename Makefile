@@ -3,7 +3,7 @@
 CHATLOG := .venv/bin/chatlog
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test check demo bench docs lock clean
+.PHONY: help setup up down test check demo bench chaos docs lock clean
 
 help: ## Show this menu
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ demo: setup ## Two people, two gateways, two crashes: the whole story, checked
 
 bench: setup ## Load through real sockets: throughput, latencies, cost
 	@$(CHATLOG) bench
+
+chaos: setup ## Faults on a real stack under load, eight minutes of them, and a check of what people saw
+	@$(CHATLOG) chaos
 
 docs: setup ## Write the generated pages anew
 	@$(CHATLOG) docs

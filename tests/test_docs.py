@@ -40,7 +40,7 @@ def test_what_a_page_links_to_or_names_in_the_tree_exists(page: Path) -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
     missing = [link for link in links if not (page.parent / link).exists()]
     named = re.findall(
-        r"`((?:tests|edge|processors|projections|replay|infra|events|client|cli|bench)/[\w./-]*)`",
+        r"`((?:tests|edge|processors|projections|replay|infra|events|client|cli|bench|chaos)/[\w./-]*)`",
         text,
     )
     missing += [path for path in named if not (ROOT / path).exists()]

@@ -1,0 +1,20 @@
+"""Everything at once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from chaos.faults.base import EITHER, Since, fault
+from chaos.lab import Lab
+
+_SERVED_SECONDS = 45.0
+
+
+@fault("F60", hold_seconds=2.0, brokers=EITHER, weight_seconds=45.0,
+       bar_seconds=_SERVED_SECONDS, since=Since.STRIKE)  # fmt: skip
+async def everything_killed(lab: Lab) -> AsyncIterator[None]:
+    """SIGKILL to every process at once, servers and ours, and a cold start."""
+    names = lab.stack.names()
+    await lab.kill(*names)
+    yield
+    await lab.start(*names)

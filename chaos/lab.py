@@ -1,0 +1,244 @@
+"""Where faults strike: a stack of its own, gateways behind proxies, workers in pairs, people.
+
+What a fault does to a part goes through the lab, so that the supervisor knows what is meant to be
+down and the history holds what was done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+
+import aiohttp
+from confluent_kafka import KafkaException
+
+from chaos.evidence_form import Letter
+from chaos.history import Recorder, Said
+from chaos.people import Crowd, Person
+from chaos.proxy import Proxy
+from chaos.supervisor import Supervisor
+from infra import catalogues
+from infra.lag import TOPICS_READ, LagReader
+from infra.settings import KafkaSettings, RedisSettings, TokenSettings, load
+from infra.stack import services
+from infra.stack.part import OnProgress
+from infra.stack.stack import Stack
+from infra.tokens import ensure_development_key, mint
+
+GATEWAYS = ("gateway-1", "gateway-2")
+FRONTS = ("front-1", "front-2")
+BACKS = ("back-1", "back-2")
+
+WAIT_SECONDS_MAX = 1.5
+LAG_RECORDS_MAX = 100
+
+_LOOK_SECONDS = 0.25
+_TOKEN_SECONDS = 4 * 3_600
+EDGE = {"CHAT_EDGE_HEARTBEAT_SECONDS": "3", "CHAT_EDGE_DRAIN_SECONDS": "2"}
+"""What gateways are told: short times, so that a run holds many faults."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The settings a lab needs of its stack."""
+
+    kafka: KafkaSettings
+    redis: RedisSettings
+    tokens: TokenSettings
+
+
+@dataclass(slots=True)
+class Lab:
+    """A running system with people in it, to be broken."""
+
+    stack: Stack
+    recorder: Recorder
+    random: Random
+    proxies: dict[str, Proxy]
+    crowd: Crowd
+    supervisor: Supervisor
+    known: Known
+    planted: list[Letter] = field(default_factory=list)
+    """Poison that faults wrote, and who has to set it aside."""
+
+    def say(self, text: str) -> None:
+        """Write into the history what is being done."""
+        self.recorder.add(Said(self.recorder.now(), text))
+
+    # What faults do to parts
+
+    async def kill(self, *names: str) -> None:
+        """SIGKILL, all at once; they stay down until they are started."""
+        for name in names:
+            await self.supervisor.hold(name)
+        self.say(f"SIGKILL to {', '.join(names)}")
+        await asyncio.gather(*(asyncio.to_thread(self.stack.kill, name) for name in names))
+
+    async def kill_if_alive(self, name: str) -> None:
+        """SIGKILL, if it has not ended by itself; it stays down until it is started."""
+        if self.supervisor.lives(name):
+            await self.kill(name)
+
+    async def stop(self, name: str) -> None:
+        """SIGTERM; it stays down until it is started."""
+        await self.supervisor.hold(name)
+        self.say(f"SIGTERM to {name}")
+        await asyncio.to_thread(self.stack.stop_part, name)
+
+    async def start(self, *names: str) -> None:
+        """Start parts side by side; returns when they are ready."""
+        self.say(f"start of {', '.join(names)}")
+        await asyncio.gather(*(asyncio.to_thread(self.stack.start_part, name) for name in names))
+        for name in names:
+            self.supervisor.release(name)
+
+    async def pause(self, name: str) -> None:
+        """SIGSTOP."""
+        self.say(f"SIGSTOP to {name}")
+        await asyncio.to_thread(self.stack.pause, name)
+
+    async def resume(self, name: str) -> None:
+        """SIGCONT."""
+        self.say(f"SIGCONT to {name}")
+        await asyncio.to_thread(self.stack.resume, name)
+
+    def service(self, name: str) -> services.Service:
+        """A service as it is described now."""
+        known = {service.name: service for service in services.saved_services(self.stack.folder)}
+        return known[name]
+
+    # How things are
+
+    async def until_served(self, timeout_seconds: float) -> bool:
+        """Wait until everyone is online and nobody waits long for a tick; whether it came."""
+        return await self._until(timeout_seconds, lags=False)
+
+    async def until_whole(self, timeout_seconds: float) -> bool:
+        """The same, and every part runs and no consumer group lags; whether it came."""
+        return await self._until(timeout_seconds, lags=True)
+
+    async def _until(self, timeout_seconds: float, *, lags: bool) -> bool:
+        deadline = time.monotonic() + timeout_seconds
+        while time.monotonic() < deadline:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if not self._is_served():
+                continue
+            if not lags or (self.supervisor.everything_lives() and await self._keeps_up()):
+                return True
+        return False
+
+    def _is_served(self) -> bool:
+        online = all(person.client.online for person in self.crowd.people)
+        return online and self.crowd.oldest_wait_seconds() < WAIT_SECONDS_MAX
+
+    async def _keeps_up(self) -> bool:
+        lags = await asyncio.to_thread(self.lags)
+        return lags is not None and max(lags.values()) < LAG_RECORDS_MAX
+
+    def lags(self) -> dict[str, int] | None:
+        """Records that each group has still to take; None when Kafka does not say. Blocks."""
+        try:
+            # A fresh client: one that knew an old leader asks it for minutes.
+            return LagReader(self.known.kafka.bootstrap).lags(TOPICS_READ)
+        except KafkaException:
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Of what a lab consists."""
+
+    brokers: int = 1
+    pairs: int = 12
+    folder: Path
+    quick: bool = False
+    """Compile Java at the first level only: starts sooner, and starts are what a run has most."""
+
+
+@asynccontextmanager
+async def lab(
+    shape: Shape, seed: int, report: OnProgress = lambda status: None
+) -> AsyncIterator[Lab]:
+    """Start everything in an empty folder; end everything, also when it is cancelled."""
+    stack = Stack(shape.folder / "stack", brokers=shape.brokers, quick=shape.quick)
+    async with AsyncExitStack() as cleanup:
+        await asyncio.to_thread(stack.wipe)
+        cleanup.push_async_callback(asyncio.to_thread, stack.stop)
+        await asyncio.to_thread(_start_everything, stack, report)
+        recorder = Recorder(shape.folder / "history.jsonl")
+        cleanup.callback(recorder.close)
+        proxies = {
+            service.name: Proxy(stack.ports.port(f"{service.name}.proxy"), service.port)
+            for service in services.saved_services(stack.folder)
+            if service.name in GATEWAYS
+        }
+        for proxy in proxies.values():
+            await proxy.start()
+            cleanup.push_async_callback(proxy.stop)
+        http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        await cleanup.enter_async_context(http)
+        known = load(Known, stack.environment())
+        crowd = _crowd(shape.pairs, list(proxies.values()), known.tokens, recorder, http)
+        supervisor = Supervisor(stack, lambda text: recorder.add(Said(recorder.now(), text)))
+        supervisor.start()
+        cleanup.push_async_callback(supervisor.stop)
+        cleanup.push_async_callback(crowd.leave)
+        await crowd.come()
+        yield Lab(stack, recorder, Random(seed), proxies, crowd, supervisor, known)
+
+
+def _start_everything(stack: Stack, report: OnProgress) -> None:
+    stack.start(report)
+    catalogues.apply(load(catalogues.CatalogueSettings, stack.environment()))
+    ports = stack.ports
+    stack.run(
+        *(services.gateway(ports, name, EDGE) for name in GATEWAYS),
+        *(_worker(stack, name, services.FRONT) for name in FRONTS),
+        *(_worker(stack, name, services.BACK) for name in BACKS),
+        on_progress=report,
+    )
+
+
+def _worker(stack: Stack, name: str, roles: Sequence[str]) -> services.Service:
+    return replace(services.worker(stack.ports, name, roles), ready_seconds_max=90.0)
+
+
+def _crowd(
+    pairs: int,
+    proxies: list[Proxy],
+    tokens: TokenSettings,
+    recorder: Recorder,
+    http: aiohttp.ClientSession,
+) -> Crowd:
+    key = ensure_development_key(tokens)
+
+    async def token_of(user_id: str) -> str:
+        return mint(
+            key,
+            tokens,
+            user_id=user_id,
+            device_id="phone",
+            now_seconds=int(time.time()),
+            lifetime_seconds=_TOKEN_SECONDS,
+        )
+
+    def person(name: str, number: int) -> Person:
+        first = number % len(proxies)
+        urls = [proxy.url for proxy in (*proxies[first:], *proxies[:first])]
+        return Person(name, urls, token_of, recorder, http)
+
+    return Crowd(
+        [
+            (
+                person(f"ann-{number:02}", number // 2),
+                person(f"bob-{number:02}", number // 2 + number),
+            )
+            for number in range(pairs)
+        ],
+        recorder,
+    )

@@ -1,0 +1,123 @@
+"""`chatlog chaos …`: faults on a stack of its own under load, and the check of the recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.table import Table
+
+from chaos import plan, report, run
+from chaos.faults import catalogue
+from chaos.lab import Shape
+from cli.progress import progress
+from infra.errors import UserError
+from infra.stack.place import CHECKOUT
+
+FOLDER = CHECKOUT / ".chatlog" / "chaos"
+
+app = App(name="chaos", help="Break the real stack under load, and check what was recorded.")
+
+Brokers = Annotated[int, Parameter(help="How many Kafka brokers, 1 or 3.")]
+Folder = Annotated[Path, Parameter(help="Where the run keeps its data and its report.")]
+
+
+@app.default
+@app.command(name="run")
+def play(
+    *faults: str,
+    brokers: Brokers = 1,
+    seed: Annotated[int | None, Parameter(help="What the plan is drawn from.")] = None,
+    minutes: Annotated[float, Parameter(help="About how long a mix takes.")] = 8.0,
+    everything: Annotated[bool, Parameter(negative="", help="Every fault once.")] = False,
+    folder: Folder = FOLDER,
+) -> int:
+    """Break these faults, or a mix of many; exit status 0 when every promise and bar held."""
+    chosen = _plan(faults, brokers, seed, minutes, everything)
+    print(f"seed {chosen.seed}: {len(chosen.steps)} steps", flush=True)
+    for name, why in chosen.left_out.items():
+        print(f"left out: {name}, since {why}", flush=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with progress() as shown:
+        told = asyncio.run(run.run(Shape(brokers=brokers, folder=folder), chosen, shown, _say))
+    return _tell(told, folder)
+
+
+@app.command(name="check")
+def check(folder: Folder = FOLDER) -> int:
+    """Check the recorded history of a run again, and write its report anew."""
+    try:
+        return _tell(run.recheck(folder), folder)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UserError(
+            "no_run",
+            f"{folder} holds no whole run: {error}.",
+            "Make one with `chatlog chaos`, or name another folder.",
+        ) from error
+
+
+@app.command(name="list")
+def listed() -> None:
+    """Every fault there is."""
+    table = Table("", "fault", "brokers", "what", box=None)
+    for one in catalogue().values():
+        brokers = " or ".join(map(str, one.brokers))
+        table.add_row(one.number, one.name, brokers, f"{one.sentence} {one.missing()}".strip())
+    Console(highlight=False).print(table)
+
+
+def _plan(
+    names: tuple[str, ...], brokers: int, seed: int | None, minutes: float, everything: bool
+) -> plan.Plan:
+    faults = catalogue()
+    drawn = int(time.time()) if seed is None else seed
+    unknown = sorted(set(names) - faults.keys())
+    if unknown:
+        raise UserError(
+            "no_fault",
+            f"There is no fault {unknown[0]}.",
+            "`chatlog chaos list` names them all.",
+        )
+    if brokers not in (1, 3):
+        raise UserError("bad_brokers", "There can be 1 or 3 brokers.", "Say --brokers 1 or 3.")
+    if names or everything:
+        some = names or [one.name for one in faults.values() if brokers in one.brokers]
+        return plan.of_names(faults, some, seed=drawn, brokers=brokers)
+    return plan.mixed(faults, seed=drawn, brokers=brokers, seconds=minutes * 60)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _tell(told: report.Outcome, folder: Path) -> int:
+    report.write(told, folder / "report")
+    console = Console(highlight=False)
+    table = Table("fault", "felt s", "after heal s", "late", "bar", "", box=None)
+    for step in told.steps:
+        one = step.episode
+        said = "[green]met[/]" if step.met else "[red]missed[/]"
+        table.add_row(
+            step.fault,
+            f"{one.felt_seconds:.1f}",
+            f"{one.felt_after_heal_seconds:.1f}",
+            f"{one.late} of {one.sent}",
+            step.bar,
+            said if step.bar or not step.met else "",
+        )
+    console.print(table)
+    for anomaly in told.anomalies:
+        console.print(f"{anomaly.name}: {anomaly.sentence}", style="red", markup=False)
+    verdict = "every promise held" if told.safe else f"{len(told.anomalies)} anomalies"
+    console.print(
+        f"{told.sent:,} messages, {told.facts:,} facts in {told.seconds:.0f} s: {verdict}; report: "
+        f"{folder / 'report' / 'report.md'}",
+        markup=False,
+    )
+    return 0 if told.safe and told.in_time else 1
