@@ -1,6 +1,7 @@
 """What all sockets of a gateway share."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -25,6 +26,8 @@ class Hub:
     publisher: EdgePublisher
     keyring: Keyring
     telemetry: Telemetry
+    wall_time: Callable[[], float] = time.time
+    """Seconds since 1970-01-01 UTC."""
     count_received: Callable[[int], None] = field(init=False)
     count_sent: Callable[[int], None] = field(init=False)
 

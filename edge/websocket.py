@@ -7,7 +7,6 @@ log, once.
 """
 
 import asyncio
-import time
 from functools import partial
 
 import structlog
@@ -225,7 +224,8 @@ class ClientSocket:
         connections = self._hub.connections
         first = self._session.principal is None
         session_id = connections.new_session_id() if first else self.session_id
-        self._apply(self._session.authenticated(principal, session_id, now, time.time()), now)
+        wall_now = self._hub.wall_time()
+        self._apply(self._session.authenticated(principal, session_id, now, wall_now), now)
         if not first:
             return
         if self._timer is not None:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from events.codec import DecodeError
 from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
 from events.fence import Fence
+from events.frames import CloseCode
 from events.ids import members_of
 from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
 from events.submissions import MessageSubmitted
@@ -33,6 +34,13 @@ from tests.simulation.world import World
 Fact = MessageSent | SubmissionRejected | SubmissionRepeated
 
 _NEWEST = 1 << 60
+_CLOSES = (
+    *(0, CloseCode.TOO_SLOW, CloseCode.TOKEN_EXPIRED, CloseCode.NOT_AUTHENTICATED),
+    # Not as it should be: a connection that its device has left, and that is announced after the
+    # one that took its place, replaces it. A real client stays away then (ADR 0017).
+    CloseCode.REPLACED,
+)
+"""How a gateway may close the socket of a device that does no harm."""
 
 
 def violations(world: World) -> list[str]:
@@ -52,6 +60,7 @@ def violations(world: World) -> list[str]:
         *_determinism(world, facts),
         *_conservation(world),
         *_bounds(world),
+        *_closes(world),
     ]
 
 
@@ -272,3 +281,11 @@ def _bounds(world: World) -> Iterator[str]:
     for name, (longest, bound) in world.longest.items():
         if longest > bound:
             yield f"bounds: {longest} in {name}, at most {bound} are allowed"
+
+
+def _closes(world: World) -> Iterator[str]:
+    """A gateway closes with a code that tells the device what to do."""
+    for device in world.devices:
+        for code in device.closes:
+            if code not in _CLOSES:
+                yield f"closes: {device.user_id}/{device.device_id} was closed with {code}"

@@ -5,13 +5,14 @@ from collections import deque
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from bench.frames import text_frame
+from bench.frames import pong_frame, text_frame
 from client import frames
 from client.effects import Effects, Wait
 from client.memory import MemoryStore
 from client.state import State
 from edge.websocket import ClientSocket
 from tests.simulation.gateway import SimulatedGateway, Wire
+from tests.simulation.tokens import Token
 
 EVERYTHING = 1 << 40
 
@@ -24,6 +25,16 @@ class Link:
     socket: ClientSocket
     wire: Wire
     up: deque[bytes] = field(default_factory=deque)
+    tokens: dict[bytes, Token] = field(default_factory=dict)
+    """Which token each frame on its way up holds, for those that hold one."""
+    until: float = 0.0
+    """Until when the token is to be believed that was believed last."""
+
+    @property
+    def is_let_in(self) -> bool:
+        """Whether its gateway takes it for somebody."""
+        open_ = not self.socket._closing and self.wire.closed is None
+        return open_ and self.socket.principal is not None
 
 
 class Device:
@@ -43,12 +54,26 @@ class Device:
         """Conversation, seq and body of each message as the application got it."""
         self.accepted: dict[str, int] = {}
         """Bodies that the device was told are accepted, with their seq."""
+        self.closes: list[int] = []
+        """The codes with which gateways closed its links; 0 where one was cut."""
         self.strangers: list[str] = []
         """Conversations that it was told of and is not a member of."""
 
-    def connect(self, gateway: SimulatedGateway) -> None:
-        """Open a socket; the welcome comes like any frame."""
-        self.link = Link(gateway, *gateway.open(self.user_id, self.device_id))
+    def connect(self, gateway: SimulatedGateway, token: Token, *, by_hello: bool) -> None:
+        """Open a socket; the token goes with its upgrade or in the first frame."""
+        opened = gateway.open(None if by_hello else token.text)
+        if opened is None:
+            return
+        self.link = Link(gateway, *opened, until=token.until)
+        if by_hello:
+            self.tell("hello", token)
+
+    def tell(self, kind: str, token: Token) -> None:
+        """Send a token, in a frame of its own."""
+        if self.link is not None:
+            frame = text_frame(json.dumps({"type": kind, "token": token.text}).encode())
+            self.link.tokens[frame] = token
+            self.link.up.append(frame)
 
     def disconnect(self) -> None:
         """The device knows that its connection is gone."""
@@ -79,11 +104,16 @@ class Device:
         """Take the next frame, or see that the connection has ended."""
         assert self.link is not None
         wire = self.link.wire
-        if not wire.down:
-            if wire.closed is not None:
-                self.disconnect()
+        if wire.writing_paused:
             return
-        self.take(wire.down.pop(0), now)
+        while wire.pings:
+            wire.pings -= 1
+            self.link.up.append(pong_frame(b""))
+        if wire.down:
+            self.take(wire.down.pop(0), now)
+        elif wire.closed is not None:
+            self.closes.append(wire.closed)
+            self.disconnect()
 
     def take(self, data: bytes, now: int) -> None:
         """Take one frame."""

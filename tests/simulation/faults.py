@@ -16,12 +16,14 @@ from events.topics import CONVERSATIONS, GATEWAYS, QUERIES, SESSIONS, SUBMISSION
 from processors.admission.decider import STALE_MS
 from processors.admission.state import REMEMBERED_MS
 from tests.simulation.parts import CODEC
+from tests.simulation.tokens import BAD, Token
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 FAULTS: dict[str, Callable[[World], None]] = {}
 
+_SAID_TO_THE_SLOW = 12
 _RETRY_MS_MAX = 60_000
 _CLOCK_SHIFT_MS_MAX = REMEMBERED_MS - STALE_MS
 """Clocks of gateways and brokers agree within this: docs/invariants.md, I3."""
@@ -110,6 +112,76 @@ def parts_come_back(world: World) -> None:
 def calls_fail(world: World) -> None:
     """From now on some calls time out, whether they had worked or not."""
     world.fail_chance = 0.15
+
+
+@_fault
+def calls_hang(world: World) -> None:
+    """From now on some calls are given up by who asked, and happen later, or never."""
+    world.hang_chance = 0.15
+
+
+@_fault
+def call_is_held(world: World) -> None:
+    """One call waits, and whatever else there is goes on."""
+    machine = world.parts.machine
+    calls = machine.ready()
+    if calls := [call for call in calls if call.part == "redis"] or calls:
+        machine.held.add(world.random.choice(calls))
+
+
+@_fault
+def held_calls_go_on(world: World) -> None:
+    """All that waited happens."""
+    world.parts.machine.held.clear()
+
+
+@_fault
+def device_stops_reading(world: World) -> None:
+    """A device takes nothing from its socket, though the socket stays open and much is said."""
+    device = world.random.choice(world.devices)
+    if device.link is not None:
+        device.link.wire.stop_reading()
+        others = [one for one in world.devices if one.user_id != device.user_id]
+        for _ in range(_SAID_TO_THE_SLOW):
+            world.write(world.random.choice(others), device.user_id)
+
+
+@_fault
+def devices_read_again(world: World) -> None:
+    """All take again what waits for them."""
+    world.read_on()
+
+
+@_fault
+def tokens_end_soon(world: World) -> None:
+    """From now on tokens are good for seconds, or minutes."""
+    world.token_seconds = world.random.choice((5, 20, 200))
+
+
+@_fault
+def token_is_renewed(world: World) -> None:
+    """A device sends a fresh token before, or after, the old one has ended."""
+    device = world.random.choice(world.devices)
+    if device.online:
+        device.tell("token", world.token(device))
+
+
+@_fault
+def token_is_bad(world: World) -> None:
+    """A device comes with a token that nobody may believe, or sends one in its session."""
+    device = world.random.choice(world.devices)
+    now = world.parts.wall_time()
+    names = (device.user_id, device.device_id)
+    if device.link is None:
+        ready = [one for one in world.gateways if one.ready and not one.process.stopped]
+        if ready:
+            token = Token(world.random.choice(BAD)(*names, now), 0.0)
+            device.connect(world.random.choice(ready), token, by_hello=world.random.random() < 0.5)
+            world.judge(device, token)
+    elif device.online:
+        other = world.random.choice([one for one in world.devices if one is not device])
+        texts = [make(*names, now) for make in BAD] + [world.token(other).text]
+        device.tell("token", Token(world.random.choice(texts), 0.0))
 
 
 @_fault

@@ -1,4 +1,4 @@
-"""A gateway: the real sockets, sessions, outboxes and deliveries, without aiohttp and tokens."""
+"""A gateway: the real sockets, sessions, tokens, outboxes and deliveries, without aiohttp."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,45 +10,67 @@ from edge.announcer import Announcer
 from edge.connections import Connections
 from edge.deliveries import Deliveries
 from edge.hub import Hub
+from edge.keyring import Keyring
 from edge.limits import Limits
 from edge.outbox import Outbox
 from edge.publisher import EdgePublisher
-from edge.tokens import Principal
+from edge.tokens import Refusal
 from edge.websocket import ClientSocket
 from events.topics import delivery_topic
 from tests.simulation.kafka import SimulatedPublisher
 from tests.simulation.machine import Process
 from tests.simulation.parts import CODEC, TELEMETRY, Looks, Parts
+from tests.simulation.tokens import KEYS, SETTINGS
 
 _HEARTBEAT_SECONDS = 30.0
 _SETTINGS: Any = SimpleNamespace(heartbeat_seconds=_HEARTBEAT_SECONDS, frame_seconds=30.0)
 IN_FLIGHT_MAX = 16
 _LIMITS = Limits(send_burst=10_000, frame_burst=100_000, in_flight=IN_FLIGHT_MAX)
-_FRAMES_MAX, _BYTES_MAX = 512, 1 << 20
-_NEVER = 1e12
+FRAMES_MAX, _BYTES_MAX = 8, 1 << 20
 
 
 class Wire:
     """A socket as its gateway holds it (transport, flow and writer in one), and its other end."""
 
-    writing_paused = False
-
-    def __init__(self) -> None:
+    def __init__(self, ended: Callable[[], object] = lambda: None) -> None:
+        self.writing_paused = False
+        """Whether the device has stopped reading, and everything between is full."""
+        self.pings = 0
         self.down: list[bytes] = []
         """Whole messages that are on their way to the device."""
         self.closed: int | None = None
         """The code with which the gateway closed it; 0 when it was cut."""
         self._reader = FrameReader()
+        self._reads = asyncio.Event()
+        self._ended = ended
+
+    @property
+    def has_something(self) -> bool:
+        """Whether there is something that the device would take."""
+        some = self.down or self.pings or self.closed is not None
+        return bool(some) and not self.writing_paused
+
+    def stop_reading(self) -> None:
+        """The device takes nothing more."""
+        self.writing_paused = True
+        self._reads.clear()
+
+    def read_on(self) -> None:
+        """The device reads again."""
+        self.writing_paused = False
+        self._reads.set()
 
     def write(self, data: bytes) -> None:
         for opcode, content in self._reader.feed(data):
             if opcode == 1:
                 self.down.append(content)
+            elif opcode == 9:
+                self.pings += 1
             elif opcode == 8:
                 self.closed = int.from_bytes(content[:2], "big")
 
     def is_closing(self) -> bool:
-        return False
+        return self.closed is not None
 
     def close(self) -> None:
         self.abort()
@@ -56,9 +78,12 @@ class Wire:
     def abort(self) -> None:
         if self.closed is None:
             self.closed = 0
+        self._reads.set()
+        self._ended()
 
     async def drain(self) -> None:
-        pass
+        while self.writing_paused and self.closed is None:
+            await self._reads.wait()
 
 
 class SimulatedGateway:
@@ -74,6 +99,8 @@ class SimulatedGateway:
         publisher: Any = SimulatedPublisher(
             parts.log, CODEC, parts.machine, self.process, gives_up=True
         )
+        self._keyring = Keyring(SETTINGS, now=parts.wall_time)
+        self._keyring._keys = KEYS
         self.connections = Connections(loop, _HEARTBEAT_SECONDS)
         self.voice = EdgePublisher(publisher, CODEC, TELEMETRY, loop)
         announcer = Announcer(name, epoch, self.connections, self.voice)
@@ -98,8 +125,9 @@ class SimulatedGateway:
             gateway_epoch=epoch,
             connections=self.connections,
             publisher=self.voice,
-            keyring=None,  # type: ignore[arg-type]
+            keyring=self._keyring,
             telemetry=TELEMETRY,
+            wall_time=parts.wall_time,
         )
         self.ready = False
         self._life = loop.create_task(self._live(deliveries, announcer))
@@ -109,17 +137,29 @@ class SimulatedGateway:
         """What looks at the log."""
         return self._ticker.looks
 
-    def open(self, user_id: str, device_id: str) -> tuple[ClientSocket, Wire]:
-        """A device's socket, upgraded and authenticated."""
-        wire = Wire()
+    def open(self, token: str | None) -> tuple[ClientSocket, Wire] | None:
+        """A socket, upgraded; with a session at once when the upgrade brought a token that is
+        believed, without one until its hello; none when the token is not believed."""
+        principal = None
+        if token is not None:
+            believed = self._keyring.check(token)
+            if isinstance(believed, Refusal):
+                return None
+            principal = believed
+        wire = Wire(lambda: self._parts.loop.call_soon(lambda: self.cut(socket)))
         transport: Any = wire
         outbox = Outbox(
-            transport, transport, transport, frames_max=_FRAMES_MAX, bytes_max=_BYTES_MAX
+            transport, transport, transport, frames_max=FRAMES_MAX, bytes_max=_BYTES_MAX
         )
         socket = ClientSocket(self._hub, transport, outbox)
-        socket.open(Principal(user_id, device_id, _NEVER))
+        socket.open(principal)
         self.sockets.append((socket, wire))
         return socket, wire
+
+    def visit(self) -> None:
+        """Every socket is visited, as each is every few seconds."""
+        for socket, _ in list(self.sockets):
+            socket.visit(self._parts.loop.now)
 
     def cut(self, socket: ClientSocket) -> None:
         """The gateway hears that a socket has ended."""

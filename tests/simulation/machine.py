@@ -1,7 +1,8 @@
 """What waits to happen outside of our processes: each thing by itself, in any order.
 
 A call to a store or to Kafka is put here. The scheduler later lets it happen, or lets it fail; a
-process that died in between never hears of it. So a crash may fall between any two steps.
+process that died in between never hears of it. So a crash may fall between any two steps. A call
+may also wait for very long, and may be given up by who asked for it and happen later all the same.
 """
 
 import asyncio
@@ -39,6 +40,10 @@ class Machine:
         self.loop = loop
         self.random = random
         self.calls: list[Call] = []
+        self.held: set[Call] = set()
+        """Calls that wait until somebody lets them go on."""
+        self.given_up: list[Call] = []
+        """Calls that nobody waits for any more, and that happen later, or never."""
         self.away: set[str] = set()
         """Parts that refuse every call at the moment."""
 
@@ -54,7 +59,9 @@ class Machine:
         return [
             call
             for call in self.calls
-            if not call.owner.stopped and not (call.part == "kafka" and "kafka" in self.away)
+            if not call.owner.stopped
+            and call not in self.held
+            and not (call.part == "kafka" and "kafka" in self.away)
         ]
 
     def happen(self, call: Call, fail_chance: float) -> None:
@@ -71,6 +78,19 @@ class Machine:
                 self._answer(call, result=call.act())
             except ConnectionError as error:
                 self._answer(call, error=error)
+
+    def give_up(self, call: Call) -> None:
+        """Who asked waited in vain; the call may still happen."""
+        self.calls.remove(call)
+        self.held.discard(call)
+        self.given_up.append(call)
+        self._answer(call, error=TimeoutError(f"{call.part} did not answer in time"))
+
+    def happen_late(self, call: Call) -> None:
+        """A call that was given up happens, unless its part is away."""
+        self.given_up.remove(call)
+        if call.part not in self.away:
+            call.act()
 
     def kill(self, owner: Process) -> None:
         """End a process; what it had asked for happens all the same, or does not."""

@@ -7,7 +7,7 @@ from random import Random
 from events.codec import Codec
 from infra.log_reader import Place
 from infra.telemetry import Telemetry
-from tests.examples import codec
+from tests.examples import NOON, codec
 from tests.simulation.cassandra import Cassandra
 from tests.simulation.groups import Group, SimulatedConsumer
 from tests.simulation.kafka import Log
@@ -49,6 +49,10 @@ class Parts:
     findings: list[str] = field(default_factory=list)
     """What must never happen, and did."""
     codec: Codec = CODEC
+
+    def wall_time(self) -> float:
+        """The time of devices and gateways, in seconds since 1970."""
+        return NOON / 1_000 + self.loop.now
 
     def consumer(self, owner: Process, group: str | None) -> SimulatedConsumer:
         """A new consumer of a group, or of none."""

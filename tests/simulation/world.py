@@ -17,6 +17,7 @@ from random import Random
 import structlog
 
 from edge.announcer import ALIVE_SECONDS
+from events.frames import CloseCode
 from events.topics import GATEWAYS as GATEWAY_EVENTS
 from infra.log_reader import Place
 from processors.snapshots import plan
@@ -25,13 +26,14 @@ from tests.examples import NOON
 from tests.simulation.cassandra import Cassandra
 from tests.simulation.device import Device
 from tests.simulation.faults import FAULTS
-from tests.simulation.gateway import IN_FLIGHT_MAX, SimulatedGateway
+from tests.simulation.gateway import FRAMES_MAX, IN_FLIGHT_MAX, SimulatedGateway
 from tests.simulation.groups import Group
 from tests.simulation.kafka import Log
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.machine import Call, Machine
 from tests.simulation.parts import Parts
 from tests.simulation.redis import Redis
+from tests.simulation.tokens import LONG_SECONDS, Token, good
 from tests.simulation.worker import Worker
 
 FRONT = ("admission", "fanout", "sessions", "snapshots")
@@ -43,12 +45,15 @@ GATEWAYS = ("gateway-1", "gateway-2")
 _STEPS = (60, 420)
 _FACTS_BETWEEN_SNAPSHOTS = 4
 _HEAL_ROUNDS = 1_500
+_SLOW_ROUNDS = 30
+"""For so long devices that do not read, and calls that are held, go on so."""
 _CALLS_A_ROUND = 2_000
 _FINDINGS_MAX = 5
 _QUIET_ROUNDS = 4
 _HEARTBEAT_SECONDS = ALIVE_SECONDS + 1.0
 """By the next heartbeat of a gateway at the latest, it is seen that Redis forgot it."""
 _SECONDS_AT_ONCE = 1.0
+_MOMENT = 0.01
 
 _OFTEN = (0.3, 1.0, 1.0, 3.0)
 """How much more often than usual something happens in a run."""
@@ -65,8 +70,21 @@ ORDINARY = {
     "connect": 3,
     "wake": 3,
     "reconnect": 1,
+    "visit": 1,
 }
 """What happens without any fault, and how often."""
+
+QUIET = {"write": 2.0, "connect": 3.0, "read": 0.0, "call_is_held": 4.0, "held_calls_go_on": 0.3}
+"""How often instead in a quiet run: what is missed stays missed, since nothing comes after it."""
+
+_QUIET_SHARE = 0.08
+_QUIET_WRITES_MAX = 5
+_QUIET_FAULTS = {
+    "call_is_held": 1.0,
+    "held_calls_go_on": 1.0,
+    "connection_lost": 0.7,
+    "redis_loses_everything": 0.3,
+}
 
 
 @dataclass
@@ -74,6 +92,8 @@ class World:
     """Everything that lives in one run."""
 
     seed: int
+    quiet: bool | None = None
+    """Whether little is said; drawn when it is not given."""
     random: Random = field(init=False)
     parts: Parts = field(init=False)
     workers: list[Worker] = field(default_factory=list)
@@ -85,6 +105,8 @@ class World:
     _weights: dict[str, float] = field(default_factory=dict)
     broker_shift_ms: int = 0
     fail_chance: float = 0.0
+    hang_chance: float = 0.0
+    token_seconds: int = LONG_SECONDS
     written: int = 0
     poison: list[tuple[str, int, int]] = field(default_factory=list)
     """Where records lie that are no events."""
@@ -99,8 +121,11 @@ class World:
         machine = Machine(loop, self.random)
         redis = Redis(loop.time)
         self.parts = Parts(loop, self.random, machine, Log(self.broker_ms), redis, Cassandra())
-        self.faults = [name for name in FAULTS if self.random.random() < 0.25]
-        usual = ORDINARY | dict.fromkeys(self.faults, 1)
+        drawn = self.random.random() < _QUIET_SHARE
+        self.quiet = drawn if self.quiet is None else self.quiet
+        chances = _QUIET_FAULTS if self.quiet else dict.fromkeys(FAULTS, 0.25)
+        self.faults = [name for name, chance in chances.items() if self.random.random() < chance]
+        usual = ORDINARY | dict.fromkeys(self.faults, 1) | (QUIET if self.quiet else {})
         self._weights = {name: often * self.random.choice(_OFTEN) for name, often in usual.items()}
         self.devices = [Device(*names) for names in DEVICES]
 
@@ -147,8 +172,11 @@ class World:
             for source in worker.sources:
                 self._note(f"{source.group}, unconfirmed", len(source._unconfirmed), 8)
         for gateway in self.gateways:
-            for socket, _ in gateway.sockets:
-                self._note("a socket's outbox", len(socket._outbox._waiting), 512)
+            for socket, wire in gateway.sockets:
+                waiting = len(socket._outbox._waiting)
+                self._note("a socket's outbox", waiting, FRAMES_MAX)
+                if not wire.writing_paused and gateway.process.alive:
+                    self._note("an outbox whose device reads", waiting, 0)
         for device in self.devices:
             in_flight = device.state.outbox._in_flight
             self._note("a device's messages in flight", in_flight, IN_FLIGHT_MAX // 2)
@@ -159,12 +187,21 @@ class World:
     # What happens without any fault
 
     def _call(self) -> None:
-        if calls := self.parts.machine.ready():
+        machine = self.parts.machine
+        if calls := [*machine.ready(), *machine.given_up]:
             self._happen(self.random.choice(calls))
 
     def _happen(self, call: Call) -> None:
-        self.story.append(f"{call.owner.name}: {call.part}")
-        self.parts.machine.happen(call, self.fail_chance)
+        machine = self.parts.machine
+        if call in machine.given_up:
+            self.story.append(f"{call.owner.name}: {call.part}, late")
+            machine.happen_late(call)
+        elif call.part != "kafka" and self.random.random() < self.hang_chance:
+            self.story.append(f"{call.owner.name}: {call.part} does not answer in time")
+            machine.give_up(call)
+        else:
+            self.story.append(f"{call.owner.name}: {call.part}")
+            machine.happen(call, self.fail_chance)
 
     def _look(self) -> None:
         if looks := list(self._looks()):
@@ -187,6 +224,8 @@ class World:
             if link.gateway.process.alive and not link.socket.ended.done():
                 self.story.append(f"{device.user_id}/{device.device_id} up {frame[-60:]!r}")
                 link.socket.feed_data(frame)
+                if frame in link.tokens:
+                    self.judge(device, link.tokens.pop(frame))
 
     def _down(self) -> None:
         if linked := [one for one in self.devices if one.link is not None]:
@@ -206,7 +245,14 @@ class World:
 
     def _write(self) -> None:
         device = self.random.choice(self.devices)
-        to = self.random.choice([user for user in USERS if user != device.user_id])
+        if self.quiet:  # who waits for no ticks asks for nothing that would tell of messages
+            device = self.devices[0]
+        self.write(device, self.random.choice([one for one in USERS if one != device.user_id]))
+
+    def write(self, device: Device, to: str) -> None:
+        """A device writes to a user."""
+        if self.quiet and self.written >= _QUIET_WRITES_MAX:
+            return
         self.written += 1
         self.story.append(f"{device.user_id}/{device.device_id} writes {self.written} to {to}")
         device.write(self.written, to, self.now_ms())
@@ -223,7 +269,52 @@ class World:
         if device.link is None and ready:
             gateway = self.random.choice(ready)
             self.story.append(f"{device.user_id}/{device.device_id} connects to {gateway.id}")
-            device.connect(gateway)
+            by_hello = self.random.random() < 0.3
+            token = self.token(device)
+            device.connect(gateway, token, by_hello=by_hello)
+            if not by_hello:
+                self.judge(device, token)
+
+    def read_on(self) -> None:
+        """Every device reads again."""
+        for gateway in self.gateways:
+            for _, wire in gateway.sockets:
+                wire.read_on()
+        for device in self.devices:
+            if device.link is not None:
+                device.link.wire.read_on()
+
+    def token(self, device: Device) -> Token:
+        """A fresh token of a device."""
+        now = self.parts.wall_time()
+        return good(device.user_id, device.device_id, now, self.token_seconds)
+
+    def judge(self, device: Device, token: Token) -> None:
+        """Whoever's token is to be believed is let in, and nobody else."""
+        link = device.link
+        is_let_in = link is not None and link.is_let_in
+        if self.parts.wall_time() >= token.until:
+            if is_let_in:
+                self.parts.findings.append(f"tokens: {device.user_id} was let in without a token")
+        elif not is_let_in and not (link and link.socket._closing):
+            self.parts.findings.append(f"tokens: {device.user_id}'s token was not believed")
+        elif link is not None:
+            link.until = token.until
+
+    def _visit(self) -> None:
+        """Gateways look at their sockets."""
+        for gateway in self.gateways:
+            if gateway.process.alive and not gateway.process.stopped:
+                gateway.visit()
+        now = self.parts.wall_time()
+        for device in self.devices:
+            link = device.link
+            if link is None or link.gateway.process.stopped or not link.gateway.process.alive:
+                continue
+            if link.is_let_in and now > link.until + _MOMENT:
+                self.parts.findings.append(f"tokens: {device.user_id} stays without a token")
+            if link.wire.closed == CloseCode.TOKEN_EXPIRED and now < link.until - _MOMENT:
+                self.parts.findings.append(f"tokens: {device.user_id} was sent away with a token")
 
     def _reconnect(self) -> None:
         """A device changes its network."""
@@ -238,26 +329,55 @@ class World:
 
     # After the last fault
 
+    def begin_quietly(self) -> None:
+        """Everybody has heard from Ann, has read it, and is away."""
+        for to in USERS[1:]:
+            self.write(self.devices[0], to)
+        self.rest()
+        for device in self.devices:
+            device.read()
+        self.rest()
+        for device in self.devices:
+            if device.link is not None:
+                device.link.gateway.cut(device.link.socket)
+                device.disconnect()
+        self.parts.loop.settle()
+
     def heal(self) -> None:
         """Everything works again, and everything comes to rest."""
         self.story.append("heal")
-        self.fail_chance = 0.0
-        self.parts.machine.away.clear()
+        self.rest()
+
+    def rest(self) -> None:
+        """Let everything go on until nothing is left to be done."""
+        self.fail_chance = self.hang_chance = 0.0
+        self.token_seconds = LONG_SECONDS
+        machine = self.parts.machine
+        machine.away.clear()
+        for call in list(machine.given_up):
+            if self.random.random() < 0.5:
+                machine.happen_late(call)
+        machine.given_up.clear()
         for one in (*self.workers, *self.gateways):
             one.process.stopped = False
         for gateway in list(self.gateways):
             if not gateway.process.alive:
                 self.start_gateway(gateway.id)
+        paused = any(one.link and one.link.wire.writing_paused for one in self.devices)
+        slow_rounds = _SLOW_ROUNDS if machine.held or paused else 0
         quiet, rests_at = 0, self.parts.loop.now + _HEARTBEAT_SECONDS
         if self.hostile:  # a false start of a gateway is believed until it falls silent
             rests_at += GATEWAY_SECONDS
-        for _ in range(_HEAL_ROUNDS):
+        for number in range(_HEAL_ROUNDS):
+            if number == slow_rounds:
+                self.read_on()
+                machine.held.clear()
             busy = self._round()
             if len(self.parts.findings) > _FINDINGS_MAX:
                 return
             if self._restless():
                 quiet = 0
-            elif not busy:  # heartbeats of gateways go on for ever
+            elif not busy and number > slow_rounds:  # heartbeats of gateways go on for ever
                 quiet += 1
                 if quiet >= _QUIET_ROUNDS and self.parts.loop.now > rests_at:
                     return
@@ -277,9 +397,7 @@ class World:
                 self.lift(device)
                 busy = True
             loop.settle()
-            while device.link is not None and (
-                device.link.wire.down or device.link.wire.closed is not None
-            ):
+            while device.link is not None and device.link.wire.has_something:
                 device.receive(self.now_ms())
                 busy = True
             device.wake(self.now_ms())
@@ -296,8 +414,10 @@ class World:
             for consumer in worker.consumers:
                 if worker.process.alive:
                     consumer.commit_stored()
+        self._measure()
         if not busy:
             loop.pass_time(_SECONDS_AT_ONCE)
+            self._visit()
             for device in self.devices:
                 device.apply(device.state.tick_clock(self.now_ms()))
         return busy
@@ -330,14 +450,14 @@ class World:
 
 
 @contextmanager
-def quiet_world(seed: int) -> Iterator[World]:
+def quiet_world(seed: int, quiet: bool | None = None) -> Iterator[World]:
     """A world whose loop is the running one, and whose processes log nothing."""
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     facts_between, plan.FACTS_BETWEEN = plan.FACTS_BETWEEN, _FACTS_BETWEEN_SNAPSHOTS
     state = global_random.getstate()
     global_random.seed(seed)
-    world = World(seed)
+    world = World(seed, quiet)
     asyncio._set_running_loop(world.parts.loop)
     try:
         yield world
@@ -348,10 +468,12 @@ def quiet_world(seed: int) -> Iterator[World]:
         plan.FACTS_BETWEEN = facts_between
 
 
-def run(seed: int, steps: int | None = None) -> World:
+def run(seed: int, steps: int | None = None, *, quiet: bool | None = None) -> World:
     """One run from a seed, or only its first steps; healed in either case."""
-    with quiet_world(seed) as world:
+    with quiet_world(seed, quiet) as world:
         world.start()
+        if world.quiet:
+            world.begin_quietly()
         drawn = world.random.randint(*_STEPS)
         world.steps = drawn if steps is None else min(steps, drawn)
         for _ in range(world.steps):
