@@ -17,6 +17,10 @@ from tests.simulation.machine import Process
 from tests.simulation.parts import TELEMETRY, Looks, Parts
 from tests.simulation.redis import SimulatedPipe
 
+FRONT = ("admission", "fanout", "sessions", "snapshots")
+BACK = ("history", "receipts", "queries")
+"""The roles of one process, and those of another."""
+
 SETTINGS: Any = SimpleNamespace(kafka=SimpleNamespace(log_generation=0, bootstrap=""))
 
 

@@ -16,12 +16,10 @@ from random import Random
 
 import structlog
 
-from edge.announcer import ALIVE_SECONDS
 from events.frames import CloseCode
 from events.topics import GATEWAYS as GATEWAY_EVENTS
 from infra.log_reader import Place
 from processors.snapshots import plan
-from projections.sessions.store import GATEWAY_SECONDS
 from tests.examples import NOON
 from tests.simulation.cassandra import Cassandra
 from tests.simulation.device import Device
@@ -33,26 +31,16 @@ from tests.simulation.loop import SimulatedLoop
 from tests.simulation.machine import Call, Machine
 from tests.simulation.parts import Parts
 from tests.simulation.redis import Redis
+from tests.simulation.rest import SECONDS_AT_ONCE, come_to_rest
 from tests.simulation.tokens import LONG_SECONDS, Token, good
-from tests.simulation.worker import Worker
+from tests.simulation.worker import BACK, FRONT, Worker
 
-FRONT = ("admission", "fanout", "sessions", "snapshots")
-BACK = ("history", "receipts", "queries")
 DEVICES = (("ann", "laptop"), ("ann", "phone"), ("bob", "phone"), ("cat", "phone"))
 USERS = ("ann", "bob", "cat")
 GATEWAYS = ("gateway-1", "gateway-2")
 
 _STEPS = (60, 420)
 _FACTS_BETWEEN_SNAPSHOTS = 4
-_HEAL_ROUNDS = 1_500
-_SLOW_ROUNDS = 30
-"""For so long devices that do not read, and calls that are held, go on so."""
-_CALLS_A_ROUND = 2_000
-_FINDINGS_MAX = 5
-_QUIET_ROUNDS = 4
-_HEARTBEAT_SECONDS = ALIVE_SECONDS + 1.0
-"""By the next heartbeat of a gateway at the latest, it is seen that Redis forgot it."""
-_SECONDS_AT_ONCE = 1.0
 _MOMENT = 0.01
 
 _OFTEN = (0.3, 1.0, 1.0, 3.0)
@@ -165,9 +153,10 @@ class World:
         else:
             getattr(self, f"_{name}")()
         self.parts.loop.settle()
-        self._measure()
+        self.measure()
 
-    def _measure(self) -> None:
+    def measure(self) -> None:
+        """Note how long queues are."""
         for worker in self.workers:
             for source in worker.sources:
                 self._note(f"{source.group}, unconfirmed", len(source._unconfirmed), 8)
@@ -189,9 +178,10 @@ class World:
     def _call(self) -> None:
         machine = self.parts.machine
         if calls := [*machine.ready(), *machine.given_up]:
-            self._happen(self.random.choice(calls))
+            self.happen(self.random.choice(calls))
 
-    def _happen(self, call: Call) -> None:
+    def happen(self, call: Call) -> None:
+        """One call happens, fails, or is given up."""
         machine = self.parts.machine
         if call in machine.given_up:
             self.story.append(f"{call.owner.name}: {call.part}, late")
@@ -204,10 +194,11 @@ class World:
             machine.happen(call, self.fail_chance)
 
     def _look(self) -> None:
-        if looks := list(self._looks()):
+        if looks := list(self.looks()):
             self.random.choice(looks)()
 
-    def _looks(self) -> Iterator[Callable[[], bool]]:
+    def looks(self) -> Iterator[Callable[[], bool]]:
+        """What looks at the log."""
         for one in (*self.workers, *self.gateways):
             if one.process.alive and not one.process.stopped:
                 yield from one.looks
@@ -232,7 +223,7 @@ class World:
             self.random.choice(linked).receive(self.now_ms())
 
     def _time(self) -> None:
-        self.parts.loop.pass_time(self.random.random() * _SECONDS_AT_ONCE)
+        self.parts.loop.pass_time(self.random.random() * SECONDS_AT_ONCE)
         for device in self.devices:
             if self.random.random() < 0.2:
                 device.apply(device.state.tick_clock(self.now_ms()))
@@ -302,6 +293,9 @@ class World:
             link.until = token.until
 
     def _visit(self) -> None:
+        self.visit()
+
+    def visit(self) -> None:
         """Gateways look at their sockets."""
         for gateway in self.gateways:
             if gateway.process.alive and not gateway.process.stopped:
@@ -349,89 +343,10 @@ class World:
         self.rest()
 
     def rest(self) -> None:
-        """Let everything go on until nothing is left to be done."""
+        """Everything works, and everything comes to rest."""
         self.fail_chance = self.hang_chance = 0.0
         self.token_seconds = LONG_SECONDS
-        machine = self.parts.machine
-        machine.away.clear()
-        for call in list(machine.given_up):
-            if self.random.random() < 0.5:
-                machine.happen_late(call)
-        machine.given_up.clear()
-        for one in (*self.workers, *self.gateways):
-            one.process.stopped = False
-        for gateway in list(self.gateways):
-            if not gateway.process.alive:
-                self.start_gateway(gateway.id)
-        paused = any(one.link and one.link.wire.writing_paused for one in self.devices)
-        slow_rounds = _SLOW_ROUNDS if machine.held or paused else 0
-        quiet, rests_at = 0, self.parts.loop.now + _HEARTBEAT_SECONDS
-        if self.hostile:  # a false start of a gateway is believed until it falls silent
-            rests_at += GATEWAY_SECONDS
-        for number in range(_HEAL_ROUNDS):
-            if number == slow_rounds:
-                self.read_on()
-                machine.held.clear()
-            busy = self._round()
-            if len(self.parts.findings) > _FINDINGS_MAX:
-                return
-            if self._restless():
-                quiet = 0
-            elif not busy and number > slow_rounds:  # heartbeats of gateways go on for ever
-                quiet += 1
-                if quiet >= _QUIET_ROUNDS and self.parts.loop.now > rests_at:
-                    return
-        self.parts.findings.append(f"liveness: it never came to rest: {self._restless()}")
-
-    def _round(self) -> bool:
-        """Everyone does what is to be done; whether anything was."""
-        machine, loop = self.parts.machine, self.parts.loop
-        busy = False
-        for roles in (FRONT, BACK):
-            if not any(one.process.alive and one.roles == roles for one in self.workers):
-                self.start_worker(roles)
-        for device in self.devices:
-            self.connect(device)
-            link = device.link
-            while link is not None and link.up and not link.socket.ended.done():
-                self.lift(device)
-                busy = True
-            loop.settle()
-            while device.link is not None and device.link.wire.has_something:
-                device.receive(self.now_ms())
-                busy = True
-            device.wake(self.now_ms())
-        for look in list(self._looks()):
-            look()
-            loop.settle()
-        for _ in range(_CALLS_A_ROUND):
-            if not (calls := machine.ready()):
-                break
-            self._happen(self.random.choice(calls))
-            loop.settle()
-            busy = True
-        for worker in self.workers:
-            for consumer in worker.consumers:
-                if worker.process.alive:
-                    consumer.commit_stored()
-        self._measure()
-        if not busy:
-            loop.pass_time(_SECONDS_AT_ONCE)
-            self._visit()
-            for device in self.devices:
-                device.apply(device.state.tick_clock(self.now_ms()))
-        return busy
-
-    def _restless(self) -> list[str]:
-        found = [
-            f"{one.user_id}/{one.device_id} (online {one.online}, unsent {one.state.unsent}, "
-            f"caught up {one.state.caught_up}, asks {one.state.refresh.unanswered})"
-            for one in self.devices
-            if not one.finished
-        ]
-        for group in self.parts.groups.values():
-            found += [f"{group.name} in {place}" for place in self.unread(group)]
-        return found
+        come_to_rest(self)
 
     def unread(self, group: Group) -> list[Place]:
         """Partitions that a group has not committed to their end.

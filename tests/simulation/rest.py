@@ -1,0 +1,113 @@
+"""After the last fault: everyone does what is to be done, until nothing is left.
+
+Devices that do not read, and calls that are held, go on so until everything else has been done.
+What was given up happens now, or never.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge.announcer import ALIVE_SECONDS
+from projections.sessions.store import GATEWAY_SECONDS
+from tests.simulation.worker import BACK, FRONT
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+SECONDS_AT_ONCE = 1.0
+
+_HEAL_ROUNDS = 1_500
+_CALLS_A_ROUND = 2_000
+_FINDINGS_MAX = 5
+_QUIET_ROUNDS = 4
+_SLOW_ROUNDS = 30
+"""For so long devices that do not read, and calls that are held, go on so."""
+_HEARTBEAT_SECONDS = ALIVE_SECONDS + 1.0
+"""By the next heartbeat of a gateway at the latest, it is seen that Redis forgot it."""
+
+
+def come_to_rest(world: World) -> None:
+    """Let everything go on until nothing is left to be done."""
+    machine = world.parts.machine
+    machine.away.clear()
+    for call in list(machine.given_up):
+        if world.random.random() < 0.5:
+            machine.happen_late(call)
+    machine.given_up.clear()
+    for one in (*world.workers, *world.gateways):
+        one.process.stopped = False
+    for gateway in list(world.gateways):
+        if not gateway.process.alive:
+            world.start_gateway(gateway.id)
+    paused = any(one.link and one.link.wire.writing_paused for one in world.devices)
+    slow_rounds = _SLOW_ROUNDS if machine.held or paused else 0
+    quiet, rests_at = 0, world.parts.loop.now + _HEARTBEAT_SECONDS
+    if world.hostile:  # a false start of a gateway is believed until it falls silent
+        rests_at += GATEWAY_SECONDS
+    for number in range(_HEAL_ROUNDS):
+        if number == slow_rounds:
+            world.read_on()
+            machine.held.clear()
+        busy = _round(world)
+        if len(world.parts.findings) > _FINDINGS_MAX:
+            return
+        if _restless(world):
+            quiet = 0
+        elif not busy and number > slow_rounds:  # heartbeats of gateways go on for ever
+            quiet += 1
+            if quiet >= _QUIET_ROUNDS and world.parts.loop.now > rests_at:
+                return
+    world.parts.findings.append(f"liveness: it never came to rest: {_restless(world)}")
+
+
+def _round(world: World) -> bool:
+    """Everyone does what is to be done; whether anything was."""
+    machine, loop = world.parts.machine, world.parts.loop
+    busy = False
+    for roles in (FRONT, BACK):
+        if not any(one.process.alive and one.roles == roles for one in world.workers):
+            world.start_worker(roles)
+    for device in world.devices:
+        world.connect(device)
+        link = device.link
+        while link is not None and link.up and not link.socket.ended.done():
+            world.lift(device)
+            busy = True
+        loop.settle()
+        while device.link is not None and device.link.wire.has_something:
+            device.receive(world.now_ms())
+            busy = True
+        device.wake(world.now_ms())
+    for look in list(world.looks()):
+        look()
+        loop.settle()
+    for _ in range(_CALLS_A_ROUND):
+        if not (calls := machine.ready()):
+            break
+        world.happen(world.random.choice(calls))
+        loop.settle()
+        busy = True
+    for worker in world.workers:
+        for consumer in worker.consumers:
+            if worker.process.alive:
+                consumer.commit_stored()
+    world.measure()
+    if not busy:
+        loop.pass_time(SECONDS_AT_ONCE)
+        world.visit()
+        for device in world.devices:
+            device.apply(device.state.tick_clock(world.now_ms()))
+    return busy
+
+
+def _restless(world: World) -> list[str]:
+    found = [
+        f"{one.user_id}/{one.device_id} (online {one.online}, unsent {one.state.unsent}, "
+        f"caught up {one.state.caught_up}, asks {one.state.refresh.unanswered})"
+        for one in world.devices
+        if not one.finished
+    ]
+    for group in world.parts.groups.values():
+        found += [f"{group.name} in {place}" for place in world.unread(group)]
+    return found
