@@ -22,7 +22,7 @@ from infra.producer import Publisher
 from infra.settings import load
 from infra.telemetry import Telemetry
 from processors.app import WorkerApp
-from processors.context import Context, Settings, end_process
+from processors.context import Context, Settings
 from processors.health import health_app
 from processors.watchdog import Watchdog
 
@@ -47,7 +47,7 @@ async def work(roles: list[str], settings: Settings) -> None:
         settings.kafka.bootstrap,
         codec,
         message_timeout_seconds=0,
-        on_fatal=end_process,
+        on_fatal=context.end_process,
         ticker=context.ticker,
     )
     await context.publisher.start()
@@ -55,7 +55,7 @@ async def work(roles: list[str], settings: Settings) -> None:
     for role in roles:
         attach(role, app, context)
     progress = {source.group: source.progress for source in app.sources}
-    watchdog = Watchdog(context.loop, progress, end_process)
+    watchdog = Watchdog(context.loop, progress, context.end_process)
     runner = web.AppRunner(health_app(watchdog, progress, context.telemetry), access_log=None)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

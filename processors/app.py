@@ -98,6 +98,7 @@ class WorkerApp(faust.App):
                 beacon=self.beacon,
             )
             self.sources.append(source)
+            context.leaving.append(source.leave)
             self.guards.append(guard)
             agent = _agent_of(guard, context.end_process)
             self.agent(channel, name=handler.__name__, concurrency=1)(agent)

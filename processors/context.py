@@ -6,6 +6,8 @@ together.
 
 import asyncio
 import os
+import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +38,7 @@ EXIT_SOFTWARE = 70
 """The exit code of a process that met a fault of its own (EX_SOFTWARE)."""
 
 _REDIS_SECONDS = 5.0
+_LEAVE_SECONDS = 1.0
 
 log = structlog.get_logger()
 
@@ -60,7 +63,7 @@ def end_process(reason: str) -> None:
 class Context:
     """The shared parts of one worker process; made on its event loop.
 
-    `end_process` is called with the reason when the process met a fault of its own.
+    `end` is called with the reason when the process met a fault of its own.
     """
 
     def __init__(
@@ -68,9 +71,11 @@ class Context:
         settings: Settings,
         codec: Codec,
         telemetry: Telemetry,
-        end_process: Callable[[str], None] = end_process,
+        end: Callable[[str], None] = end_process,
     ) -> None:
-        self.end_process = end_process
+        self._end = end
+        self.leaving: list[Callable[[], None]] = []
+        """How to leave each consumer group, from any thread."""
         self.settings = settings
         self.codec = codec
         self.telemetry = telemetry
@@ -80,6 +85,20 @@ class Context:
         self.publisher: Publisher
         self.background: set[asyncio.Task[None]] = set()
         """What goes on beside the batches; ended when the process stops."""
+
+    def end_process(self, reason: str) -> None:
+        """The process met a fault of its own: it leaves its groups, in bounded time, and ends.
+
+        Others get its partitions now, and not when its sessions have ended.
+        """
+        log.error("process is about to end", reason=reason)
+        threads = [threading.Thread(target=leave, daemon=True) for leave in self.leaving]
+        for thread in threads:
+            thread.start()
+        give_up_at = time.monotonic() + _LEAVE_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, give_up_at - time.monotonic()))
+        self._end(reason)
 
     @cached_property
     def cassandra(self) -> Session:

@@ -9,7 +9,8 @@ repeats whole batches and loses none, and a revoke (which arrives inside `poll`)
 unconfirmed to the next owner, who repeats it. Partitions that arrive are paused first. What their
 assignee has to do (restoring a state may take seconds) is done on a thread, so that the process's
 other groups go on; this one is not looked at meanwhile, so no partition leaves while its assignee
-claims it for this process. Then they are read from where it says. Beside each
+claims it for this process. When that fails since Kafka is away, it begins anew after a look. Then
+they are read from where it says. Beside each
 committed offset stands, as commit metadata, the writer epoch that was in force there: a reader that
 starts again in the middle of the log knows which records to ignore (`events.fence`).
 
@@ -39,13 +40,16 @@ from mode import Service
 from events.fence import NO_EPOCH
 from infra.log_reader import Place, place_of
 from infra.ticker import Ticker
+from infra.transient import is_transient
 from processors.received import Confirmation
 
 BATCH_RECORDS = 500
 _PATIENT_LOOK_SECONDS = 0.05
 _STOP_LOOK_SECONDS = 0.05
 _KAFKA_SECONDS = 30.0
+_COMMITTED_SECONDS = 5.0
 _SEEK_SECONDS = 5.0
+_BEGIN_AGAIN_SECONDS = 0.5
 _SEEK_AGAIN_SECONDS = 0.01
 _POLL_INTERVAL_MS_MAX = 3_600_000
 _IDLE_WAIT_MS = 500
@@ -145,6 +149,7 @@ class Source(Service):
         self._confirming: asyncio.Task[None] | None = None
         self._owned: dict[Place, int] = {}
         self._arrival = 0
+        self._left = False
         self._arriving: list[TopicPartition] = []
         self._beginning: asyncio.Task[None] | None = None
         self._config = {
@@ -164,6 +169,7 @@ class Source(Service):
             "queued.max.messages.kbytes": 32_768,
             "enable.partition.eof": False,
             "socket.nagle.disable": True,
+            "reconnect.backoff.max.ms": 1_000,
         }
 
     async def on_start(self) -> None:
@@ -190,8 +196,18 @@ class Source(Service):
             async with asyncio.timeout(_KAFKA_SECONDS):
                 await asyncio.to_thread(self._consumer.close)
 
+    def leave(self) -> None:
+        """Leave the group at once, for a process that is about to end; from any thread.
+
+        What is stored is committed, and that is what was confirmed.
+        """
+        self._left = True
+        self._consumer.close()
+
     def _look(self) -> bool:
         """Start a batch if there are records and none is in hand; whether this source is busy."""
+        if self._left:
+            return False
         if self._in_hand is not None or len(self._unconfirmed) >= _UNCONFIRMED_MAX:
             return not self.progress.retrying
         now = time.monotonic()
@@ -263,7 +279,7 @@ class Source(Service):
 
     def _fail(self, error: Exception) -> None:
         log.error("source failed", group=self.group, exc_info=error)
-        self.progress.failed = f"{type(error).__name__}: {error}"
+        self.progress.failed = _said(error)
         self._on_failure(self.progress.failed)
 
     def _reached(self, records: list[Message]) -> list[TopicPartition]:
@@ -307,14 +323,20 @@ class Source(Service):
             await asyncio.to_thread(self._seek, starts)
             self._consumer.resume(starts)
         except Exception as error:
-            self._fail(error)
-            return
-        self.progress.assigned = True
+            if not is_transient(error):
+                self._fail(error)
+                return
+            log.warning("partitions not begun", group=self.group, error=_said(error))
+            # Through the next look at the consumer, which may be told that they have left.
+            await asyncio.sleep(_BEGIN_AGAIN_SECONDS)
+            self._arriving = [*partitions, *self._arriving]
+        else:
+            self.progress.assigned = True
         self._beginning = None
 
     def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
         """Where the group left off in each partition. For a thread."""
-        committed = self._consumer.committed(partitions, timeout=_KAFKA_SECONDS)
+        committed = self._consumer.committed(partitions, timeout=_COMMITTED_SECONDS)
         for place in committed:
             if place.error is not None:
                 raise KafkaException(place.error)
@@ -352,6 +374,10 @@ class Source(Service):
         ]
         self._assignee.revoked(partitions)
         self.progress.partitions = len(self._owned)
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def epoch_in(place: TopicPartition) -> int:

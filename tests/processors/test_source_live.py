@@ -4,9 +4,10 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.stack.stack import Stack
@@ -63,7 +64,9 @@ async def run(bootstrap: str, topic: str) -> AsyncIterator[Run]:
     async with AsyncExitStack() as cleanup:
 
         async def run(
-            owner: Owner, handle: Callable[[list[int]], Confirmation | None] = lambda numbers: None
+            owner: Owner,
+            handle: Callable[[list[int]], Confirmation | None] = lambda numbers: None,
+            consumer_of: Callable[[dict[str, Any]], Consumer] = Consumer,
         ) -> Source:
             async def take(batch: Batch) -> None:
                 numbers = [int(record.value() or b"") for record in batch.records]
@@ -79,6 +82,7 @@ async def run(bootstrap: str, topic: str) -> AsyncIterator[Run]:
                 on_failure=pytest.fail,
                 client_id="test",
                 ticker=Ticker(asyncio.get_running_loop()),
+                consumer_of=consumer_of,
             )
             await source.on_start()
             cleanup.push_async_callback(source.on_stop)
@@ -170,3 +174,61 @@ async def test_what_was_not_confirmed_comes_again(run: Run, bootstrap: str, topi
     await run(owner, again.extend)
     await until(lambda: again)
     assert again == [1]
+
+
+class Unanswered(Consumer):
+    """Kafka does not say at first what was committed."""
+
+    asked = 0
+
+    def committed(self, *args: Any, **kwargs: Any) -> list[TopicPartition]:
+        self.asked += 1
+        if self.asked == 1:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        return super().committed(*args, **kwargs)
+
+
+class Hasty(Owner):
+    """Its claim fails at first."""
+
+    async def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
+        if not self.at_work:
+            self.at_work += 1
+            raise TimeoutError
+        return await super().assigned(committed)
+
+
+@pytest.mark.parametrize(("owner", "consumer_of"), [(Owner(), Unanswered), (Hasty(), Consumer)])
+async def test_partitions_are_begun_again_when_kafka_was_away(
+    run: Run, bootstrap: str, topic: str, owner: Owner, consumer_of: type[Consumer]
+) -> None:
+    seen: list[int] = []
+    owner.go_on.set()
+    await asyncio.to_thread(write, bootstrap, topic, 1)
+    await run(owner, seen.extend, consumer_of)
+    await until(lambda: seen == [1])
+    assert owner.owned == set(range(PARTITIONS))
+
+
+async def test_who_leaves_at_once_is_followed_at_once(run: Run, bootstrap: str, topic: str) -> None:
+    """And what was not confirmed comes to the next owner."""
+    first, second, loop = Owner(), Owner(), asyncio.get_running_loop()
+    first.go_on.set()
+    second.go_on.set()
+    asked: list[int] = []
+
+    def unconfirmed(numbers: list[int]) -> Confirmation:
+        asked.extend(numbers)
+        return loop.create_future()
+
+    source = await run(first, unconfirmed)
+    await asyncio.to_thread(write, bootstrap, topic, 1)
+    await until(lambda: asked)
+    source.progress.retrying = True  # its stop at the end would wait for the confirmation
+
+    began = loop.time()
+    await asyncio.to_thread(source.leave)
+    again: list[int] = []
+    await run(second, again.extend)
+    await until(lambda: again == [1])
+    assert loop.time() - began < 5.0, "it waited for the session of who left"
