@@ -35,9 +35,13 @@ FRONTS = ("front-1", "front-2")
 BACKS = ("back-1", "back-2")
 
 WAIT_SECONDS_MAX = 1.5
+WELL_SECONDS = 2.0
+"""Longer than the wait: what struck just now shows in who waits only after that."""
 LAG_RECORDS_MAX = 100
 
 _LOOK_SECONDS = 0.25
+_KAFKA_SECONDS = 3.0
+_SPREAD_SECONDS = 15.0
 _TOKEN_SECONDS = 4 * 3_600
 EDGE = {"CHAT_EDGE_HEARTBEAT_SECONDS": "3", "CHAT_EDGE_DRAIN_SECONDS": "2"}
 """What gateways are told: short times, so that a run holds many faults."""
@@ -65,6 +69,13 @@ class Lab:
     known: Known
     planted: list[Letter] = field(default_factory=list)
     """Poison that faults wrote, and who has to set it aside."""
+    _lag_readers: list[LagReader] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._lag_readers = [self._lag_reader()]
+
+    def _lag_reader(self) -> LagReader:
+        return LagReader(self.known.kafka.bootstrap, _KAFKA_SECONDS)
 
     def say(self, text: str) -> None:
         """Write into the history what is being done."""
@@ -112,23 +123,33 @@ class Lab:
         known = {service.name: service for service in services.saved_services(self.stack.folder)}
         return known[name]
 
+    async def spread(self) -> None:
+        """Send people from the fuller gateway to the other one, so that each has its share.
+
+        Those that a fault has driven away stay where they are otherwise.
+        """
+        fuller, other = sorted(self.proxies.values(), key=lambda proxy: -proxy.connections)
+        if (too_many := (fuller.connections - other.connections) // 2) > 1:
+            self.say(f"{too_many} people change their gateway")
+            fuller.reset(too_many)
+            await self.until_whole(_SPREAD_SECONDS)
+
     # How things are
 
-    async def until_served(self, timeout_seconds: float) -> bool:
-        """Wait until everyone is online and nobody waits long for a tick; whether it came."""
-        return await self._until(timeout_seconds, lags=False)
-
     async def until_whole(self, timeout_seconds: float) -> bool:
-        """The same, and every part runs and no consumer group lags; whether it came."""
-        return await self._until(timeout_seconds, lags=True)
+        """Wait until all is well for a while; whether it came.
 
-    async def _until(self, timeout_seconds: float, *, lags: bool) -> bool:
+        Everyone is online, nobody waits long for a tick, every part runs and no group lags.
+        """
         deadline = time.monotonic() + timeout_seconds
+        well_since: float | None = None
         while time.monotonic() < deadline:
             await asyncio.sleep(_LOOK_SECONDS)
-            if not self._is_served():
-                continue
-            if not lags or (self.supervisor.everything_lives() and await self._keeps_up()):
+            if not self._is_served() or not self.supervisor.everything_lives():
+                well_since = None
+            elif well_since is None:
+                well_since = time.monotonic()
+            elif time.monotonic() - well_since > WELL_SECONDS and await self._keeps_up():
                 return True
         return False
 
@@ -143,9 +164,11 @@ class Lab:
     def lags(self) -> dict[str, int] | None:
         """Records that each group has still to take; None when Kafka does not say. Blocks."""
         try:
-            # A fresh client: one that knew an old leader asks it for minutes.
-            return LagReader(self.known.kafka.bootstrap).lags(TOPICS_READ)
+            return self._lag_readers[-1].lags(TOPICS_READ)
         except KafkaException:
+            # A client that knew an old leader asks it for minutes. It is kept, since one with
+            # questions in flight must not be taken down.
+            self._lag_readers.append(self._lag_reader())
             return None
 
 

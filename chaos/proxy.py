@@ -67,10 +67,10 @@ class Proxy:
         if was_cut:
             self.reset()
 
-    def reset(self) -> None:
-        """End every connection with RST."""
+    def reset(self, count: int | None = None) -> None:
+        """End every connection, or so many, with RST."""
         linger_none = struct.pack("ii", 1, 0)
-        for task, writers in list(self._open.items()):
+        for task, writers in list(self._open.items())[:count]:
             for writer in writers:
                 held = writer.get_extra_info("socket")
                 with suppress(OSError):

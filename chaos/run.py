@@ -78,6 +78,7 @@ async def _play(here: Lab, plan: Plan, faults: dict[str, Fault], say: Say) -> li
 
 async def _strike(here: Lab, step: Step, faults: dict[str, Fault]) -> bool:
     """One step from its strike until all is whole again, and whether that came in time."""
+    await here.spread()
     recorder, name = here.recorder, " + ".join(step)
     recorder.add(Struck(recorder.now(), name))
     try:

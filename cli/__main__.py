@@ -14,6 +14,7 @@ Exit statuses:
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
 import tempfile
@@ -109,6 +110,7 @@ def _write_details() -> Path:
 
 def main() -> None:
     """The console script."""
+    faulthandler.enable()
     sys.exit(run(sys.argv[1:]))
 
 

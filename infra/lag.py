@@ -26,7 +26,8 @@ _POLL_SECONDS = 0.2
 class LagReader:
     """Reads lags; one Kafka connection for many readings. Raises KafkaException."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, timeout_seconds: float = _KAFKA_SECONDS) -> None:
+        self._timeout_seconds = timeout_seconds
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
     def lags(self, groups: Iterable[str]) -> dict[str, int]:
@@ -55,13 +56,17 @@ class LagReader:
             for partition in range(topic.partitions)
         ]
         asked = [ConsumerGroupTopicPartitions(group, places)]
-        answer = self._admin.list_consumer_group_offsets(asked)[group]
-        committed = answer.result(timeout=_KAFKA_SECONDS).topic_partitions
+        answer = self._admin.list_consumer_group_offsets(
+            asked, request_timeout=self._timeout_seconds
+        )[group]
+        committed = answer.result().topic_partitions
         # The ends are read after the offsets: what comes in between counts as behind.
         newest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        latest = self._admin.list_offsets(dict.fromkeys(places, newest))
+        latest = self._admin.list_offsets(
+            dict.fromkeys(places, newest), request_timeout=self._timeout_seconds
+        )
         ends = {
-            (place.topic, place.partition): future.result(timeout=_KAFKA_SECONDS).offset
+            (place.topic, place.partition): future.result().offset
             for place, future in latest.items()
         }
         return sum(ends[place.topic, place.partition] - max(place.offset, 0) for place in committed)

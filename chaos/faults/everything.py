@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from chaos.faults.base import EITHER, Since, fault
 from chaos.lab import Lab
+from infra.stack.services import saved_services
 
 _SERVED_SECONDS = 45.0
 
@@ -17,4 +18,7 @@ async def everything_killed(lab: Lab) -> AsyncIterator[None]:
     names = lab.stack.names()
     await lab.kill(*names)
     yield
-    await lab.start(*names)
+    # As `chatlog up` does: servers, then who needs them.
+    services = {service.name for service in saved_services(lab.stack.folder)}
+    await lab.start(*(name for name in names if name not in services))
+    await lab.start(*services)
