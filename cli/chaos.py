@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from chaos.lab import Shape
 from cli.progress import progress
 from infra.errors import UserError
 from infra.stack.place import CHECKOUT
+from infra.stack.stack import Stack
 
 FOLDER = CHECKOUT / ".chatlog" / "chaos"
 
@@ -43,9 +45,14 @@ def play(
     print(f"seed {chosen.seed}: {len(chosen.steps)} steps", flush=True)
     for name, why in chosen.left_out.items():
         print(f"left out: {name}, since {why}", flush=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    shape = Shape(brokers=brokers, folder=folder)
     with progress() as shown:
-        told = asyncio.run(run.run(Shape(brokers=brokers, folder=folder), chosen, shown, _say))
+        try:
+            told = asyncio.run(_ending_in_order(run.run(shape, chosen, shown, _say)))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        finally:
+            Stack(folder / "stack").stop()  # whatever happened, nothing of it runs afterwards
     return _tell(told, folder)
 
 
@@ -90,6 +97,13 @@ def _plan(
         some = names or [one.name for one in faults.values() if brokers in one.brokers]
         return plan.of_names(faults, some, seed=drawn, brokers=brokers)
     return plan.mixed(faults, seed=drawn, brokers=brokers, seconds=minutes * 60)
+
+
+async def _ending_in_order(running: Coroutine[None, None, report.Outcome]) -> report.Outcome:
+    """Run it; SIGTERM ends it as Ctrl-C does."""
+    task = asyncio.ensure_future(running)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 def _say(line: str) -> None:
