@@ -34,6 +34,8 @@ class Plan(Struct, frozen=True):
     steps: list[Step]
     left_out: dict[str, str]
     """Faults that this machine cannot make, and why."""
+    command: str
+    """What makes the same plan again."""
 
 
 def mixed(faults: Mapping[str, Fault], *, seed: int, brokers: int, seconds: float) -> Plan:
@@ -56,13 +58,23 @@ def mixed(faults: Mapping[str, Fault], *, seed: int, brokers: int, seconds: floa
         else:
             chosen.append((name,))
     random.shuffle(chosen)
-    return Plan(seed, brokers, chosen, left_out)
+    return Plan(
+        seed, brokers, chosen, left_out, f"{_command(seed, brokers)} --minutes {seconds / 60:g}"
+    )
 
 
 def of_names(faults: Mapping[str, Fault], names: Sequence[str], *, seed: int, brokers: int) -> Plan:
     """A plan of these faults, one after the other. Raises KeyError for one that is not there."""
     usable, left_out = _usable({name: faults[name] for name in names}, brokers)
-    return Plan(seed, brokers, [(name,) for name in names if name in usable], left_out)
+    said = f"{_command(seed, brokers)} {' '.join(names)}"
+    return Plan(seed, brokers, [(name,) for name in names if name in usable], left_out, said)
+
+
+def every_one(faults: Mapping[str, Fault], *, seed: int, brokers: int) -> Plan:
+    """A plan of every fault once, in the order of the catalogue."""
+    usable, left_out = _usable(faults, brokers)
+    said = f"{_command(seed, brokers)} --everything"
+    return Plan(seed, brokers, [(name,) for name in usable], left_out, said)
 
 
 def family(name: str) -> int:
@@ -71,6 +83,10 @@ def family(name: str) -> int:
         if name.startswith(beginnings):
             return number
     return len(_FAMILIES)
+
+
+def _command(seed: int, brokers: int) -> str:
+    return f"chatlog chaos --brokers {brokers} --seed {seed}"
 
 
 def _usable(faults: Mapping[str, Fault], brokers: int) -> tuple[list[str], dict[str, str]]:

@@ -47,6 +47,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     steps: list[Felt]
     anomalies: list[Anomaly]
     left_out: dict[str, str]
+    command: str
 
     @property
     def safe(self) -> bool:
@@ -86,6 +87,7 @@ def outcome(
         ],
         anomalies=list(anomalies),
         left_out=plan.left_out,
+        command=plan.command,
     )
 
 
@@ -127,7 +129,7 @@ def markdown(told: Outcome, pictures: Sequence[str]) -> str:
     lines = [
         f"# Faults under load, {brokers}, seed {told.seed}",
         "",
-        f"`chatlog chaos run --brokers {told.brokers} --seed {told.seed}` on {told.machine}, load "
+        f"`{told.command}` on {told.machine}, load "
         f"and all servers on the same machine: {told.seconds:.0f} s, {told.sent:,} messages sent, "
         f"{told.accepted:,} accepted, {told.refused} refused, {told.facts:,} facts, "
         f"{told.moves:,} moves of markers, {told.dead_letters} dead letters, {told.restarts} "

@@ -93,9 +93,10 @@ def _plan(
         )
     if brokers not in (1, 3):
         raise UserError("bad_brokers", "There can be 1 or 3 brokers.", "Say --brokers 1 or 3.")
-    if names or everything:
-        some = names or [one.name for one in faults.values() if brokers in one.brokers]
-        return plan.of_names(faults, some, seed=drawn, brokers=brokers)
+    if everything:
+        return plan.every_one(faults, seed=drawn, brokers=brokers)
+    if names:
+        return plan.of_names(faults, names, seed=drawn, brokers=brokers)
     return plan.mixed(faults, seed=drawn, brokers=brokers, seconds=minutes * 60)
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaos.faults import catalogue
-from chaos.plan import family, mixed, of_names
+from chaos.plan import every_one, family, mixed, of_names
 
 FAULTS = catalogue()
 NAMED_BY_THE_ISSUE = (
@@ -54,6 +54,12 @@ def test_mixes_differ_and_reach_every_fault() -> None:
         name for name, one in FAULTS.items() if one.missing()
     }
     assert any(len(step) == 2 for plan in plans for step in plan.steps)
+
+
+def test_every_fault_is_there_once() -> None:
+    plan = every_one(FAULTS, seed=1, brokers=3)
+    usable = [name for name, one in FAULTS.items() if 3 in one.brokers]
+    assert [name for (name,) in plan.steps] == usable
 
 
 def test_faults_may_be_named() -> None:
