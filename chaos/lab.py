@@ -70,13 +70,10 @@ class Lab:
     known: Known
     planted: list[Letter] = field(default_factory=list)
     """Poison that faults wrote, and who has to set it aside."""
-    _lag_readers: list[LagReader] = field(init=False)
+    _lag_reader: LagReader = field(init=False)
 
     def __post_init__(self) -> None:
-        self._lag_readers = [self._lag_reader()]
-
-    def _lag_reader(self) -> LagReader:
-        return LagReader(self.known.kafka.bootstrap, _KAFKA_SECONDS)
+        self._lag_reader = LagReader(self.known.kafka.bootstrap, _KAFKA_SECONDS)
 
     def say(self, text: str) -> None:
         """Write into the history what is being done."""
@@ -165,11 +162,8 @@ class Lab:
     def lags(self) -> dict[str, int] | None:
         """Records that each group has still to take; None when Kafka does not say. Blocks."""
         try:
-            return self._lag_readers[-1].lags(TOPICS_READ)
+            return self._lag_reader.lags(TOPICS_READ)
         except KafkaException:
-            # A client that knew an old leader asks it for minutes. It is kept, since one with
-            # questions in flight must not be taken down.
-            self._lag_readers.append(self._lag_reader())
             return None
 
 

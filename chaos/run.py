@@ -21,8 +21,11 @@ from chaos.report import Outcome, outcome
 from infra.errors import UserError
 from infra.stack.part import OnProgress
 
-RATE_PER_SECOND = 40.0
+RATES_PER_SECOND = {1: 40.0, 3: 15.0}
+"""Of messages, by the number of brokers: about a third of what two cores do."""
+
 WARM_UP_SECONDS = 8.0
+WARM_UP_SECONDS_MAX = 60.0
 CALM_SECONDS = 1.5
 WHOLE_SECONDS_MAX = 90.0
 SETTLE_SECONDS_MAX = 60.0
@@ -58,9 +61,10 @@ def recheck(folder: Path) -> Outcome:
 async def _play(here: Lab, plan: Plan, faults: dict[str, Fault], say: Say) -> list[int]:
     """Everything between the first message and the last; what was not settled."""
     stop = asyncio.Event()
-    writing = asyncio.create_task(here.crowd.write(RATE_PER_SECOND, stop))
+    writing = asyncio.create_task(here.crowd.write(RATES_PER_SECOND[plan.brokers], stop))
     try:
         await asyncio.sleep(WARM_UP_SECONDS)
+        await here.until_whole(WARM_UP_SECONDS_MAX)
         for number, step in enumerate(plan.steps, 1):
             said = f"{number}/{len(plan.steps)} {' + '.join(step)}"
             began = time.monotonic()

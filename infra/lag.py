@@ -3,10 +3,8 @@
 import time
 from collections.abc import Iterable
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
-
 from events.topics import CONVERSATIONS, GATEWAYS, QUERIES, RECEIPTS, SESSIONS, SUBMISSIONS
+from infra.offsets import Offsets
 
 TOPICS_READ = {
     "admission": (SUBMISSIONS,),
@@ -24,11 +22,10 @@ _POLL_SECONDS = 0.2
 
 
 class LagReader:
-    """Reads lags; one Kafka connection for many readings. Raises KafkaException."""
+    """Reads lags; one Kafka connection a group for many readings. Raises KafkaException."""
 
     def __init__(self, bootstrap: str, timeout_seconds: float = _KAFKA_SECONDS) -> None:
-        self._timeout_seconds = timeout_seconds
-        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        self._offsets = Offsets(bootstrap, timeout_seconds)
 
     def lags(self, groups: Iterable[str]) -> dict[str, int]:
         """Records each group has still to take."""
@@ -51,22 +48,11 @@ class LagReader:
 
     def _lag(self, group: str) -> int:
         places = [
-            TopicPartition(topic.name, partition)
+            (topic.name, partition)
             for topic in TOPICS_READ[group]
             for partition in range(topic.partitions)
         ]
-        asked = [ConsumerGroupTopicPartitions(group, places)]
-        answer = self._admin.list_consumer_group_offsets(
-            asked, request_timeout=self._timeout_seconds
-        )[group]
-        committed = answer.result().topic_partitions
         # The ends are read after the offsets: what comes in between counts as behind.
-        newest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        latest = self._admin.list_offsets(
-            dict.fromkeys(places, newest), request_timeout=self._timeout_seconds
-        )
-        ends = {
-            (place.topic, place.partition): future.result().offset
-            for place, future in latest.items()
-        }
-        return sum(ends[place.topic, place.partition] - max(place.offset, 0) for place in committed)
+        committed = self._offsets.committed(group, places)
+        ends = self._offsets.ends(places)
+        return sum(ends[place] - committed[place] for place in places)

@@ -6,11 +6,13 @@ that far: what was in the log when it was called is then in the group's read mod
 
 import asyncio
 from collections.abc import Callable, Collection
+from functools import partial
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import KafkaException
 
-_REQUEST_SECONDS = 5.0
+from infra.log_reader import Place
+from infra.offsets import Offsets
+
 _POLL_SECONDS = 0.05
 _POLL_SECONDS_MAX = 0.4
 
@@ -19,17 +21,19 @@ class LogProgress:
     """Asks Kafka about one topic. Raises KafkaException."""
 
     def __init__(self, bootstrap: str, topic: str) -> None:
-        self._bootstrap = bootstrap
         self._topic = topic
-        self._admin: AdminClient | None = None
+        self._offsets = Offsets(bootstrap)
 
     async def ends(self, partitions: Collection[int]) -> dict[int, int]:
         """The offset behind the last record of each partition."""
-        return await asyncio.to_thread(self._asked, self._ends, partitions)
+        places = [(self._topic, one) for one in partitions]
+        return await asyncio.to_thread(self._asked, lambda: self._offsets.ends(places))
 
     async def committed(self, group: str, partitions: Collection[int]) -> dict[int, int]:
         """The offset that a group goes on from in each partition; 0 where it never committed."""
-        return await asyncio.to_thread(self._asked, self._committed, partitions, group)
+        places = [(self._topic, one) for one in partitions]
+        ask = partial(self._offsets.committed, group, places)
+        return await asyncio.to_thread(self._asked, ask)
 
     async def wait(self, group: str, partitions: Collection[int], timeout_seconds: float) -> bool:
         """Whether the group came, in time, to where these partitions end now."""
@@ -46,37 +50,10 @@ class LogProgress:
             await asyncio.sleep(min(pause_seconds, left_seconds))
             pause_seconds = min(pause_seconds * 2, _POLL_SECONDS_MAX)
 
-    def _asked(
-        self, ask: Callable[..., dict[int, int]], partitions: Collection[int], *more: str
-    ) -> dict[int, int]:
-        """An answer, from a fresh client if the one at hand fails.
-
-        A client that knew a leader before it was elected anew is refused with FENCED_LEADER_EPOCH,
-        and does not look for minutes who leads now.
-        """
+    def _asked(self, ask: Callable[[], dict[Place, int]]) -> dict[int, int]:
+        """An answer; asked twice, since a client that knew an old leader fails once."""
         try:
-            return ask(partitions, *more)
+            found = ask()
         except KafkaException:
-            self._admin = None
-            return ask(partitions, *more)
-
-    def _client(self) -> AdminClient:
-        if self._admin is None:
-            self._admin = AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 0})
-        return self._admin
-
-    def _ends(self, partitions: Collection[int]) -> dict[int, int]:
-        newest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        asked = {TopicPartition(self._topic, one): newest for one in partitions}
-        answers = self._client().list_offsets(asked, request_timeout=_REQUEST_SECONDS)
-        return {place.partition: answer.result().offset for place, answer in answers.items()}
-
-    def _committed(self, partitions: Collection[int], group: str) -> dict[int, int]:
-        asked = ConsumerGroupTopicPartitions(
-            group, [TopicPartition(self._topic, one) for one in partitions]
-        )
-        answers = self._client().list_consumer_group_offsets(
-            [asked], request_timeout=_REQUEST_SECONDS
-        )
-        answer = answers[group].result()
-        return {place.partition: max(place.offset, 0) for place in answer.topic_partitions or ()}
+            found = ask()
+        return {partition: offset for (_, partition), offset in found.items()}
