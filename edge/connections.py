@@ -45,6 +45,9 @@ class Socket(Protocol):
     def close(self, code: int, reason: str) -> None:
         """End it, with a close frame."""
 
+    def replaced(self) -> None:
+        """It is said that a newer session of its device took its place."""
+
     def announce(self) -> None:
         """Say again that its session is here."""
 

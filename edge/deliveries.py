@@ -25,7 +25,6 @@ from edge.connections import Connections
 from edge.wire import text_frame
 from events.codec import Codec, DecodeError
 from events.deliveries import AnnouncementRequested, FramesRouted, SessionReplaced
-from events.frames import CloseCode
 from events.topics import delivery_topic
 from infra.telemetry import EDGE_DELIVERIES, Telemetry
 from infra.ticker import Ticker
@@ -183,7 +182,7 @@ class Deliveries:
             case SessionReplaced():
                 socket = self._connections.of_session(event.session_id)
                 if socket is not None:
-                    socket.close(CloseCode.REPLACED, "replaced")
+                    socket.replaced()
             case AnnouncementRequested():
                 self._announce()
 

@@ -25,6 +25,9 @@ from infra.telemetry import EDGE_CLOSES, EDGE_REFUSALS
 CLOSE_SECONDS = 3.0
 """For a client to answer a close; then the socket is cut."""
 
+DOUBTS_MAX = 3
+"""How often a session that is said to be replaced may say, in two heartbeats, that it lives."""
+
 _DEAF = frozenset((CloseCode.RATE_LIMITED, CloseCode.POLICY_VIOLATION))
 """Closes after which nothing is read any more: reading is what the client made too much of."""
 
@@ -38,6 +41,8 @@ class ClientSocket:
 
     __slots__ = (
         "_closing",
+        "_doubted_since",
+        "_doubts",
         "_ended",
         "_heard_at",
         "_hub",
@@ -45,6 +50,7 @@ class ClientSocket:
         "_outbox",
         "_pinged_at",
         "_reader",
+        "_says_it_lives",
         "_session",
         "_timer",
         "_transport",
@@ -62,6 +68,9 @@ class ClientSocket:
         self._heard_at = now
         self._pinged_at = now
         self._midway_since: float | None = None
+        self._doubted_since = now
+        self._doubts = 0
+        self._says_it_lives = True
         self._timer: asyncio.TimerHandle | None = None
         self._closing = False
         self._unwritten = False
@@ -138,9 +147,29 @@ class ClientSocket:
         self._begin_to_close(code)
 
     def announce(self) -> None:
-        """Say again that this session is here."""
-        if self._session.principal is not None and not self._closing:
+        """Say again that this session is here; not while it is doubted that it is."""
+        if self._session.principal is not None and self._says_it_lives and not self._closing:
             self._say(SessionOpened, self._session.principal)
+
+    def replaced(self) -> None:
+        """It is said that a newer session of the device took this one's place.
+
+        That may be its own dead predecessor, announced late, so the client is asked: if it answers,
+        the session is announced again, and the dead one, asked in its turn, answers nothing. Two
+        that live answer in turns, until the older one is the first that was told too often. (Once
+        is not enough: what is told may be told twice.)
+        """
+        if not self._says_it_lives:
+            return  # the question is on its way
+        now, patience_seconds = self._hub.loop.time(), 2 * self._hub.settings.heartbeat_seconds
+        if now - self._doubted_since > patience_seconds:
+            self._doubted_since, self._doubts = now, 0
+        self._doubts += 1
+        if self._doubts > DOUBTS_MAX:
+            self.close(CloseCode.REPLACED, "replaced")
+            return
+        self._says_it_lives = False
+        self.send(wire.PING_FRAME)
 
     def visit(self, now: float) -> None:
         """See what is due: a ping, or the end of a silent client, a token or half a frame."""
@@ -164,6 +193,9 @@ class ClientSocket:
     def _take(self, data: bytes) -> None:
         now = self._hub.loop.time()
         self._heard_at = now
+        if not self._says_it_lives:
+            self._says_it_lives = True
+            self.announce()
         messages = self._reader.feed(data)
         whole = False
         for opcode, content in messages:

@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import KafkaException
 
 from edge.gateway import Gateway
+from edge.websocket import DOUBTS_MAX
 from events.deliveries import (
     AnnouncementRequested,
     FramesRouted,
@@ -21,7 +22,7 @@ from events.sessions import SessionClosed, SessionOpened
 from events.submissions import MarkersSubmitted, MessageSubmitted
 from events.topics import delivery_topic
 from tests.edge.conftest import World
-from tests.edge.socket import TEXT, Client, frame, new_id
+from tests.edge.socket import PING, PONG, TEXT, Client, frame, new_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -204,18 +205,43 @@ async def test_a_second_socket_of_a_device_replaces_the_first(
         client.end()
 
 
-async def test_a_session_that_was_replaced_elsewhere_is_closed(
-    world: World, gateway: Gateway
-) -> None:
-    client = await world.hello(gateway, "gw-elsewhere")
+async def say_replaced(world: World, gateway: Gateway, client: Client) -> None:
+    """What the session registry says of a session whose place another took."""
     await world.publisher.publish(
         delivery_topic(gateway.id),
         SessionReplaced(
             gateway_id=gateway.id, gateway_epoch=gateway.epoch, session_id=client.session_id
         ),
     )
+
+
+async def test_who_lives_and_is_said_to_be_replaced_is_announced_again_and_then_closed(
+    world: World, gateway: Gateway
+) -> None:
+    """Its dead predecessor may have been announced late; of two that live the newer one stays."""
+    client = await world.hello(gateway, "gw-elsewhere")
+    for times in range(2, DOUBTS_MAX + 2):
+        await say_replaced(world, gateway, client)
+        assert await client.read_frame() == (PING, b"")
+        client.writer.write(frame(b"", PONG))
+        opened = await until_published(
+            world, SessionOpened, "gw-elsewhere", of(gateway, "gw-elsewhere"), times
+        )
+        assert [event.session_id for event in opened] == [client.session_id] * times
+
+    await say_replaced(world, gateway, client)
     assert (await client.closed()).code == 4509
     client.end()
+
+
+async def test_who_does_not_answer_is_not_announced_again(world: World, gateway: Gateway) -> None:
+    silent = await world.hello(gateway, "gw-silent")
+    await say_replaced(world, gateway, silent)
+    assert await silent.read_frame() == (PING, b"")
+    await asyncio.sleep(1.0)
+    opened = await until_published(world, SessionOpened, "gw-silent", of(gateway, "gw-silent"))
+    assert len(opened) == 1
+    silent.end()
 
 
 async def test_sessions_are_announced_again_on_request(world: World, gateway: Gateway) -> None:

@@ -34,12 +34,7 @@ from tests.simulation.world import World
 Fact = MessageSent | SubmissionRejected | SubmissionRepeated
 
 _NEWEST = 1 << 60
-_CLOSES = (
-    *(0, CloseCode.TOO_SLOW, CloseCode.TOKEN_EXPIRED, CloseCode.NOT_AUTHENTICATED),
-    # Not as it should be: a connection that its device has left, and that is announced after the
-    # one that took its place, replaces it. A real client stays away then (ADR 0017).
-    CloseCode.REPLACED,
-)
+_CLOSES = (0, CloseCode.TOO_SLOW, CloseCode.TOKEN_EXPIRED, CloseCode.NOT_AUTHENTICATED)
 """How a gateway may close the socket of a device that does no harm."""
 
 

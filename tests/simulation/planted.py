@@ -315,6 +315,11 @@ def a_session_takes_anybodys_token(patch: pytest.MonkeyPatch) -> None:
 
 
 @_planted
+def who_is_said_to_be_replaced_is_closed_at_once(patch: pytest.MonkeyPatch) -> None:  # found here
+    patch.setattr(ClientSocket, "replaced", lambda self: self.close(CloseCode.REPLACED, "replaced"))
+
+
+@_planted
 def a_time_out_is_taken_for_success(patch: pytest.MonkeyPatch) -> None:
     _swallow(patch, TimeoutError)
 
