@@ -99,8 +99,8 @@ def settings(
         "share.coordinator.state.topic.min.isr": in_sync_min(copies),
         "share.coordinator.state.topic.num.partitions": 4,
         "group.initial.rebalance.delay.ms": 0,
-        "group.consumer.heartbeat.interval.ms": 1_000,
-        "group.consumer.min.heartbeat.interval.ms": 1_000,
+        "group.consumer.heartbeat.interval.ms": 500,
+        "group.consumer.min.heartbeat.interval.ms": 500,
         "group.consumer.session.timeout.ms": 6_000,
         "group.consumer.min.session.timeout.ms": 6_000,
         # Two cores and half a gigabyte: fewer threads, and a small map for compaction.
