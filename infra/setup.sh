@@ -36,6 +36,13 @@ missing_packages() {
   command -v mvn >/dev/null || echo maven
 }
 
+# What only some faults of `chatlog chaos` need: without it they are left out, and it says so.
+useful_packages() {
+  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || echo libfaketime
+}
+
+may_install() { command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; }
+
 install_packages() {
   local sudo=()
   local line="apt-get install --yes --no-install-recommends $*"
@@ -124,6 +131,10 @@ main() {
   packages=$(missing_packages "$python")
   # shellcheck disable=SC2086  # one word a package
   if [ -n "$packages" ]; then install_packages $packages; python=$(find_python); fi
+  # shellcheck disable=SC2046  # one word a package
+  if may_install && [ -n "$(useful_packages)" ]; then
+    (install_packages $(useful_packages)) || say "going on without $(useful_packages)"
+  fi
   [ -n "$python" ] || fail "Python 3.11, 3.12 or 3.13 is needed, and the system has none of them." \
     "Install one (for example with pyenv or uv), then run it again."
   make_venv "$python"
