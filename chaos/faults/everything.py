@@ -21,4 +21,9 @@ async def everything_killed(lab: Lab) -> AsyncIterator[None]:
     # As `chatlog up` does: servers, then who needs them.
     services = {service.name for service in saved_services(lab.stack.folder)}
     await lab.start(*(name for name in names if name not in services))
+    if lab.stack.brokers == 1:
+        # A broker that leads itself may keep members that died with it in their groups for ever;
+        # after a stop in good order it does not (ADR 0018).
+        await lab.stop("kafka")
+        await lab.start("kafka")
     await lab.start(*services)
