@@ -90,13 +90,19 @@ class Whole(_Line, tag="whole", frozen=True):
     in_time: bool = True
 
 
+class Restarted(_Line, tag="restarted", frozen=True):
+    """The supervisor started a part that had ended."""
+
+    part: str
+
+
 class Said(_Line, tag="said", frozen=True):
-    """Something that a fault or the supervisor did."""
+    """Something that a fault did, or that went wrong with a start."""
 
     text: str
 
 
-Line = Began | Ended | Ticked | Shown | Marked | Linked | Struck | Healed | Whole | Said
+Line = Began | Ended | Ticked | Shown | Marked | Linked | Struck | Healed | Whole | Restarted | Said
 
 _Some = TypeVar("_Some", bound=_Line)
 
@@ -105,11 +111,10 @@ _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 
 
 class Recorder:
-    """Keeps every line of a run, in memory and in a file."""
+    """Keeps every line of a run in a file."""
 
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        self.lines: list[Line] = []
         self._began = time.monotonic()
         self._file: IO[bytes] = file.open("wb")
 
@@ -121,8 +126,11 @@ class Recorder:
         """Keep a line; what comes after the end is not of the run."""
         if self._file.closed:
             return
-        self.lines.append(line)
         self._file.write(_encoder.encode(line) + b"\n")
+
+    def say(self, text: str) -> None:
+        """Keep what is being done, in words."""
+        self.add(Said(self.now(), text))
 
     def close(self) -> None:
         """The file is whole."""

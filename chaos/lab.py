@@ -7,6 +7,7 @@ down and the history holds what was done.
 from __future__ import annotations
 
 import asyncio
+import resource
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -18,7 +19,7 @@ import aiohttp
 from confluent_kafka import KafkaException
 
 from chaos.evidence_form import Letter
-from chaos.history import Recorder, Said
+from chaos.history import Recorder
 from chaos.people import Crowd, Person
 from chaos.proxy import Proxy
 from chaos.supervisor import Supervisor
@@ -26,7 +27,7 @@ from infra import catalogues
 from infra.errors import UserError
 from infra.lag import TOPICS_READ, LagReader
 from infra.settings import KafkaSettings, RedisSettings, TokenSettings, load
-from infra.stack import services
+from infra.stack import process, services
 from infra.stack.part import OnProgress
 from infra.stack.stack import Stack
 from infra.tokens import ensure_development_key, mint
@@ -44,6 +45,7 @@ _LOOK_SECONDS = 0.25
 _KAFKA_SECONDS = 3.0
 _SPREAD_SECONDS = 15.0
 _TOKEN_SECONDS = 4 * 3_600
+_FULL_AT_BYTES = 4_096
 EDGE = {"CHAT_EDGE_HEARTBEAT_SECONDS": "3", "CHAT_EDGE_DRAIN_SECONDS": "2"}
 """What gateways are told: short times, so that a run holds many faults."""
 
@@ -77,7 +79,7 @@ class Lab:
 
     def say(self, text: str) -> None:
         """Write into the history what is being done."""
-        self.recorder.add(Said(self.recorder.now(), text))
+        self.recorder.say(text)
 
     # What faults do to parts
 
@@ -102,7 +104,7 @@ class Lab:
     async def start(self, *names: str) -> None:
         """Start parts side by side; returns when they are ready."""
         self.say(f"start of {', '.join(names)}")
-        await asyncio.gather(*(asyncio.to_thread(self.stack.start_part, name) for name in names))
+        await asyncio.to_thread(self.stack.start_parts, *names)
         for name in names:
             self.supervisor.release(name)
 
@@ -115,6 +117,31 @@ class Lab:
         """SIGCONT."""
         self.say(f"SIGCONT to {name}")
         await asyncio.to_thread(self.stack.resume, name)
+
+    async def fill_disk(self, name: str) -> None:
+        """From now on every write of the part beyond a few bytes of a file fails (EFBIG).
+
+        It is the running process whose limit is set, so no disk has to be filled and nobody else's
+        writes fail; what a process does about a failed write is the same. It stays down if it ends.
+        """
+        await self.supervisor.hold(name)
+        record = process.read_record(self.stack.part(name).pid_file)
+        assert record is not None
+        self.say(f"the disk of {name} takes no more")
+        _, hard = resource.prlimit(record.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(record.pid, resource.RLIMIT_FSIZE, (_FULL_AT_BYTES, hard))
+
+    async def change(self, service: services.Service) -> None:
+        """Stop a service, and start it as it is described now."""
+        await self.stop(service.name)
+        service.save(self.stack.folder)
+        await self.start(service.name)
+
+    async def remove(self, service: services.Service) -> None:
+        """Stop a service that was added, for good."""
+        await self.stop(service.name)
+        service.forget(self.stack.folder)
+        self.supervisor.release(service.name)
 
     def service(self, name: str) -> services.Service:
         """A service as it is described now."""
@@ -156,15 +183,11 @@ class Lab:
         return online and self.crowd.oldest_wait_seconds() < WAIT_SECONDS_MAX
 
     async def _keeps_up(self) -> bool:
-        lags = await asyncio.to_thread(self.lags)
-        return lags is not None and max(lags.values()) < LAG_RECORDS_MAX
-
-    def lags(self) -> dict[str, int] | None:
-        """Records that each group has still to take; None when Kafka does not say. Blocks."""
         try:
-            return self._lag_reader.lags(TOPICS_READ)
+            lags = await asyncio.to_thread(self._lag_reader.lags, TOPICS_READ)
         except KafkaException:
-            return None
+            return False
+        return max(lags.values()) < LAG_RECORDS_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +225,7 @@ async def lab(
         await cleanup.enter_async_context(http)
         known = load(Known, stack.environment())
         crowd = _crowd(shape.pairs, list(proxies.values()), known.tokens, recorder, http)
-        supervisor = Supervisor(stack, lambda text: recorder.add(Said(recorder.now(), text)))
+        supervisor = Supervisor(stack, recorder)
         supervisor.start()
         cleanup.push_async_callback(supervisor.stop)
         cleanup.push_async_callback(crowd.leave)
@@ -224,13 +247,14 @@ def _start_everything(stack: Stack, report: OnProgress) -> None:
     ports = stack.ports
     stack.run(
         *(services.gateway(ports, name, EDGE) for name in GATEWAYS),
-        *(_worker(stack, name, services.FRONT) for name in FRONTS),
-        *(_worker(stack, name, services.BACK) for name in BACKS),
+        *(worker(stack, name, services.FRONT) for name in FRONTS),
+        *(worker(stack, name, services.BACK) for name in BACKS),
         on_progress=report,
     )
 
 
-def _worker(stack: Stack, name: str, roles: Sequence[str]) -> services.Service:
+def worker(stack: Stack, name: str, roles: Sequence[str]) -> services.Service:
+    """A worker that may take its time to start: the machine has much to do."""
     return replace(services.worker(stack.ports, name, roles), ready_seconds_max=90.0)
 
 

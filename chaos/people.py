@@ -36,7 +36,6 @@ class Person:
     def __init__(self, user_id: str, urls: Sequence[str], token_of: TokenOf, recorder: Recorder,
                  http: aiohttp.ClientSession) -> None:  # fmt: skip
         self.user_id = user_id
-        self.home = urls[0]
         self._recorder = recorder
         self._reading: asyncio.Task[None] | None = None
         self.client = Client(

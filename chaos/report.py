@@ -14,7 +14,7 @@ from chaos import picture
 from chaos.checker import Anomaly
 from chaos.evidence_form import Evidence
 from chaos.faults.base import Fault, Since
-from chaos.history import Began, Ended, Line, Said, only
+from chaos.history import Began, Ended, Line, Restarted, only
 from chaos.plan import Plan
 from chaos.timeline import Episode
 
@@ -28,6 +28,13 @@ class Felt(Struct, frozen=True, kw_only=True):
     bar: str
     met: bool
     episode: Episode
+
+    @property
+    def verdict(self) -> str:
+        """`met` or `missed`; nothing for a step that has no bar and became whole."""
+        if self.met:
+            return "met" if self.bar else ""
+        return "missed"
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -80,7 +87,7 @@ def outcome(
         facts=len(evidence.facts),
         moves=len(evidence.moves),
         dead_letters=len(evidence.letters),
-        restarts=sum("supervisor starts" in line.text for line in only(lines, Said)),
+        restarts=sum(1 for _ in only(lines, Restarted)),
         steps=[
             _felt([faults[name] for name in step], episode)
             for step, episode in zip(plan.steps, episodes, strict=False)
@@ -146,7 +153,7 @@ def markdown(told: Outcome, pictures: Sequence[str]) -> str:
     for step in told.steps:
         one = step.episode
         whole = one.whole_after_heal_seconds
-        verdict = ("met" if step.met else "**missed**") if step.bar or not step.met else ""
+        verdict = step.verdict if step.met else f"**{step.verdict}**"
         lines.append(
             f"| {step.numbers} | {step.fault} | {step.sentence} | "
             f"{one.healed_at - one.struck_at:.1f} | {one.felt_seconds:.1f} | "

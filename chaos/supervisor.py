@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from chaos.history import Recorder, Restarted
 from infra.errors import UserError
 from infra.stack import process
 from infra.stack.stack import Stack
@@ -15,12 +15,11 @@ _AGAIN_SECONDS = 1.0
 
 
 class Supervisor:
-    """Looks after every part of a stack; `say` is told of each start."""
+    """Looks after every part of a stack; each start is recorded."""
 
-    def __init__(self, stack: Stack, say: Callable[[str], None]) -> None:
-        self.restarts = 0
+    def __init__(self, stack: Stack, recorder: Recorder) -> None:
         self._stack = stack
-        self._say = say
+        self._recorder = recorder
         self._held: set[str] = set()
         self._starting: dict[str, asyncio.Task[None]] = {}
         self._threads = ThreadPoolExecutor(16)
@@ -70,13 +69,12 @@ class Supervisor:
                 self._starting[name] = asyncio.create_task(self._start(name))
 
     async def _start(self, name: str) -> None:
-        self.restarts += 1
-        self._say(f"the supervisor starts {name}")
+        self._recorder.add(Restarted(self._recorder.now(), name))
         try:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._threads, self._stack.start_part, name)
         except UserError as error:
-            self._say(f"{name} did not start: {error.sentence}")
+            self._recorder.say(f"{name} did not start: {error.sentence}")
             await asyncio.sleep(_AGAIN_SECONDS)
         finally:
             del self._starting[name]

@@ -13,6 +13,7 @@ import msgspec
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from chaos import plan, report, run
 from chaos.faults import catalogue
@@ -117,14 +118,13 @@ def _tell(told: report.Outcome, folder: Path) -> int:
     table = Table("fault", "felt s", "after heal s", "late", "bar", "", box=None)
     for step in told.steps:
         one = step.episode
-        said = "[green]met[/]" if step.met else "[red]missed[/]"
         table.add_row(
             step.fault,
             f"{one.felt_seconds:.1f}",
             f"{one.felt_after_heal_seconds:.1f}",
             f"{one.late} of {one.sent}",
             step.bar,
-            said if step.bar or not step.met else "",
+            Text(step.verdict, "green" if step.met else "red"),
         )
     console.print(table)
     for anomaly in told.anomalies:

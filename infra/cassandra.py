@@ -7,7 +7,8 @@ EXISTS). `connect` opens a session; `infra.database` puts prepared statements on
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib import resources
 
 from cassandra import DriverException
@@ -37,9 +38,7 @@ _PROTOCOL = 5
 
 def apply(settings: CassandraSettings, statements: Iterable[str] | None = None) -> int:
     """Create the keyspace and every table; says how many statements ran."""
-    cluster = _cluster(settings)
-    try:
-        session = _connect(cluster, settings, keyspace=None)
+    with _without_keyspace(settings) as session:
         # Neither a name nor a number can be bound here; both are checked by the settings.
         session.execute(
             f"CREATE KEYSPACE IF NOT EXISTS {settings.keyspace} WITH replication = "
@@ -51,22 +50,12 @@ def apply(settings: CassandraSettings, statements: Iterable[str] | None = None) 
             session.execute(statement)
             count += 1
         return count
-    except (DriverException, ErrorMessage) as error:
-        raise _failed(settings, f"{type(error).__name__}: {error}") from error
-    finally:
-        cluster.shutdown()
 
 
 def drop(settings: CassandraSettings) -> None:
     """Delete the keyspace with all its rows; harmless when there is none."""
-    cluster = _cluster(settings)
-    try:
-        session = _connect(cluster, settings, keyspace=None)
+    with _without_keyspace(settings) as session:
         session.execute(f"DROP KEYSPACE IF EXISTS {settings.keyspace}", timeout=DROP_SECONDS)
-    except (DriverException, ErrorMessage) as error:
-        raise _failed(settings, f"{type(error).__name__}: {error}") from error
-    finally:
-        cluster.shutdown()
 
 
 def catalogue() -> list[str]:
@@ -92,6 +81,18 @@ def connect(settings: CassandraSettings) -> Session:
     except BaseException:
         cluster.shutdown()
         raise
+
+
+@contextmanager
+def _without_keyspace(settings: CassandraSettings) -> Iterator[Session]:
+    """A session for changing the keyspace itself. Raises UserError for whatever fails in it."""
+    cluster = _cluster(settings)
+    try:
+        yield _connect(cluster, settings, keyspace=None)
+    except (DriverException, ErrorMessage) as error:
+        raise _failed(settings, f"{type(error).__name__}: {error}") from error
+    finally:
+        cluster.shutdown()
 
 
 def _cluster(settings: CassandraSettings) -> Cluster:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 from collections.abc import AsyncIterator
 
 from chaos.faults.base import EITHER, ONE, THREE, Since, fault
 from chaos.lab import Lab
 from events.topics import SUBMISSIONS
-from infra.stack import process
 from infra.stack.leaders import in_sync, leader_of
 
 _BACK_SECONDS = 10.0
 _ELECTED_SECONDS = 12.0
 _IN_SYNC_SECONDS = 60.0
 _BOUNCES = 5
-_FULL_AT_BYTES = 4_096
 _DOWN_SECONDS = 2.0
 
 
@@ -84,7 +81,7 @@ async def too_few_brokers(lab: Lab) -> AsyncIterator[None]:
 @fault("F23", hold_seconds=4.0, brokers=ONE)
 async def disk_full(lab: Lab) -> AsyncIterator[None]:
     """The only broker can write no more (every write fails, as on a full disk) and ends."""
-    await _fill(lab, "kafka")
+    await lab.fill_disk("kafka")
     yield
     await lab.kill_if_alive("kafka")
     await lab.start("kafka")
@@ -94,7 +91,7 @@ async def disk_full(lab: Lab) -> AsyncIterator[None]:
 async def disk_full_at_the_leader(lab: Lab) -> AsyncIterator[None]:
     """The broker that leads, of three, can write no more; the others go on."""
     name = await _leader(lab)
-    await _fill(lab, name)
+    await lab.fill_disk(name)
     yield
     await lab.kill_if_alive(name)
     await lab.start(name)
@@ -108,17 +105,3 @@ async def broker_paused(lab: Lab) -> AsyncIterator[None]:
     await lab.pause(name)
     yield
     await lab.resume(name)
-
-
-async def _fill(lab: Lab, name: str) -> None:
-    """From now on every write of the process beyond a few bytes of a file fails (EFBIG).
-
-    It is the running process whose limit is set, so no disk has to be filled and nobody else's
-    writes fail; what a process does about a failed write is the same.
-    """
-    await lab.supervisor.hold(name)
-    record = process.read_record(lab.stack.part(name).pid_file)
-    assert record is not None
-    lab.say(f"the disk of {name} takes no more")
-    _, hard = resource.prlimit(record.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(record.pid, resource.RLIMIT_FSIZE, (_FULL_AT_BYTES, hard))

@@ -41,19 +41,12 @@ async def _under_a_false_clock(lab: Lab, name: str, offset: str) -> AsyncIterato
             "FAKETIME_NO_CACHE": "0",
         },
     )
-    await _instead(lab, false.name, false.environment)
+    await lab.change(false)
     lab.say(f"the clock of {name} goes {offset} s")
     file.write_text(offset)
     yield
     file.write_text("+0")
-    await _instead(lab, name, honest.environment)
-
-
-async def _instead(lab: Lab, name: str, environment: object) -> None:
-    service = replace(lab.service(name), environment=environment)  # type: ignore[arg-type]
-    await lab.stop(name)
-    service.save(lab.stack.folder)
-    await lab.start(name)
+    await lab.change(honest)
 
 
 @fault("F50", hold_seconds=8.0, weight_seconds=30.0, missing=_missing)

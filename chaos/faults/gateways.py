@@ -98,5 +98,4 @@ async def gateway_replaced(lab: Lab) -> AsyncIterator[None]:
     yield
     await lab.start(name)
     lab.proxies[name].target_port = old.port
-    await lab.stop(other.name)
-    (lab.stack.folder / other.name / services.FILE_NAME).unlink()
+    await lab.remove(other)

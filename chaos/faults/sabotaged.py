@@ -24,9 +24,7 @@ async def _sabotaged(lab: Lab, name: str, mistake: str) -> AsyncIterator[None]:
     bad.save(lab.stack.folder)
     lab.supervisor.release(name)  # which starts it, as often as it takes
     yield
-    await lab.stop(name)
-    honest.save(lab.stack.folder)
-    await lab.start(name)
+    await lab.change(honest)
 
 
 @fault("F11", hold_seconds=12.0, bar_seconds=_SERVED_SECONDS, since=Since.HEAL)

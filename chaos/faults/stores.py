@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 from collections.abc import AsyncIterator
 
 from redis import Redis
@@ -11,11 +10,9 @@ from redis import Redis
 from chaos.faults.base import EITHER, Since, fault
 from chaos.lab import BACKS, Lab
 from infra.settings import load
-from infra.stack import process
 from replay.rebuild import RebuildSettings, rebuild
 
 _ROUTED_SECONDS = 10.0
-_FULL_AT_BYTES = 4_096
 _REDIS_LITTLE = "1mb"
 
 
@@ -46,12 +43,7 @@ async def cassandra_paused(lab: Lab) -> AsyncIterator[None]:
 @fault("F30", hold_seconds=5.0, bar_seconds=0.0, weight_seconds=25.0)
 async def cassandra_disk_full(lab: Lab) -> AsyncIterator[None]:
     """Cassandra can write no more, for some seconds; then it is started anew."""
-    await lab.supervisor.hold("cassandra")
-    record = process.read_record(lab.stack.part("cassandra").pid_file)
-    assert record is not None
-    lab.say("the disk of cassandra takes no more")
-    _, hard = resource.prlimit(record.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(record.pid, resource.RLIMIT_FSIZE, (_FULL_AT_BYTES, hard))
+    await lab.fill_disk("cassandra")
     yield
     await lab.kill_if_alive("cassandra")
     await lab.start("cassandra")

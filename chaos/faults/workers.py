@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 from chaos.faults.base import EITHER, fault
-from chaos.lab import BACKS, FRONTS, Lab
+from chaos.lab import BACKS, FRONTS, Lab, worker
 from infra.stack import services
 
 _SERVED_SECONDS = 8.0
@@ -53,13 +52,9 @@ async def rolling_restart(lab: Lab) -> AsyncIterator[None]:
 @fault("F13", hold_seconds=0.0, weight_seconds=50.0)
 async def workers_come_and_go(lab: Lab) -> AsyncIterator[None]:
     """One, three, one workers of a kind, again and again, so that partitions move all the time."""
-    third = replace(
-        services.worker(lab.stack.ports, "front-3", services.FRONT), ready_seconds_max=90.0
-    )
+    third = worker(lab.stack, "front-3", services.FRONT)
     for _ in range(_STORM):
         await asyncio.gather(lab.start(FRONTS[1]), asyncio.to_thread(lab.stack.run, third))
-        await asyncio.gather(lab.stop(FRONTS[1]), lab.stop(third.name))
-        lab.supervisor.release(third.name)
-    (lab.stack.folder / third.name / services.FILE_NAME).unlink()
+        await asyncio.gather(lab.stop(FRONTS[1]), lab.remove(third))
     yield
     await lab.start(FRONTS[1])

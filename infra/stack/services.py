@@ -49,6 +49,10 @@ class Service:
         part_folder.mkdir(parents=True, exist_ok=True)
         (part_folder / FILE_NAME).write_text(json.dumps(asdict(self), indent=2) + "\n")
 
+    def forget(self, folder: Path) -> None:
+        """It is no part of the instance any more; its log stays."""
+        (folder / self.name / FILE_NAME).unlink(missing_ok=True)
+
 
 def saved_services(folder: Path) -> list[Service]:
     """Every service of the instance, by name."""

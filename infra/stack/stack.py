@@ -23,7 +23,7 @@ from infra.stack.part import PID_FILE_NAME, OnProgress, Part, PartStatus, State,
 from infra.stack.place import DEFAULT_FOLDER, JARS, Place
 from infra.stack.ports import PortBook
 from infra.stack.servers import addresses, server, server_names
-from infra.stack.services import FILE_NAME, Service, part_of, saved_services
+from infra.stack.services import Service, part_of, saved_services
 from infra.stack.starting import require_disk, start_side_by_side
 
 
@@ -80,7 +80,7 @@ class Stack:
             self._end_all(on_progress)
             process.end_marked(str(self.folder))
             for service in saved_services(self.folder):
-                (self.folder / service.name / FILE_NAME).unlink(missing_ok=True)
+                service.forget(self.folder)
 
     def wipe(self) -> None:
         """Stop, and delete all data of the instance."""
