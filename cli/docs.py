@@ -154,7 +154,7 @@ def _metrics() -> Iterator[tuple[str, ...]]:
 
 
 def _shown(value: object) -> str:
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _fields(kind: type[Struct]) -> str:

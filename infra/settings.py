@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeVar, get_type_hints
 
@@ -35,6 +36,9 @@ def _split(value: object) -> object:
 
 CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """A list, written `a,b,c`."""
+
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_split)]
+"""Addresses and networks, written `10.0.0.7,10.1.0.0/16`."""
 
 
 class Section(BaseModel):
@@ -150,6 +154,10 @@ class EdgeSettings(Section):
     health_port: int = Field(8090, ge=1, le=65_535, description="Port for health and metrics.")
     allowed_origins: CommaSeparated = Field(
         (), description="Web origins that may connect; clients that send no origin always may."
+    )
+    trusted_proxies: Networks = Field(
+        (),
+        description="Addresses and networks of our own proxies, whose X-Forwarded-For is believed.",
     )
     sockets_max: int = Field(20_000, ge=1, description="Sockets held at once.")
     send_rate_per_minute: int = Field(600, ge=1, description="Messages a socket may send a minute.")

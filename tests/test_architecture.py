@@ -33,6 +33,7 @@ PURE = sorted(
         ROOT / "edge/markers.py",
         ROOT / "edge/wire.py",
         ROOT / "edge/tokens.py",
+        ROOT / "edge/address.py",
         ROOT / "edge/limits.py",
         ROOT / "edge/answers.py",
         ROOT / "edge/effects.py",
