@@ -7,6 +7,7 @@ EXISTS). `connect` opens a session; `infra.database` puts prepared statements on
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -34,6 +35,7 @@ REQUEST_TIMEOUT_SECONDS = 10.0
 RECONNECT_SECONDS = 1.0
 DROP_SECONDS = 60.0
 _PROTOCOL = 5
+_PATIENCE_SECONDS = 60.0
 
 
 def apply(settings: CassandraSettings, statements: Iterable[str] | None = None) -> int:
@@ -77,22 +79,24 @@ def connect(settings: CassandraSettings) -> Session:
     """Open a session on the keyspace. Close it with `session.cluster.shutdown()`."""
     cluster = _cluster(settings)
     try:
-        return _connect(cluster, settings, keyspace=settings.keyspace)
-    except BaseException:
+        return cluster.connect(settings.keyspace)
+    except BaseException as error:
         cluster.shutdown()
+        if isinstance(error, NoHostAvailable):
+            raise _failed(settings, "no node answered") from error
         raise
 
 
 @contextmanager
 def _without_keyspace(settings: CassandraSettings) -> Iterator[Session]:
     """A session for changing the keyspace itself. Raises UserError for whatever fails in it."""
-    cluster = _cluster(settings)
+    session = _connect_patiently(settings)
     try:
-        yield _connect(cluster, settings, keyspace=None)
+        yield session
     except (DriverException, ErrorMessage) as error:
         raise _failed(settings, f"{type(error).__name__}: {error}") from error
     finally:
-        cluster.shutdown()
+        session.cluster.shutdown()
 
 
 def _cluster(settings: CassandraSettings) -> Cluster:
@@ -114,11 +118,22 @@ def _cluster(settings: CassandraSettings) -> Cluster:
     )
 
 
-def _connect(cluster: Cluster, settings: CassandraSettings, keyspace: str | None) -> Session:
-    try:
-        return cluster.connect(keyspace)
-    except NoHostAvailable as error:
-        raise _failed(settings, "no node answered") from error
+def _connect_patiently(settings: CassandraSettings) -> Session:
+    """Connect to a node that may have started just now: one that is there is asked again."""
+    give_up_at = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        cluster = _cluster(settings)
+        try:
+            return cluster.connect()
+        except NoHostAvailable as error:
+            cluster.shutdown()
+            is_away = all(isinstance(one, OSError) for one in error.errors.values())
+            if is_away or time.monotonic() > give_up_at:
+                raise _failed(settings, "no node answered") from error
+        except BaseException:
+            cluster.shutdown()
+            raise
+        time.sleep(1.0)
 
 
 def _replication(settings: CassandraSettings) -> str:
