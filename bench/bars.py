@@ -10,9 +10,20 @@ from msgspec import Struct
 from bench.scenarios.capacity import CapacityResult
 from bench.scenarios.idle import IdleResult
 from bench.scenarios.latency import LatencyResult
+from bench.scenarios.overload import OverloadResult
+from bench.scenarios.reconnect import ReconnectResult
 from bench.scenarios.restart import RestartResult
+from bench.scenarios.storm import StormResult
 
-Result = LatencyResult | CapacityResult | IdleResult | RestartResult
+Result = (
+    LatencyResult
+    | CapacityResult
+    | IdleResult
+    | RestartResult
+    | ReconnectResult
+    | StormResult
+    | OverloadResult
+)
 
 ACCEPTED_P50_MS_MAX = 6.0
 DELIVERED_P50_MS_MAX = 8.0
@@ -20,6 +31,11 @@ DELIVERED_P99_MS_MAX = 30.0
 SUSTAINED_PER_SECOND_MIN = 2_500.0
 KIB_A_SOCKET_MAX = 30.0
 RESTART_SECONDS_MAX = 10.0
+RECONNECT_SECONDS_MAX = 20.0
+STORM_SLOWER_MAX = 3.0
+OVERLOAD_SHARE_MIN = 0.8
+OVERLOAD_P99_MS_MAX = 5_000.0
+RECOVERED_TIMES_MAX = 2.0
 
 
 class Bar(Struct, frozen=True):
@@ -60,6 +76,32 @@ def bars(result: Result) -> Iterator[Bar]:
             ):
                 seconds = start.first_decision_seconds
                 yield _at_most(f"{name} {log}", RESTART_SECONDS_MAX, seconds, " s")
+        case ReconnectResult(back=back):
+            devices = f"{back.devices:,} devices"
+            seconds = round(back.live["max_ms"] / 1000, 1)
+            yield _at_most(f"{devices} back, caught up", RECONNECT_SECONDS_MAX, seconds, " s")
+            yield _at_most("lost, doubled, reordered, not back", 0, result.broken, "")
+        case StormResult():
+            storm = f"in {result.offered_per_second:,.0f} handshakes/s"
+            yield _at_most(f"delivered p99 {storm}", STORM_SLOWER_MAX, result.slower, " times")
+            ends = sum(one.loaded.missing["delivered"] for one in (result.calm, result.stormy))
+            yield _at_most(f"messages lost {storm}", 0, ends, "")
+        case OverloadResult():
+            yield from _overload(result)
+
+
+def _overload(result: OverloadResult) -> Iterator[Bar]:
+    worst = result.steps[-1]
+    rate = f"at {worst.offered_per_second:,.0f}/s offered"
+    yield _at_least(f"goodput {rate}, of its peak", OVERLOAD_SHARE_MIN, result.worst_share, "")
+    waited = max(step.loaded.latencies["delivered"]["p99_ms"] for step in result.steps)
+    yield _at_most("delivered p99 of any step", OVERLOAD_P99_MS_MAX, waited, " ms")
+    calm, again = (
+        one.loaded.latencies["delivered"]["p99_ms"] for one in (result.calm, result.recovered)
+    )
+    times = round(again / max(calm, 0.01), 2)
+    yield _at_most("delivered p99 after it, of before", RECOVERED_TIMES_MAX, times, " times")
+    yield _at_most("lost, doubled, reordered", 0, result.broken, "")
 
 
 def _latency(result: LatencyResult) -> Iterator[Bar]:

@@ -14,6 +14,8 @@ class ConnectPairs(Struct, tag_field="do", frozen=True):
     """Open the sockets of so many pairs and wait until they are live."""
 
     count: int
+    returning: bool = False
+    """Whether they can be told to `Reconnect`."""
 
 
 class ConnectIdle(Struct, tag_field="do", frozen=True):
@@ -31,6 +33,22 @@ class Load(Struct, tag_field="do", frozen=True):
     body_bytes: int
     read_after_seconds: float
     settle_seconds_max: float
+
+
+class Reconnect(Struct, tag_field="do", frozen=True):
+    """Cut the sockets of all pairs, and have all come back at once, each as it is told.
+
+    Each sends a message as soon as it is live; the other may still be on its way then.
+    """
+
+    seconds_max: float
+
+
+class Storm(Struct, tag_field="do", frozen=True):
+    """Begin handshakes at a rate, whatever becomes of them, and end what is granted at once."""
+
+    rate: float
+    seconds: float
 
 
 class Finish(Struct, tag_field="do", frozen=True):
@@ -75,6 +93,32 @@ class Loaded(Struct, tag_field="said", frozen=True, kw_only=True):
         return not broken and not self.problems
 
 
+class Reconnected(Struct, tag_field="said", frozen=True, kw_only=True):
+    """Everybody is back, or was not in time."""
+
+    devices: int
+    live: Quantiles
+    """From the cut until a device was live and had what it missed."""
+    handshakes: dict[str, int]
+    """Answers to handshakes, by status."""
+    messages: int
+    missing: dict[str, int]
+    doubled: int
+    reordered: int
+    gaps: int
+    problems: dict[str, int]
+    settled_after_seconds: float
+
+
+class Stormed(Struct, tag_field="said", frozen=True, kw_only=True):
+    """The storm is over."""
+
+    begun: int
+    outcomes: dict[str, int]
+    """What became of the handshakes: a status, `lost` or `failed`."""
+    seconds: float
+
+
 class Finished(Struct, tag_field="said", frozen=True):
     """Every socket is closed; these had been ended by the gateway before."""
 
@@ -87,5 +131,5 @@ class Failed(Struct, tag_field="said", frozen=True):
     sentence: str
 
 
-Command = ConnectPairs | ConnectIdle | Load | Finish
-Answer = Connected | Measuring | Sent | Loaded | Finished | Failed
+Command = ConnectPairs | ConnectIdle | Load | Reconnect | Storm | Finish
+Answer = Connected | Measuring | Sent | Loaded | Reconnected | Stormed | Finished | Failed

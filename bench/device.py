@@ -68,9 +68,9 @@ class Heads(Struct, tag_field="type", tag="heads", gc=False):
     more: bool
 
 
-_decode = msgspec.json.Decoder(
-    Accepted | Event | Receipt | Problem | Rejected | Welcome | Heads
-).decode
+Frame = Accepted | Event | Receipt | Problem | Rejected | Welcome | Heads
+
+_decode = msgspec.json.Decoder(Frame).decode
 
 
 class Run:
@@ -83,6 +83,7 @@ class Run:
         self.ledger = Ledger()
         self.problems: Counter[str] = Counter()
         self.unread: deque[tuple[float, Device, int]] = deque()
+        self.clock = time.perf_counter
 
     def read_due(self, now: float) -> None:
         """Send the `read` receipts that are due."""
@@ -101,8 +102,8 @@ class Device:
         self.side = Side()
         self.live: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.ended_by = ""
+        self.conversation_id = direct_conversation(user_id, peer_id)
         self._to = f'","to":"{peer_id}","body":"'
-        self._conversation_id = direct_conversation(user_id, peer_id)
 
     def begin(self, run: Run) -> None:
         """Take part in another run; all of the last one is settled."""
@@ -122,35 +123,37 @@ class Device:
 
     def mark(self, kind: str, seq: int) -> None:
         """Send a receipt."""
-        text = f'{{"type":"{kind}","conversation_id":"{self._conversation_id}","seq":{seq}}}'
+        text = f'{{"type":"{kind}","conversation_id":"{self.conversation_id}","seq":{seq}}}'
         self.socket.send_frame(text_frame(text.encode()))
 
     def shown(self, payload: bytes) -> None:
         """The gateway sent a text."""
-        now = time.perf_counter()
-        frame = _decode(payload)
+        self.take(_decode(payload), self.run.clock())
+
+    def take(self, frame: Frame, now: float) -> None:
+        """A frame came."""
         run = self.run
         match frame:
             case Event():
-                if self._is_of_run(frame.id) and run.ledger.delivered(
+                if self.is_of_run(frame.id) and run.ledger.delivered(
                     self.side, int(frame.id[_NUMBER], 16), frame.seq, now
                 ):
                     self.mark("delivered", frame.seq)
                     run.unread.append((now + run.read_after_seconds, self, frame.seq))
             case Accepted():
-                if self._is_of_run(frame.id):
+                if self.is_of_run(frame.id):
                     run.ledger.accepted(self.side, int(frame.id[_NUMBER], 16), frame.seq, now)
             case Receipt():
                 if frame.user_id != self.user_id:
                     run.ledger.ticked(self.side, frame.kind, frame.seq, now)
             case Heads():
-                head = frame.heads.get(self._conversation_id, 0)
+                head = frame.heads.get(self.conversation_id, 0)
                 self.side.newest_seq = max(self.side.newest_seq, head)
                 if not frame.more and not self.live.done():
                     self.live.set_result(None)
             case Problem() | Rejected():
                 run.problems[frame.code] += 1
-                if frame.id and self._is_of_run(frame.id):
+                if frame.id and self.is_of_run(frame.id):
                     run.ledger.refused(self.side, int(frame.id[_NUMBER], 16))
 
     def close(self) -> None:
@@ -164,5 +167,6 @@ class Device:
             self.ended_by = reason
             self.run.problems[f"closed: {reason}"] += 1
 
-    def _is_of_run(self, message_id: str) -> bool:
+    def is_of_run(self, message_id: str) -> bool:
+        """Whether a message was sent in this run."""
         return int(message_id[_RUN], 16) == self.run.number

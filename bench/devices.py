@@ -9,8 +9,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from zlib import crc32
 
 from bench.device import Device, Run
+from bench.returning import ReturningDevice
 from bench.socket import connect
 from infra import tokens
 from infra.settings import ClientSettings, TokenSettings
@@ -34,6 +36,7 @@ class Opener:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._key = tokens.ensure_development_key(settings.tokens)
+        self.urls = settings.client.urls
         self._urls = cycle(settings.client.urls)
         self._connecting = asyncio.Semaphore(_CONNECTING_MAX)
 
@@ -44,25 +47,44 @@ class Opener:
             for device in devices:
                 await device.live
 
+    async def open_one(self, device: Device, token: str | None = None) -> None:
+        """Open the socket of a device. Raises OSError, of which Refused."""
+        device.socket = await connect(
+            next(self._urls),
+            token or self.token(device.user_id),
+            device.shown,
+            device.ended,
+            address_of(device.user_id),
+        )
+
+    def token(self, user_id: str) -> str:
+        """An access token."""
+        return tokens.mint(
+            self._key,
+            self._settings.tokens,
+            user_id=user_id,
+            device_id="bench",
+            now_seconds=int(time.time()),
+            lifetime_seconds=_TOKEN_SECONDS,
+        )
+
     async def _open(self, device: Device) -> None:
-        url = next(self._urls)
         async with self._connecting, asyncio.timeout(_CONNECT_SECONDS):
-            token = tokens.mint(
-                self._key,
-                self._settings.tokens,
-                user_id=device.user_id,
-                device_id="bench",
-                now_seconds=int(time.time()),
-                lifetime_seconds=_TOKEN_SECONDS,
-            )
-            device.socket = await connect(url, token, device.shown, device.ended)
+            await self.open_one(device)
 
 
-def pairs(count: int) -> list[Device]:
+def address_of(name: str) -> str:
+    """The address of this machine that somebody comes from, as if people were at many places."""
+    number = crc32(name.encode())
+    return f"127.{1 + (number >> 16) % 200}.{(number >> 8) % 256}.{1 + number % 254}"
+
+
+def pairs(count: int, *, returning: bool = False) -> list[Device]:
     """The devices of so many direct conversations, two by two."""
     run = Run(0, "", 0.0)
+    kind = ReturningDevice if returning else Device
     return [
-        Device(f"pair-{pair}-{mine}", f"pair-{pair}-{theirs}", run)
+        kind(f"pair-{pair}-{mine}", f"pair-{pair}-{theirs}", run)
         for pair in range(count)
         for mine, theirs in ("ab", "ba")
     ]

@@ -19,7 +19,7 @@ from string import ascii_letters
 import msgspec
 import uvloop
 
-from bench import devices
+from bench import crowd, devices
 from bench.commands import (
     Answer,
     Command,
@@ -32,11 +32,15 @@ from bench.commands import (
     Load,
     Loaded,
     Measuring,
+    Reconnect,
     Sent,
+    Storm,
 )
 from bench.device import Device, Run
 from bench.figures import quantiles_ms
 from bench.pace import schedule
+from bench.returning import ReturningDevice
+from bench.socket import upgrade_request
 from infra.settings import load
 
 _SEED = 1
@@ -62,11 +66,18 @@ class Loader:
         """Carry out one command; its result."""
         match command:
             case ConnectPairs():
-                return await self._connect(self._pairs, devices.pairs(command.count))
+                new = devices.pairs(command.count, returning=command.returning)
+                return await self._connect(self._pairs, new)
             case ConnectIdle():
                 return await self._connect(self._idle, devices.idle(command.count))
             case Load():
                 return await self._load(command)
+            case Reconnect(seconds_max):
+                back = [one for one in self._pairs if isinstance(one, ReturningDevice)]
+                return await crowd.come_back(back, self._opener, self._new_run(), seconds_max)
+            case Storm(rate, seconds):
+                url = self._opener.urls[0]
+                return await crowd.storm(url, upgrade_request(url, None), rate, seconds)
             case Finish():
                 return await self._finish()
 
@@ -79,9 +90,7 @@ class Loader:
         return Connected(len(new), round(time.perf_counter() - began, 2))
 
     async def _load(self, command: Load) -> Answer:
-        self._run = (self._run + 1) % 2**_RUN_BITS  # No message of an earlier load is repeated.
-        body = "".join(Random(self._run).choices(ascii_letters, k=command.body_bytes))
-        run = Run(self._run, body, command.read_after_seconds)
+        run = self._new_run(command.body_bytes, command.read_after_seconds)
         for device in self._pairs:
             device.begin(run)
         began = time.perf_counter()
@@ -107,6 +116,11 @@ class Loader:
             problems=dict(run.problems),
             settled_after_seconds=round(time.perf_counter() - sent_at, 2),
         )
+
+    def _new_run(self, body_bytes: int = 80, read_after_seconds: float = 0.02) -> Run:
+        self._run = (self._run + 1) % 2**_RUN_BITS  # No message of an earlier run is repeated.
+        body = "".join(Random(self._run).choices(ascii_letters, k=body_bytes))
+        return Run(self._run, body, read_after_seconds)
 
     async def _send(
         self, command: Load, run: Run, began: float, measured_from: float

@@ -17,7 +17,10 @@ from bench.ledger import Stage
 from bench.scenarios.capacity import CapacityResult, is_sustained
 from bench.scenarios.idle import IdleResult
 from bench.scenarios.latency import LatencyResult
+from bench.scenarios.overload import OverloadResult, goodput, refused
+from bench.scenarios.reconnect import ReconnectResult
 from bench.scenarios.restart import RestartResult, Start
+from bench.scenarios.storm import StormResult
 from bench.scenarios.traffic import READ_AFTER_SECONDS, Traffic
 
 OTHERS_CORES_MAX = 0.1
@@ -75,6 +78,16 @@ def show(told: Report, console: Console) -> None:
                 _show_idle(console, result)
             case RestartResult():
                 _show_restart(console, result)
+            case ReconnectResult():
+                _show_reconnect(console, result)
+            case StormResult():
+                _show_traffic(console, [result.calm, result.stormy, result.after])
+                console.print(
+                    f"storm: {result.storm.begun:,} handshakes in {result.storm.seconds:.0f} s: "
+                    f"{_named(_floats(result.storm.outcomes))}"
+                )
+            case OverloadResult():
+                _show_overload(console, result)
     for line in told.disturbances:
         console.print(f"[yellow]disturbed[/]: {line}")
     table = Table("bar", "wanted", "measured", "", box=None)
@@ -148,6 +161,43 @@ def _show_restart(console: Console, result: RestartResult) -> None:
             f"{start.resident_mib:.0f} MiB",
         )
     console.print(table)
+
+
+def _show_reconnect(console: Console, result: ReconnectResult) -> None:
+    back = result.back
+    console.print(
+        f"{back.devices:,} devices cut at once: back and caught up after p50 "
+        f"{back.live['p50_ms'] / 1000:.1f} s, the last after {back.live['max_ms'] / 1000:.1f} s; "
+        f"{back.messages:,} messages sent on the way, all settled after "
+        f"{back.settled_after_seconds:.1f} s; handshakes: {_named(_floats(back.handshakes))}"
+    )
+    if result.broken:
+        told = {**back.missing, **back.problems, "doubled": back.doubled, "gaps": back.gaps}
+        console.print(_named(_floats({**told, "reordered": back.reordered})))
+
+
+def _show_overload(console: Console, result: OverloadResult) -> None:
+    table = Table(
+        "offered", "delivered", "told to wait", "accepted p50 / p99 ms", "delivered p50 / p99 ms",
+        "CPU us a message sent", box=None,
+    )  # fmt: skip
+    for step in (result.calm, *result.steps, result.recovered):
+        latencies = step.loaded.latencies
+        table.add_row(
+            f"{step.offered_per_second:,.0f}/s",
+            f"{goodput(step):,.0f}/s",
+            f"{refused(step):,}",
+            *(
+                f"{latencies[stage]['p50_ms']:.0f} / {latencies[stage]['p99_ms']:.0f}"
+                for stage in ("accepted", "delivered")
+            ),
+            f"{step.cpu_microseconds_a_message['total']:.0f}",
+        )
+    console.print(table)
+
+
+def _floats(counts: dict[str, int]) -> dict[str, float]:
+    return {name: float(count) for name, count in counts.items() if count}
 
 
 def _disturbances(result: Result) -> list[str]:

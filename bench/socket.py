@@ -5,6 +5,7 @@ queue, no time-out of its own: those who use it wait in bounded time.
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -15,8 +16,19 @@ _KEY = "Y2hhdGxvZy1iZW5jaC13cw=="
 _END_OF_HEADERS = b"\r\n\r\n"
 _HEADERS_BYTES_MAX = 16_384
 
+_RETRY_AFTER = re.compile(rb"\r\nretry-after: *(\d+)", re.IGNORECASE)
+
 OnText = Callable[[bytes], None]
 OnEnd = Callable[[str], None]
+
+
+class Refused(ConnectionError):
+    """The upgrade was answered with an error of HTTP; `retry_after_seconds` 0 when none is told."""
+
+    def __init__(self, status: int, retry_after_seconds: float) -> None:
+        super().__init__(f"refused: {status}")
+        self.status = status
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Socket(asyncio.Protocol):
@@ -77,7 +89,8 @@ class Socket(asyncio.Protocol):
             self._opened.set_exception(
                 ConnectionError(f"refused: {error or self._received[:80]!r}")
             )
-        self._on_end(f"lost: {error}" if error else "lost")
+        if self._reader is not None:
+            self._on_end(f"lost: {error}" if error else "lost")
 
     def _upgraded(self, data: bytes) -> tuple[FrameReader | None, bytes]:
         self._received += data
@@ -85,6 +98,8 @@ class Socket(asyncio.Protocol):
         if not found and len(self._received) < _HEADERS_BYTES_MAX:
             return None, b""
         if not headers.startswith(b"HTTP/1.1 101 "):
+            if not self._opened.done():
+                self._opened.set_exception(_refused(headers))
             self._transport.abort()
             return None, b""
         self._received = b""
@@ -94,13 +109,17 @@ class Socket(asyncio.Protocol):
         return self._reader, rest
 
 
-async def connect(url: str, token: str, on_text: OnText, on_end: OnEnd) -> Socket:
-    """Open a socket and upgrade it. Raises OSError; bound the wait from outside."""
-    loop = asyncio.get_running_loop()
+def _refused(headers: bytes) -> Refused:
+    line = headers.split(b"\r\n", 1)[0].split()
+    status = int(line[1]) if len(line) > 1 and line[1].isdigit() else 0
+    told = _RETRY_AFTER.search(headers)
+    return Refused(status, float(told[1]) if told else 0.0)
+
+
+def upgrade_request(url: str, token: str | None) -> bytes:
+    """The request for a socket; without a token, one that has yet to say hello."""
     parts = urlsplit(url)
-    assert parts.hostname is not None, url
-    assert parts.port is not None, url
-    request = (
+    return (
         f"GET {parts.path} HTTP/1.1\r\n"
         f"Host: {parts.netloc}\r\n"
         "Upgrade: websocket\r\n"
@@ -108,11 +127,29 @@ async def connect(url: str, token: str, on_text: OnText, on_end: OnEnd) -> Socke
         f"Sec-WebSocket-Key: {_KEY}\r\n"
         "Sec-WebSocket-Version: 13\r\n"
         f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n"
-        f"Authorization: Bearer {token}\r\n\r\n"
+        + (f"Authorization: Bearer {token}\r\n" if token else "")
+        + "\r\n"
     ).encode()
+
+
+async def connect(
+    url: str, token: str, on_text: OnText, on_end: OnEnd, local_address: str | None = None
+) -> Socket:
+    """Open a socket and upgrade it. Raises OSError, of which Refused; bound the wait from outside.
+
+    `local_address` is the one to come from: on this machine any of 127.0.0.0/8.
+    """
+    loop = asyncio.get_running_loop()
+    parts = urlsplit(url)
+    assert parts.hostname is not None, url
+    assert parts.port is not None, url
+    request = upgrade_request(url, token)
     opened: asyncio.Future[None] = loop.create_future()
     _, socket = await loop.create_connection(
-        lambda: Socket(request, on_text, on_end, opened), parts.hostname, parts.port
+        lambda: Socket(request, on_text, on_end, opened),
+        parts.hostname,
+        parts.port,
+        local_addr=(local_address, 0) if local_address else None,
     )
     try:
         await opened

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bench import long_log, report
 from bench.bars import Result
-from bench.scenarios import capacity, idle, latency, restart
+from bench.scenarios import capacity, idle, latency, overload, reconnect, restart, storm
 from bench.scenarios.traffic import Traffic
 from bench.world import Shape, Workers, World, world
 from cli.progress import progress
@@ -117,6 +117,49 @@ def measure_restart(
     return _run(report_file, shape, (shape, _restart(plan)))
 
 
+@app.command(name="reconnect")
+def measure_reconnect(*, devices: int = 2_000, report_file: ReportFile = REPORT) -> int:
+    """All sockets are cut at once: until everybody is back, caught up, and nothing is missing."""
+    options = reconnect.Options(devices=devices)
+    shape = Shape()
+    return _run(report_file, shape, (shape, lambda world: reconnect.measure(world, options)))
+
+
+@app.command(name="storm")
+def measure_storm(
+    *,
+    pairs: Pairs = 50,
+    rate: Annotated[float, Parameter(help="Messages a second of those who are connected.")] = 100.0,
+    handshakes_a_second: float = 2_000.0,
+    seconds: float = 20.0,
+    report_file: ReportFile = REPORT,
+) -> int:
+    """What those who are connected notice of a storm of handshakes."""
+    options = storm.Options(
+        pairs=pairs, rate=rate, handshakes_a_second=handshakes_a_second, seconds=seconds
+    )
+    shape = Shape()
+    return _run(report_file, shape, (shape, lambda world: storm.measure(world, options)))
+
+
+@app.command(name="overload")
+def measure_overload(
+    *,
+    pairs: Pairs = 100,
+    rates: Annotated[tuple[float, ...], Parameter(help="Rates to offer, rising.")] = (
+        overload.Options().rates
+    ),
+    seconds: float = 20.0,
+    report_file: ReportFile = REPORT,
+) -> int:
+    """Load beyond capacity: what is still done, how long it takes, and that it recovers."""
+    options = overload.Options(pairs=pairs, rates=rates, seconds=seconds)
+    shape = Shape()
+    return _run(
+        report_file, shape, (shape, lambda world: overload.measure(world, options, _tell_goodput))
+    )
+
+
 def _run(file: Path, told_shape: Shape, *scenarios: tuple[Shape, _Scenario]) -> int:
     """Run scenarios, each in a world of its own, and tell."""
     console = Console(highlight=False)
@@ -146,3 +189,7 @@ def _tell(line: str) -> None:
 def _tell_step(step: Traffic) -> None:
     said = "sustained" if capacity.is_sustained(step) else "not sustained"
     _tell(f"{step.offered_per_second:.0f}/s: {said}")
+
+
+def _tell_goodput(step: Traffic) -> None:
+    _tell(f"{step.offered_per_second:.0f}/s offered: {overload.goodput(step):.0f}/s delivered")
