@@ -46,8 +46,13 @@ _KAFKA_SECONDS = 3.0
 _SPREAD_SECONDS = 15.0
 _TOKEN_SECONDS = 4 * 3_600
 _FULL_AT_BYTES = 4_096
-EDGE = {"CHAT_EDGE_HEARTBEAT_SECONDS": "3", "CHAT_EDGE_DRAIN_SECONDS": "2"}
-"""What gateways are told: short times, so that a run holds many faults."""
+EDGE = {
+    "CHAT_EDGE_HEARTBEAT_SECONDS": "3",
+    "CHAT_EDGE_DRAIN_SECONDS": "2",
+    "CHAT_EDGE_SEND_RATE_PER_MINUTE": "600",
+    "CHAT_EDGE_SEND_BURST": "100",
+}
+"""What gateways are told: short times, so that a run holds many faults, and people write a lot."""
 
 
 @dataclass(frozen=True, slots=True)

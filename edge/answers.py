@@ -2,10 +2,14 @@
 
 from edge.effects import Close, Effects, Refuse
 from edge.limits import Limits
+from edge.tokens import Refusal
 from events import frames
 from events.frames import CloseCode, ErrorCode
 
 RETRY_AFTER_SECONDS = 2.0
+
+CROWDED_SECONDS = 60.0
+"""Until a device that is gone without a word is known to be gone: two heartbeats."""
 
 
 def unavailable(request_id: str) -> Refuse:
@@ -22,12 +26,12 @@ def unavailable(request_id: str) -> Refuse:
 
 
 def rate_limited(request_id: str, wait_seconds: float) -> Refuse:
-    """The client sends too many messages; this one it is to send again."""
+    """The user sends or asks too much; this one is to be sent again."""
     return Refuse(
         ErrorCode.RATE_LIMITED,
         frames.error(
             ErrorCode.RATE_LIMITED,
-            "Too many messages.",
+            "Too many requests.",
             request_id=request_id,
             retry_after_seconds=round(wait_seconds, 3),
         ),
@@ -44,4 +48,34 @@ def flooded(limits: Limits) -> Effects:
     return (
         Refuse(ErrorCode.RATE_LIMITED, error),
         Close(CloseCode.RATE_LIMITED, "too_many_frames"),
+    )
+
+
+def crowded() -> Effects:
+    """The user has too many devices here: one of them has to end before another may come."""
+    error = frames.error(
+        ErrorCode.RATE_LIMITED, "Too many devices.", retry_after_seconds=CROWDED_SECONDS
+    )
+    return (
+        Refuse(ErrorCode.RATE_LIMITED, error),
+        Close(CloseCode.RATE_LIMITED, "too_many_devices"),
+    )
+
+
+def not_believed(refusal: Refusal) -> Effects:
+    """The token is not believed, or not even looked at since too many from there were bad."""
+    if refusal.wait_seconds:
+        error = frames.error(
+            ErrorCode.RATE_LIMITED,
+            refusal.detail,
+            retry_after_seconds=round(refusal.wait_seconds, 3),
+        )
+        return (
+            Refuse(ErrorCode.RATE_LIMITED, error),
+            Close(CloseCode.RATE_LIMITED, "too_many_bad_tokens"),
+        )
+    error = frames.error(ErrorCode.NOT_AUTHENTICATED, refusal.detail)
+    return (
+        Refuse(ErrorCode.NOT_AUTHENTICATED, error),
+        Close(CloseCode.NOT_AUTHENTICATED, "bad_token"),
     )

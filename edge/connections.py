@@ -55,12 +55,16 @@ class Socket(Protocol):
 class Connections:
     """The sockets of this gateway."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, heartbeat_seconds: float) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, heartbeat_seconds: float, devices_max: int
+    ) -> None:
         self._loop = loop
+        self._devices_max = devices_max
         self._visit_seconds = heartbeat_seconds / _VISITS
         self._sockets: set[Socket] = set()
         self._sessions: dict[int, Socket] = {}
         self._devices: dict[tuple[str, str], Socket] = {}
+        self._devices_of: dict[str, int] = {}
         self._visits: deque[tuple[float, Socket]] = deque()
         self._unwritten: list[Socket] = []
         self._last_session_id = 0
@@ -85,12 +89,22 @@ class Connections:
         self._sockets.add(socket)
         self._visits.append((self._loop.time() + self._visit_seconds, socket))
 
+    def has_room_for(self, principal: Principal) -> bool:
+        """Whether the user may have this device here too; one that is here already has room."""
+        return (
+            self._devices_of.get(principal.user_id, 0) < self._devices_max
+            or (principal.user_id, principal.device_id) in self._devices
+        )
+
     def authenticated(self, socket: Socket, principal: Principal) -> Socket | None:
         """A socket has a session now; the older socket of the same device, if there is one."""
         self._sessions[socket.session_id] = socket
         device = (principal.user_id, principal.device_id)
         older = self._devices.get(device)
         self._devices[device] = socket
+        if older is None:
+            user_id = principal.user_id
+            self._devices_of[user_id] = self._devices_of.get(user_id, 0) + 1
         return older
 
     def remove(self, socket: Socket) -> None:
@@ -102,6 +116,7 @@ class Connections:
             device = (principal.user_id, principal.device_id)
             if self._devices.get(device) is socket:
                 del self._devices[device]
+                self._one_device_less(principal.user_id)
 
     def of_session(self, session_id: int) -> Socket | None:
         """The socket of a session."""
@@ -134,6 +149,11 @@ class Connections:
             now = self._loop.time()
             for socket in self._due(now):
                 socket.visit(now)
+
+    def _one_device_less(self, user_id: str) -> None:
+        self._devices_of[user_id] -= 1
+        if not self._devices_of[user_id]:
+            del self._devices_of[user_id]
 
     def _due(self, now: float) -> Iterator[Socket]:
         visits = self._visits

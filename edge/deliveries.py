@@ -1,9 +1,9 @@
 """Brings this gateway's delivery topic to its sockets.
 
 In: `chat.deliveries.<gateway>`, from the end that it had at the start. Out: frames on sockets, in
-the order of the topic; a close of a session that was replaced; a call to announce all sessions
-again. Records for another epoch of the gateway are dropped and counted. Frames are bytes: nothing
-here looks into one (D15).
+the order of the topic; how far submissions are answered, to the backlog; a word to a session that
+was replaced; a call to announce all sessions again. Records for another epoch of the gateway are
+dropped and counted. Frames are bytes: nothing here looks into one (D15).
 
 Theory of operation. The consumer is looked at from the event loop, at the ticks of the process's
 `Ticker`, and what is there is delivered at once. There is no consumer group: the partition is
@@ -21,6 +21,7 @@ from typing import Any
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from edge.backlog import Backlog
 from edge.connections import Connections
 from edge.wire import text_frame
 from events.codec import Codec, DecodeError
@@ -54,10 +55,12 @@ class Deliveries:
         *,
         codec: Codec,
         connections: Connections,
+        backlog: Backlog,
         telemetry: Telemetry,
         announce: Callable[[], None],
         on_fatal: Callable[[str], None],
         ticker: Ticker,
+        clock: Callable[[], float],
         consumer_of: Callable[[dict[str, Any]], Consumer] = _consumer,
     ) -> None:
         self.polled_at = time.monotonic()
@@ -66,10 +69,12 @@ class Deliveries:
         self._epoch = gateway_epoch
         self._decode = codec.decode
         self._connections = connections
+        self._backlog = backlog
         self._telemetry = telemetry
         self._announce = announce
         self._on_fatal = on_fatal
         self._ticker = ticker
+        self._clock = clock
         self._finding_end: asyncio.Task[None] | None = None
         self._consumer = consumer_of(
             {
@@ -179,6 +184,8 @@ class Deliveries:
                         socket = of_session(session_id)
                         if socket is not None:
                             socket.send(frame)
+                for place in event.answered:
+                    self._backlog.answered(place.partition, place.submission_offset, self._clock())
             case SessionReplaced():
                 socket = self._connections.of_session(event.session_id)
                 if socket is not None:

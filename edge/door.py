@@ -5,9 +5,14 @@ connection is a `ClientSocket` until it ends. aiohttp gives the server, its HTTP
 time-outs; from the upgrade on it hands over bytes (ADR 0011).
 """
 
+import asyncio
+
 from aiohttp import web
 
 from edge import hardening
+from edge.address import client_address
+from edge.answers import CROWDED_SECONDS
+from edge.handshakes import Handshakes, share_of
 from edge.hub import Hub
 from edge.outbox import Outbox
 from edge.tokens import Principal, Refusal
@@ -19,21 +24,48 @@ from infra.telemetry import EDGE_HANDSHAKES
 class Door:
     """The way in."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, handshakes: Handshakes) -> None:
         self.is_open = True
         self._hub = hub
+        self._handshakes = handshakes
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; returns when its socket has ended."""
-        granted = self._admit(request)
-        if isinstance(granted, hardening.Refusal):
-            self._hub.telemetry.count(EDGE_HANDSHAKES, 1, str(granted.status))
-            refused = web.Response(
-                status=granted.status, text=f"{granted.detail}\n", headers=granted.headers
+        address = share_of(
+            client_address(
+                request.remote or "",
+                request.headers.getall("X-Forwarded-For", ()),
+                self._hub.settings.trusted_proxies,
             )
-            refused.force_close()
-            return refused
-        upgrade, principal = granted
+        )
+        now, sockets = self._hub.loop.time(), self._hub.connections.sockets
+        wait_seconds = self._handshakes.ask(address, sockets, now)
+        if isinstance(wait_seconds, hardening.Refusal):
+            return self._refused(wait_seconds)
+        self._handshakes.opened(address)
+        try:
+            granted = await self._admit(request, address, wait_seconds)
+            if isinstance(granted, hardening.Refusal):
+                return self._refused(granted)
+            return await self._serve(request, address, *granted)
+        finally:
+            self._handshakes.ended(address)
+
+    def _refused(self, refusal: hardening.Refusal) -> web.Response:
+        self._hub.telemetry.count(EDGE_HANDSHAKES, 1, str(refusal.status))
+        response = web.Response(
+            status=refusal.status, text=f"{refusal.detail}\n", headers=refusal.headers
+        )
+        response.force_close()
+        return response
+
+    async def _serve(
+        self,
+        request: web.Request,
+        address: str,
+        upgrade: hardening.Upgrade,
+        principal: Principal | None,
+    ) -> web.StreamResponse:
         self._hub.telemetry.count(EDGE_HANDSHAKES, 1, "101")
         response = _Switched(upgrade.headers)
         writer = await response.prepare(request)
@@ -48,7 +80,7 @@ class Door:
             frames_max=settings.outbox_frames_max,
             bytes_max=settings.outbox_bytes_max,
         )
-        socket = ClientSocket(self._hub, transport, outbox)
+        socket = ClientSocket(self._hub, transport, outbox, address)
         request.protocol.keep_alive(False)
         if upgrade.spoken:
             socket.open(principal)
@@ -58,31 +90,31 @@ class Door:
         await socket.ended
         return response
 
-    def _admit(
-        self, request: web.Request
+    async def _admit(
+        self, request: web.Request, address: str, wait_seconds: float
     ) -> tuple[hardening.Upgrade, Principal | None] | hardening.Refusal:
-        settings = self._hub.settings
+        """Grant or refuse; what may be granted waits for its turn before its token is checked."""
         upgrade = hardening.upgrade(
             (request.version.major, request.version.minor),
             request.method,
             request.query_string,
             request.headers,
-            settings.allowed_origins,
+            self._hub.settings.allowed_origins,
         )
         if isinstance(upgrade, hardening.Refusal):
             return upgrade
-        if not self.is_open or self._hub.connections.sockets >= settings.sockets_max:
-            return hardening.Refusal(503, "No room for another socket.", {"Retry-After": "5"})
+        if wait_seconds:
+            await asyncio.sleep(wait_seconds)
+        if not self.is_open:
+            return hardening.later(503, "This gateway goes down.", 1.0)
         token = hardening.bearer(request.headers)
         if token is None or isinstance(token, hardening.Refusal):
             return (upgrade, None) if token is None else token
-        principal = self._hub.keyring.check(token)
+        principal = self._hub.keyring.check(token, address)
         if isinstance(principal, Refusal):
-            return hardening.Refusal(
-                401,
-                f"Not authenticated: {principal.detail}.",
-                {"WWW-Authenticate": 'Bearer error="invalid_token"'},
-            )
+            return hardening.not_believed(principal.detail, principal.wait_seconds)
+        if not self._hub.connections.has_room_for(principal):
+            return hardening.later(429, "Too many devices.", CROWDED_SECONDS)
         return upgrade, principal
 
 

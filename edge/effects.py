@@ -9,13 +9,19 @@ from msgspec import Struct
 
 from events.frames import CloseCode, ErrorCode
 from events.submissions import Marker
-from events.topics import Topic
 
 
-class Publish(Struct, frozen=True, gc=False):
-    """Publish an event; tell the session by `confirmed` or `unavailable` what became of it."""
+class Submit(Struct, frozen=True, gc=False):
+    """Submit a message; tell the session by `confirmed` or `unavailable` what became of it."""
 
-    topic: Topic
+    event: Struct
+    key: str
+    request_id: str
+
+
+class Ask(Struct, frozen=True, gc=False):
+    """Publish a question; tell the session by `confirmed` or `unavailable` what became of it."""
+
     event: Struct
     key: str
     request_id: str
@@ -53,5 +59,5 @@ class Close(Struct, frozen=True, gc=False):
     reason: str
 
 
-Effect = Publish | Reply | Refuse | Mark | Check | Close
+Effect = Submit | Ask | Reply | Refuse | Mark | Check | Close
 Effects = Sequence[Effect]

@@ -14,10 +14,12 @@ import structlog
 from aiohttp import web
 
 from edge.announcer import Announcer
+from edge.backlog import Backlog
 from edge.connections import Connections
 from edge.deliveries import Deliveries
 from edge.door import Door
 from edge.drain import drain
+from edge.handshakes import Handshakes, Rules
 from edge.health import Readiness, health_app
 from edge.hub import Hub
 from edge.keyring import Keyring
@@ -32,6 +34,7 @@ from infra.telemetry import (
     EDGE_QUEUED,
     EDGE_SESSIONS,
     EDGE_SOCKETS,
+    EDGE_UNANSWERED,
     Telemetry,
 )
 from infra.ticker import Ticker
@@ -64,10 +67,13 @@ class Gateway:
         self.port = edge.port
         self.epoch = uuid.uuid4().hex
         self.telemetry = Telemetry("edge", instance_id=edge.gateway_id)
-        self.connections = Connections(loop, edge.heartbeat_seconds)
+        self.connections = Connections(loop, edge.heartbeat_seconds, edge.devices_max)
+        self.backlog = Backlog(edge.unanswered_max)
         self._settings = settings
         self._on_fatal = on_fatal
-        self._keyring = Keyring(settings.tokens)
+        self._keyring = Keyring(
+            settings.tokens, bad_tokens_per_minute=edge.bad_token_rate_per_minute
+        )
         self._publisher = Publisher(
             settings.kafka.bootstrap,
             codec,
@@ -76,7 +82,7 @@ class Gateway:
             client_id=edge.gateway_id,
             ticker=ticker,
         )
-        self._voice = EdgePublisher(self._publisher, codec, self.telemetry, loop)
+        self._voice = EdgePublisher(self._publisher, codec, self.telemetry, loop, self.backlog)
         self._announcer = Announcer(edge.gateway_id, self.epoch, self.connections, self._voice)
         self._deliveries = Deliveries(
             settings.kafka.bootstrap,
@@ -84,10 +90,12 @@ class Gateway:
             self.epoch,
             codec=codec,
             connections=self.connections,
+            backlog=self.backlog,
             telemetry=self.telemetry,
             announce=self._announcer.sessions,
             on_fatal=on_fatal,
             ticker=ticker,
+            clock=loop.time,
         )
         self.readiness = Readiness(
             lambda: self._voice.confirmed_at, lambda: self._deliveries.polled_at
@@ -103,13 +111,14 @@ class Gateway:
             keyring=self._keyring,
             telemetry=self.telemetry,
         )
-        self._door = Door(self._hub)
+        self._door = Door(self._hub, Handshakes(rules_of(edge)))
         self._tasks: list[asyncio.Task[None]] = []
         self._clients: web.AppRunner | None = None
         self._health: web.AppRunner | None = None
         self.telemetry.gauge(EDGE_SOCKETS, lambda: self.connections.sockets)
         self.telemetry.gauge(EDGE_SESSIONS, lambda: self.connections.sessions)
         self.telemetry.gauge(EDGE_QUEUED, self._publisher.queued)
+        self.telemetry.gauge(EDGE_UNANSWERED, lambda: self.backlog.unanswered)
 
     async def start(self) -> None:
         """Start in the order that leaves no hole. Raises UserError."""
@@ -168,15 +177,29 @@ class Gateway:
 
 
 def limits_of(edge: EdgeSettings) -> Limits:
-    """What a socket may do, by the settings."""
+    """What users and sockets may do, by the settings."""
     return Limits(
         sends_per_minute=edge.send_rate_per_minute,
         send_burst=edge.send_burst,
+        queries_per_minute=edge.query_rate_per_minute,
+        query_burst=edge.query_burst,
         frames_per_minute=edge.frame_rate_per_minute,
         frame_burst=edge.frame_burst,
         in_flight=edge.in_flight_max,
         heartbeat_seconds=edge.heartbeat_seconds,
         hello_seconds=edge.hello_seconds,
+    )
+
+
+def rules_of(edge: EdgeSettings) -> Rules:
+    """What holds of handshakes, by the settings."""
+    return Rules(
+        sockets_max=edge.sockets_max,
+        per_second=edge.handshake_rate_per_second,
+        queue_seconds=edge.handshake_queue_seconds,
+        address_sockets_max=edge.address_sockets_max,
+        address_per_minute=edge.address_handshake_rate_per_minute,
+        address_burst=edge.address_handshake_burst,
     )
 
 

@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Protocol
 
 from events.frames import SUBPROTOCOL
@@ -35,6 +36,19 @@ class Upgrade:
 
     headers: dict[str, str]
     spoken: bool
+
+
+def later(status: int, detail: str, wait_seconds: float) -> Refusal:
+    """A refusal that says when to come again."""
+    return Refusal(status, detail, {"Retry-After": str(max(1, ceil(wait_seconds)))})
+
+
+def not_believed(detail: str, wait_seconds: float) -> Refusal:
+    """A token that is refused, or, with a wait, one that was not even looked at."""
+    if wait_seconds:
+        return later(429, detail, wait_seconds)
+    challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    return Refusal(401, f"Not authenticated: {detail}.", challenge)
 
 
 class Headers(Protocol):

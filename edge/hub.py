@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from edge.connections import Connections
 from edge.keyring import Keyring
-from edge.limits import Limits
+from edge.limits import Limits, UserRates
 from edge.publisher import EdgePublisher
 from infra.settings import EdgeSettings
 from infra.telemetry import EDGE_FRAMES_RECEIVED, EDGE_FRAMES_SENT, Telemetry
@@ -26,11 +26,13 @@ class Hub:
     publisher: EdgePublisher
     keyring: Keyring
     telemetry: Telemetry
+    users: UserRates = field(init=False)
     wall_time: Callable[[], float] = time.time
     """Seconds since 1970-01-01 UTC."""
     count_received: Callable[[int], None] = field(init=False)
     count_sent: Callable[[int], None] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.users = UserRates(self.limits)
         self.count_received = self.telemetry.counter(EDGE_FRAMES_RECEIVED)
         self.count_sent = self.telemetry.counter(EDGE_FRAMES_SENT)

@@ -1,7 +1,8 @@
 """Checks tokens with the keys of a JWKS file, and remembers those it has checked.
 
 A signature costs about as much CPU as five messages, so a believed token is remembered until it
-expires (a bounded number of them). The file is read again when it has changed: looked at once a
+expires (a bounded number of them), and an address from which too many bad ones came has to wait
+before another is looked at. The file is read again when it has changed: looked at once a
 minute, and on a token with an unknown key, but never more than once a minute.
 """
 
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import structlog
 
+from edge.limits import Rates
 from edge.tokens import BadKeys, Keys, Principal, Refusal, keys_of, verify
 from infra.errors import UserError
 from infra.settings import EXIT_CONFIG, TokenSettings
@@ -29,10 +31,14 @@ class Keyring:
         self,
         settings: TokenSettings,
         *,
+        bad_tokens_per_minute: int,
         now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._now = now
+        self._clock = clock
+        self._bad_tokens = Rates(bad_tokens_per_minute, bad_tokens_per_minute)
         self._remembered: dict[str, Principal] = {}
         self._seen: tuple[int, int] | None = None
         self._looked_at = 0.0
@@ -67,23 +73,28 @@ class Keyring:
             await asyncio.sleep(RELOAD_SECONDS)
             self.refresh()
 
-    def check(self, token: str) -> Principal | Refusal:
-        """Whom the token names, or why it is refused."""
+    def check(self, token: str, address: str) -> Principal | Refusal:
+        """Whom a token from this address names, or why it is refused."""
         now = self._now()
         remembered = self._remembered.get(token)
         if remembered is not None and now < remembered.expires_at:
             return remembered
+        if wait_seconds := self._bad_tokens.wait_seconds(address, self._clock()):
+            return Refusal("too many bad tokens came from there", wait_seconds=wait_seconds)
         outcome = self._verify(token, now)
-        if isinstance(outcome, Refusal):
-            if not outcome.unknown_key:
-                return outcome
+        if isinstance(outcome, Refusal) and outcome.unknown_key:
             self.refresh()
             outcome = self._verify(token, now)
-        if isinstance(outcome, Principal):
-            if len(self._remembered) >= REMEMBERED_MAX:
-                del self._remembered[next(iter(self._remembered))]
-            self._remembered[token] = outcome
+        if isinstance(outcome, Refusal):
+            self._bad_tokens.take(address, self._clock())
+        else:
+            self._remember(token, outcome)
         return outcome
+
+    def _remember(self, token: str, principal: Principal) -> None:
+        if len(self._remembered) >= REMEMBERED_MAX:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[token] = principal
 
     def _verify(self, token: str, now: float) -> Principal | Refusal:
         return verify(

@@ -1,4 +1,9 @@
-"""What one socket may do, and the rate limit that holds it to that. Pure: time is an argument."""
+"""What a socket and a user may do, and the rates that hold them to it. Pure: time is an argument.
+
+A rate is kept by the generic cell rate algorithm: one number of state, the time at which the
+allowance is whole again. `Bucket` is one of them; `Rates` holds one for each of many keys, such as
+users or addresses, and only for keys whose allowance is not whole.
+"""
 
 from collections.abc import Mapping
 
@@ -6,12 +11,22 @@ from msgspec import Struct
 
 from edge.frames import BODY_BYTES_MAX, FRAME_BYTES_MAX
 
+KEYS_MAX = 100_000
+"""Keys whose allowance is not whole; more of them share one."""
+
+_THE_REST = ""
+
+_FORGET_SECONDS = 1.0
+"""Between two looks for keys that may be forgotten: each looks at all of them."""
+
 
 class Limits(Struct, frozen=True):
-    """What one socket may do."""
+    """What may be done: messages and questions by a user, anything else by a socket."""
 
-    sends_per_minute: int = 600
-    send_burst: int = 100
+    sends_per_minute: int = 100
+    send_burst: int = 50
+    queries_per_minute: int = 600
+    query_burst: int = 300
     frames_per_minute: int = 12_000
     frame_burst: int = 2_000
     in_flight: int = 256
@@ -49,3 +64,53 @@ class Bucket:
             return excess
         self._until = until
         return 0.0
+
+
+class Rates:
+    """A rate and a burst for each of many keys."""
+
+    __slots__ = ("_forget_at", "_interval", "_keys_max", "_tolerance", "_until")
+
+    def __init__(self, per_minute: float, burst: int, keys_max: int = KEYS_MAX) -> None:
+        self._interval = 60.0 / per_minute
+        self._tolerance = self._interval * burst
+        self._keys_max = keys_max
+        self._forget_at = float("-inf")
+        self._until: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        """How many keys are remembered."""
+        return len(self._until)
+
+    def take(self, key: str, now: float) -> float:
+        """0 when one more is allowed, otherwise the seconds until it would be."""
+        wait_seconds = self.wait_seconds(key, now)
+        if not wait_seconds:
+            key = self._known(key, now)
+            self._until[key] = max(self._until.get(key, now), now) + self._interval
+        return wait_seconds
+
+    def wait_seconds(self, key: str, now: float) -> float:
+        """The same without taking it."""
+        until = self._until.get(self._known(key, now), now)
+        excess = max(until, now) + self._interval - now - self._tolerance
+        return excess if excess > 1e-9 else 0.0
+
+    def _known(self, key: str, now: float) -> str:
+        """The key, or the one that those share for whom there is no room."""
+        if key in self._until or len(self._until) < self._keys_max:
+            return key
+        if now >= self._forget_at:
+            self._forget_at = now + _FORGET_SECONDS
+            self._until = {known: until for known, until in self._until.items() if until > now}
+        return key if len(self._until) < self._keys_max else _THE_REST
+
+
+class UserRates:
+    """What users may do, whichever of their sockets they use; shared by all sessions."""
+
+    __slots__ = ("queries", "sends")
+
+    def __init__(self, limits: Limits) -> None:
+        self.sends = Rates(limits.sends_per_minute, limits.send_burst)
+        self.queries = Rates(limits.queries_per_minute, limits.query_burst)

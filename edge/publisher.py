@@ -1,7 +1,8 @@
 """Publishes what this gateway has to say, and repeats what must not be left unsaid.
 
 In: events of sessions and of the gateway. Out: records on their topics. Three kinds of care:
-- what a client asked for is tried for a bounded time, then the client is told `unavailable`;
+- what a client asked for is tried for a bounded time, then the client is told `unavailable`; a
+  message is not even tried while too many wait for an answer;
 - markers are watermarks: those that were not taken are coalesced again with newer ones;
 - the life of sessions and of the gateway is repeated until Kafka has it.
 """
@@ -14,10 +15,11 @@ from functools import partial
 import structlog
 from msgspec import Struct
 
+from edge.backlog import Backlog
 from edge.markers import Markers
 from events.codec import Codec
 from events.submissions import Marker, MarkersSubmitted
-from events.topics import SUBMISSIONS, Topic
+from events.topics import QUERIES, SUBMISSIONS, Topic, partition_of
 from infra.producer import Publisher
 from infra.telemetry import EDGE_PUBLISHED, EDGE_UNAVAILABLE, Telemetry
 
@@ -39,24 +41,40 @@ class EdgePublisher:
         codec: Codec,
         telemetry: Telemetry,
         loop: asyncio.AbstractEventLoop,
+        backlog: Backlog,
     ) -> None:
         self._publisher = publisher
         self._encode = codec.encode
         self._telemetry = telemetry
         self._loop = loop
+        self._backlog = backlog
         self._markers = Markers()
         self._markers_due: asyncio.TimerHandle | None = None
         self._markers_flushed_at = float("-inf")
         self.confirmed_at = float("-inf")
         """When Kafka last confirmed something, on the monotonic clock."""
 
-    def submit(self, topic: Topic, event: Struct, key: str, outcome: Outcome) -> None:
-        """Publish what a client asked for."""
+    def submit(self, event: Struct, key: str, outcome: Outcome) -> None:
+        """Submit a message, unless too many wait; the outcome may be told before this returns."""
+        backlog = self._backlog
+        if backlog.is_full(self._loop.time()):
+            self._telemetry.count(EDGE_UNAVAILABLE, 1, "backlog")
+            outcome(False)
+            return
+        backlog.submitted()
+        partition = partition_of(key, SUBMISSIONS.partitions)
         self._publisher.send(
-            topic.name,
+            SUBMISSIONS.name,
             self._encode(event),
-            partial(self._submitted, topic.name, outcome),
+            partial(self._submitted, partition, outcome),
             key.encode(),
+            partition,
+        )
+
+    def ask(self, event: Struct, key: str, outcome: Outcome) -> None:
+        """Publish a question of a client."""
+        self._publisher.send(
+            QUERIES.name, self._encode(event), partial(self._asked, outcome), key.encode()
         )
 
     def mark(self, marker: Marker) -> None:
@@ -96,9 +114,17 @@ class EdgePublisher:
         )
 
     def _submitted(
-        self, topic: str, outcome: Outcome, offset: int | None, error: Exception | None
+        self, partition: int, outcome: Outcome, offset: int | None, error: Exception | None
     ) -> None:
-        self._count(topic, error)
+        self._count(SUBMISSIONS.name, error)
+        if offset is None:
+            self._backlog.failed()
+        else:
+            self._backlog.confirmed(partition, offset)
+        outcome(error is None)
+
+    def _asked(self, outcome: Outcome, offset: int | None, error: Exception | None) -> None:
+        self._count(QUERIES.name, error)
         outcome(error is None)
 
     def _marked(

@@ -1,25 +1,25 @@
 """One client's conversation with the gateway, as a state machine.
 
 In: the text of a frame, the outcome of a token check, the outcome of a publication, and the time
-(seconds of a clock that never goes back). Out: effects for the shell to carry out: publish, send,
-mark, check a token, close. It keeps: nothing but a token before authentication; who is speaking is
-taken from the token and never from a frame; what a socket may send, and have waiting for Kafka, is
-limited; three bad frames, a flood, or an expired token end it. Pure: no socket, no clock.
+(seconds of a clock that never goes back). Out: effects for the shell to carry out: submit, ask,
+send, mark, check a token, close. It keeps: nothing but a token before authentication; who is
+speaking is taken from the token and never from a frame; what a user may send and ask, and what a
+socket may say and have waiting for Kafka, is limited; three bad frames, a flood, or an expired
+token end it. Pure: no socket, no clock.
 """
 
 from msgspec import Struct
 
-from edge.answers import flooded, rate_limited, unavailable
-from edge.effects import Check, Close, Effects, Mark, Publish, Refuse, Reply
+from edge.answers import crowded, flooded, not_believed, rate_limited, unavailable
+from edge.effects import Ask, Check, Close, Effects, Mark, Refuse, Reply, Submit
 from edge.frames import Delivered, Fetch, Hello, Inbox, Problem, Read, Send, Token, parse
-from edge.limits import Bucket, Limits
+from edge.limits import Bucket, Limits, UserRates
 from edge.tokens import Principal, Refusal
 from events import frames
 from events.frames import CloseCode, ErrorCode
 from events.ids import direct_conversation
 from events.queries import HistoryRequested, InboxRequested
 from events.submissions import Marker, MessageSubmitted
-from events.topics import QUERIES, SUBMISSIONS
 
 STRIKES_MAX = 3
 
@@ -36,15 +36,17 @@ class Session:
         "_gateway",
         "_in_flight",
         "_limits",
-        "_sends",
         "_started_at",
         "_strikes",
+        "_users",
         "principal",
         "session_id",
     )
 
-    def __init__(self, gateway: tuple[str, str], limits: Limits, now: float) -> None:
-        """`gateway` is its id and epoch."""
+    def __init__(
+        self, gateway: tuple[str, str], limits: Limits, users: UserRates, now: float
+    ) -> None:
+        """`gateway` is its id and epoch; `users` is what all sessions of a gateway share."""
         self.principal: Principal | None = None
         self.session_id = 0
         self._gateway = gateway
@@ -52,7 +54,7 @@ class Session:
         self._started_at = now
         self._expires_at = 0.0
         self._frames = Bucket(limits.frames_per_minute, limits.frame_burst)
-        self._sends = Bucket(limits.sends_per_minute, limits.send_burst)
+        self._users = users
         self._in_flight = 0
         self._strikes = 0
 
@@ -75,7 +77,7 @@ class Session:
             case Read():
                 return (self._mark(frame, self.principal, "read"),)
             case Fetch() | Inbox():
-                return self._ask(frame, self.principal)
+                return self._ask(frame, self.principal, now)
             case Token():
                 return (Check(frame.token),)
         return self._problem(Problem(ErrorCode.BAD_REQUEST, "The session is open already."))
@@ -114,11 +116,11 @@ class Session:
 
     def refused(self, refusal: Refusal) -> Effects:
         """A token was not believed."""
-        error = frames.error(ErrorCode.NOT_AUTHENTICATED, refusal.detail)
-        return (
-            Refuse(ErrorCode.NOT_AUTHENTICATED, error),
-            Close(CloseCode.NOT_AUTHENTICATED, "bad_token"),
-        )
+        return not_believed(refusal)
+
+    def refused_for_room(self) -> Effects:
+        """The token is good, but its user has as many devices here as one may have."""
+        return crowded()
 
     def confirmed(self) -> None:
         """A publication was confirmed by Kafka. What was decided will come as a fact."""
@@ -141,8 +143,7 @@ class Session:
     def _send(self, frame: Send, sender: Principal, now: float) -> Effects:
         if self._in_flight >= self._limits.in_flight:
             return (unavailable(frame.id),)
-        wait_seconds = self._sends.take(now)
-        if wait_seconds:
+        if wait_seconds := self._users.sends.take(sender.user_id, now):
             return (rate_limited(frame.id, wait_seconds),)
         self._in_flight += 1
         conversation_id = frame.conversation_id or frame.to or ""
@@ -159,7 +160,7 @@ class Session:
             after=frame.after,
             first_sent_at=frame.first_sent_at,
         )
-        return (Publish(SUBMISSIONS, event, conversation_id, frame.id),)
+        return (Submit(event, conversation_id, frame.id),)
 
     def _mark(self, frame: Delivered | Read, sender: Principal, kind: str) -> Mark:
         return Mark(
@@ -172,9 +173,11 @@ class Session:
             )
         )
 
-    def _ask(self, frame: Fetch | Inbox, asker: Principal) -> Effects:
+    def _ask(self, frame: Fetch | Inbox, asker: Principal, now: float) -> Effects:
         if self._in_flight >= self._limits.in_flight:
             return (unavailable(frame.id),)
+        if wait_seconds := self._users.queries.take(asker.user_id, now):
+            return (rate_limited(frame.id, wait_seconds),)
         self._in_flight += 1
         gateway_id, gateway_epoch = self._gateway
         event: Struct
@@ -202,7 +205,7 @@ class Session:
                 session_id=self.session_id,
                 limit=frame.limit,
             )
-        return (Publish(QUERIES, event, asker.user_id, frame.id),)
+        return (Ask(event, asker.user_id, frame.id),)
 
     def _problem(self, problem: Problem) -> Effects:
         error = Refuse(

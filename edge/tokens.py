@@ -45,10 +45,14 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A token that is not believed; `unknown_key` when its key is not among ours."""
+    """A token that is not believed; `unknown_key` when its key is not among ours.
+
+    With `wait_seconds` it was not looked at, and will be no sooner.
+    """
 
     detail: str
     unknown_key: bool = False
+    wait_seconds: float = 0.0
 
 
 class BadKeys(ValueError):

@@ -12,7 +12,7 @@ from functools import partial
 import structlog
 
 from edge import wire
-from edge.effects import Check, Effects, Mark, Publish, Refuse, Reply
+from edge.effects import Ask, Check, Effects, Mark, Refuse, Reply, Submit
 from edge.hub import Hub
 from edge.outbox import Outbox
 from edge.session import Session
@@ -40,6 +40,7 @@ class ClientSocket:
     """One client's socket, from its upgrade to its end."""
 
     __slots__ = (
+        "_address",
         "_closing",
         "_doubted_since",
         "_doubts",
@@ -57,13 +58,17 @@ class ClientSocket:
         "_unwritten",
     )
 
-    def __init__(self, hub: Hub, transport: asyncio.Transport, outbox: Outbox) -> None:
+    def __init__(
+        self, hub: Hub, transport: asyncio.Transport, outbox: Outbox, address: str
+    ) -> None:
+        """`address` is what counts as the client's."""
         now = hub.loop.time()
+        self._address = address
         self._ended: asyncio.Future[None] = hub.loop.create_future()
         self._hub = hub
         self._transport = transport
         self._outbox = outbox
-        self._session = Session((hub.gateway_id, hub.gateway_epoch), hub.limits, now)
+        self._session = Session((hub.gateway_id, hub.gateway_epoch), hub.limits, hub.users, now)
         self._reader = wire.Reader(wire.BYTES_MAX)
         self._heard_at = now
         self._pinged_at = now
@@ -223,10 +228,10 @@ class ClientSocket:
     def _apply(self, effects: Effects, now: float) -> None:
         for effect in effects:
             match effect:
-                case Publish(topic, event, key, request_id):
-                    self._hub.publisher.submit(
-                        topic, event, key, partial(self._submitted, request_id)
-                    )
+                case Submit(event, key, request_id):
+                    self._hub.publisher.submit(event, key, partial(self._told, request_id))
+                case Ask(event, key, request_id):
+                    self._hub.publisher.ask(event, key, partial(self._told, request_id))
                 case Mark(marker):
                     self._hub.publisher.mark(marker)
                 case Reply(frame):
@@ -239,14 +244,14 @@ class ClientSocket:
                 case _:
                     self.close(effect.code, effect.reason)
 
-    def _submitted(self, request_id: str, confirmed: bool) -> None:
+    def _told(self, request_id: str, confirmed: bool) -> None:
         if confirmed:
             self._session.confirmed()
         else:
             self._apply(self._session.unavailable(request_id), self._hub.loop.time())
 
     def _check(self, token: str, now: float) -> None:
-        outcome = self._hub.keyring.check(token)
+        outcome = self._hub.keyring.check(token, self._address)
         if isinstance(outcome, Refusal):
             self._apply(self._session.refused(outcome), now)
         else:
@@ -255,6 +260,9 @@ class ClientSocket:
     def _believe(self, principal: Principal, now: float) -> None:
         connections = self._hub.connections
         first = self._session.principal is None
+        if first and not connections.has_room_for(principal):
+            self._apply(self._session.refused_for_room(), now)
+            return
         session_id = connections.new_session_id() if first else self.session_id
         wall_now = self._hub.wall_time()
         self._apply(self._session.authenticated(principal, session_id, now, wall_now), now)

@@ -16,12 +16,23 @@ class RoutedFrame(Struct, frozen=True, kw_only=True):
     frame: bytes
 
 
+class AnsweredUpTo(Struct, frozen=True, kw_only=True):
+    """A place in `chat.submissions` up to which a gateway's clients have been given their answers.
+
+    A watermark: what gateways submitted there before it is decided, and the frames are on the way.
+    """
+
+    partition: int
+    submission_offset: int
+
+
 class FramesRouted(Struct, frozen=True, kw_only=True):
     """Frames were routed to sessions of this gateway, in the order in which they are to be sent."""
 
     gateway_id: GatewayId
     gateway_epoch: GatewayEpoch
     frames: tuple[RoutedFrame, ...]
+    answered: tuple[AnsweredUpTo, ...] = ()
 
 
 class SessionReplaced(Struct, frozen=True, kw_only=True):

@@ -160,8 +160,39 @@ class EdgeSettings(Section):
         description="Addresses and networks of our own proxies, whose X-Forwarded-For is believed.",
     )
     sockets_max: int = Field(20_000, ge=1, description="Sockets held at once.")
-    send_rate_per_minute: int = Field(600, ge=1, description="Messages a socket may send a minute.")
-    send_burst: int = Field(100, ge=1, description="Messages a socket may send at once.")
+    address_sockets_max: int = Field(
+        2_000, ge=1, description="Sockets held at once for one address (of IPv6: one /64 network)."
+    )
+    devices_max: int = Field(10, ge=1, description="Devices of a user connected at once.")
+    handshake_rate_per_second: float = Field(
+        250.0, gt=0, description="Handshakes let through a second; others wait, then come later."
+    )
+    handshake_queue_seconds: float = Field(
+        2.0, ge=0, description="A handshake waits so long at most; beyond it the answer is 503."
+    )
+    address_handshake_rate_per_minute: int = Field(
+        1_200, ge=1, description="Handshakes of one address a minute; beyond it the answer is 429."
+    )
+    address_handshake_burst: int = Field(
+        500, ge=1, description="Handshakes of one address at once."
+    )
+    bad_token_rate_per_minute: int = Field(
+        60, ge=1, description="Bad tokens of one address that are looked at, a minute and at once."
+    )
+    send_rate_per_minute: int = Field(
+        100, ge=1, description="Messages a user may send a minute, all devices here together."
+    )
+    send_burst: int = Field(50, ge=1, description="Messages a user may send at once.")
+    query_rate_per_minute: int = Field(
+        600, ge=1, description="Questions (history, inbox) a user may ask a minute."
+    )
+    query_burst: int = Field(300, ge=1, description="Questions a user may ask at once.")
+    unanswered_max: int = Field(
+        2_048,
+        ge=1,
+        description="Messages of this gateway that may wait for an answer; others are told to come "
+        "again, unless no answers come at all.",
+    )
     frame_rate_per_minute: int = Field(
         12_000, ge=1, description="Frames of any kind from a socket a minute; more closes it."
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from events.deliveries import RoutedFrame
+from events.deliveries import AnsweredUpTo, RoutedFrame
 from events.topics import delivery_topic
 from infra.producer import UnknownTopic
 from processors.context import Context
@@ -16,13 +16,15 @@ from processors.fanout.routing import Gateway, records
 
 
 def publish_frames(
-    context: Context, routed: Mapping[Gateway, Sequence[RoutedFrame]]
+    context: Context,
+    routed: Mapping[Gateway, Sequence[RoutedFrame]],
+    answered: tuple[AnsweredUpTo, ...] = (),
 ) -> list["asyncio.Future[int]"]:
     """Publish the frames of each gateway, in their order, in records of bounded size."""
     return [
         context.publisher.publish(delivery_topic(gateway[0]), record)
         for gateway, frames in routed.items()
-        for record in records(gateway, frames)
+        for record in records(gateway, frames, answered)
     ]
 
 

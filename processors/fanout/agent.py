@@ -15,7 +15,7 @@ from events.topics import CONVERSATIONS, RECEIPTS
 from processors.app import WorkerApp
 from processors.context import Context
 from processors.deliveries import confirmed, publish_frames
-from processors.fanout.routing import audience, route
+from processors.fanout.routing import answered, audience, route
 from processors.received import Confirmation, Received
 from projections.heads.keys import Head, Marker
 from projections.routing.store import RoutingStore
@@ -45,4 +45,5 @@ def attach(app: WorkerApp, context: Context) -> None:
                     markers[event.conversation_id, event.user_id, "delivered"] = event.seq
         sessions = await store.record_and_find(heads, markers, started, users.keys())
         routed = route((received.event for received in batch), sessions)
-        return confirmed(context, "fanout", publish_frames(context, routed))
+        places = answered((received.partition, received.event) for received in batch)
+        return confirmed(context, "fanout", publish_frames(context, routed, places))

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from events import frames
 from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
-from events.deliveries import FramesRouted, RoutedFrame
+from events.deliveries import AnsweredUpTo, FramesRouted, RoutedFrame
 from events.ids import members_of
 from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
 from projections.sessions.keys import Session
@@ -56,20 +56,38 @@ def route(events: Iterable[Struct], sessions: Sessions) -> dict[Gateway, list[Ro
     return routed
 
 
-def records(gateway: Gateway, routed: Sequence[RoutedFrame]) -> Iterator[FramesRouted]:
-    """The frames of one gateway as delivery records of bounded size."""
+def answered(facts: Iterable[tuple[int, Struct]]) -> tuple[AnsweredUpTo, ...]:
+    """How far submissions are answered by these facts, each with its partition."""
+    places: dict[int, int] = {}
+    for partition, fact in facts:
+        if isinstance(fact, MessageSent | SubmissionRepeated | SubmissionRejected):
+            places[partition] = max(fact.submission_offset, places.get(partition, 0))
+    return tuple(
+        AnsweredUpTo(partition=partition, submission_offset=offset)
+        for partition, offset in places.items()
+    )
+
+
+def records(
+    gateway: Gateway, routed: Sequence[RoutedFrame], answered: tuple[AnsweredUpTo, ...] = ()
+) -> Iterator[FramesRouted]:
+    """The frames of one gateway as delivery records of bounded size; the last one says how far."""
     start, size = 0, 0
     for index, one in enumerate(routed):
         cost = len(one.frame) + 10 * len(one.session_ids)
         if size and size + cost > RECORD_BYTES_MAX:
-            yield _record(gateway, routed[start:index])
+            yield _record(gateway, routed[start:index], ())
             start, size = index, 0
         size += cost
-    yield _record(gateway, routed[start:])
+    yield _record(gateway, routed[start:], answered)
 
 
-def _record(gateway: Gateway, routed: Sequence[RoutedFrame]) -> FramesRouted:
-    return FramesRouted(gateway_id=gateway[0], gateway_epoch=gateway[1], frames=tuple(routed))
+def _record(
+    gateway: Gateway, routed: Sequence[RoutedFrame], answered: tuple[AnsweredUpTo, ...]
+) -> FramesRouted:
+    return FramesRouted(
+        gateway_id=gateway[0], gateway_epoch=gateway[1], frames=tuple(routed), answered=answered
+    )
 
 
 def _shown(event: Struct, sessions: Sessions) -> Iterator[tuple[bytes, list[Session]]]:

@@ -128,6 +128,11 @@ async def world(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Async
 async def gateway(world: World) -> AsyncIterator[Gateway]:
     """One gateway for all tests that do not change it."""
     async with running(
-        world, hello_seconds=1.0, allowed_origins=("https://good.example",)
+        world,
+        hello_seconds=1.0,
+        allowed_origins=("https://good.example",),
+        bad_token_rate_per_minute=10_000,
+        address_handshake_rate_per_minute=100_000,
+        send_rate_per_minute=6_000,
     ) as gateway:
         yield gateway

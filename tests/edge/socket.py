@@ -60,17 +60,24 @@ class Client:
         self.headers: dict[str, str] = {}
 
     @classmethod
-    async def connect(cls, port: int, raw: bytes | None = None, **headers: str | None) -> "Client":
+    async def connect(
+        cls,
+        port: int,
+        raw: bytes | None = None,
+        local_address: str | None = None,
+        **headers: str | None,
+    ) -> "Client":
         """Connect and upgrade; look at `status` for the outcome."""
-        client = await cls.dial(port)
+        client = await cls.dial(port, local_address)
         client.writer.write(request(**headers) if raw is None else raw)
         await client.read_head()
         return client
 
     @classmethod
-    async def dial(cls, port: int) -> "Client":
-        """A TCP connection and nothing more."""
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
+    async def dial(cls, port: int, local_address: str | None = None) -> "Client":
+        """A TCP connection and nothing more; from another address of this machine, if given."""
+        local = (local_address, 0) if local_address else None
+        return cls(*await asyncio.open_connection("127.0.0.1", port, local_addr=local))
 
     async def read_head(self) -> None:
         """The head of an HTTP answer."""

@@ -1,9 +1,10 @@
 """The rate limit: a burst at once, then the rate, and never more than both together."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.limits import Bucket
+from edge.limits import Bucket, Rates
 
 
 def test_a_burst_passes_at_once_and_then_one_by_one() -> None:
@@ -40,3 +41,26 @@ def test_after_the_wait_that_it_names_it_lets_one_pass(
         if named:
             now += named + 1e-9
             assert bucket.take(now) == 0.0
+
+
+steps = st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 2)), max_size=100)
+
+
+@given(steps)
+def test_each_key_has_a_bucket_of_its_own(said: list[tuple[str, float]]) -> None:
+    rates, buckets, now = Rates(60, 3), {key: Bucket(60, 3) for key in "abc"}, 0.0
+    for key, step in said:
+        now += step
+        looked = rates.wait_seconds(key, now)
+        assert rates.take(key, now) == looked == pytest.approx(buckets[key].take(now))
+
+
+def test_keys_that_have_recovered_are_forgotten_and_too_many_share_one() -> None:
+    rates = Rates(60, 2, keys_max=2)
+    assert [rates.take(key, 0.0) for key in ("a", "b")] == [0.0, 0.0]
+    assert [rates.take(key, 0.0) for key in ("c", "d")] == [0.0, 0.0]  # share one
+    assert rates.take("e", 0.0) > 0
+    assert rates.take("a", 0.0) == 0.0  # still has its own
+    assert len(rates) == 3
+    assert rates.take("e", 60.0) == 0.0
+    assert len(rates) == 1

@@ -84,8 +84,8 @@ def process(stack: Stack, world: World, folder: Path, **environment: str) -> Ite
         started.wait()
 
 
-def peers_of(pid: int) -> set[int]:
-    """The ports that a process is connected to from sockets it opened itself."""
+def ports_of(pid: int) -> tuple[set[int], set[int]]:
+    """The ports that a process listens on, and those it is connected to by itself."""
     inodes = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
         try:
@@ -105,7 +105,7 @@ def peers_of(pid: int) -> set[int]:
                     listening.add(local)
                 else:
                     pairs.append((local, remote))
-    return {remote for local, remote in pairs if local not in listening}
+    return listening, {remote for local, remote in pairs if local not in listening}
 
 
 @pytest.mark.asyncio(loop_scope="session")
@@ -131,7 +131,9 @@ async def test_a_running_gateway_is_connected_to_kafka_and_its_clients_only(
         assert (await other.hello(f"{CANARY}.x.y"))["code"] == "not_authenticated"
         other.end()
         kafka_ports = {int(one.rsplit(":", 1)[1]) for one in world.kafka.bootstrap.split(",")}
-        assert peers_of(gateway.process.pid) == kafka_ports
+        listening, peers = ports_of(gateway.process.pid)
+        assert listening == {gateway.port, gateway.health}
+        assert peers == kafka_ports
         for path in ("/livez", "/readyz", "/metrics", "/version"):
             assert await gateway.status(path) == 200
         gateway.process.send_signal(signal.SIGTERM)

@@ -8,30 +8,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.effects import Check, Close, Effect, Mark, Publish, Refuse, Reply
-from edge.limits import Limits
+from edge.effects import Ask, Check, Close, Effect, Mark, Refuse, Reply, Submit
+from edge.limits import Limits, UserRates
 from edge.session import STRIKES_MAX, Session
 from edge.tokens import Principal, Refusal
 from events.queries import HistoryRequested, InboxRequested
 from events.submissions import Marker, MessageSubmitted
-from events.topics import QUERIES, SUBMISSIONS
 
 ID = "0190f3a2-1111-4222-8333-444455556666"
 OTHER_ID = "0190f3a2-1111-4222-8333-444455556667"
 WALL = 1_700_000_000.0
 ANN = Principal("ann", "phone", WALL + 600)
 LIMITS = Limits(
-    sends_per_minute=60, send_burst=5, frames_per_minute=600, frame_burst=50, in_flight=3
+    sends_per_minute=60,
+    send_burst=5,
+    queries_per_minute=120,
+    query_burst=4,
+    frames_per_minute=600,
+    frame_burst=50,
+    in_flight=3,
 )
 
 
-def new(limits: Limits = LIMITS) -> Session:
-    return Session(("gateway-1", "epoch"), limits, 0.0)
+def new(users: UserRates | None = None) -> Session:
+    return Session(("gateway-1", "epoch"), LIMITS, users or UserRates(LIMITS), 0.0)
 
 
-def opened(limits: Limits = LIMITS) -> Session:
-    session = new(limits)
-    session.authenticated(ANN, 7, 0.0, WALL)
+def opened(users: UserRates | None = None, principal: Principal = ANN) -> Session:
+    session = new(users)
+    session.authenticated(principal, 7, 0.0, WALL)
     return session
 
 
@@ -87,8 +92,7 @@ def test_a_message_is_submitted_in_the_name_of_the_token() -> None:
     (effect,) = opened().receive(
         message(sender_id="eve", device_id="x", reply_to=2, after=OTHER_ID, first_sent_at=5), 1.0
     )
-    assert effect == Publish(
-        SUBMISSIONS,
+    assert effect == Submit(
         MessageSubmitted(
             conversation_id="d:ann:bob",
             sender_id="ann",
@@ -117,7 +121,7 @@ def test_a_message_is_submitted_in_the_name_of_the_token() -> None:
 )
 def test_where_a_message_goes_admission_judges(where: Any, conversation_id: str) -> None:
     (effect,) = opened().receive(message(**where), 1.0)
-    assert isinstance(effect, Publish)
+    assert isinstance(effect, Submit)
     assert effect.event.conversation_id == conversation_id  # type: ignore[attr-defined]
     assert effect.key == conversation_id
 
@@ -143,17 +147,14 @@ def test_questions_are_asked_with_the_way_back() -> None:
         "gateway_epoch": "epoch",
         "session_id": 7,
     }
-    assert fetch == Publish(
-        QUERIES,
+    assert fetch == Ask(
         HistoryRequested(
             request_id="q", conversation_id="d:ann:bob", before_seq=9, limit=5, **way_back
         ),
         "ann",
         "q",
     )
-    assert inbox == Publish(
-        QUERIES, InboxRequested(request_id="r", limit=50, **way_back), "ann", "r"
-    )
+    assert inbox == Ask(InboxRequested(request_id="r", limit=50, **way_back), "ann", "r")
 
 
 def test_three_bad_frames_end_it() -> None:
@@ -181,7 +182,7 @@ def test_too_many_messages_are_told_when_to_come_again() -> None:
     session = opened()
     for _ in range(5):
         (effect,) = session.receive(message(), 1.0)
-        assert isinstance(effect, Publish)
+        assert isinstance(effect, Submit)
         session.confirmed()
     (error,) = session.receive(message(), 1.0)
     limited = answer(error)
@@ -191,7 +192,54 @@ def test_too_many_messages_are_told_when_to_come_again() -> None:
         1.0,
     )
     (effect,) = session.receive(message(), 2.0)
-    assert isinstance(effect, Publish)
+    assert isinstance(effect, Submit)
+
+
+def test_the_messages_of_a_user_count_together_and_those_of_another_do_not() -> None:
+    users = UserRates(LIMITS)
+    phone, laptop = opened(users), opened(users, Principal("ann", "laptop", WALL + 600))
+    bob = opened(users, Principal("bob", "phone", WALL + 600))
+    for session in (phone, laptop, phone, laptop, phone):
+        (effect,) = session.receive(message(), 1.0)
+        assert isinstance(effect, Submit)
+        session.confirmed()
+    for session in (phone, laptop):
+        (error,) = session.receive(message(), 1.0)
+        assert answer(error)["code"] == "rate_limited"
+    (effect,) = bob.receive(message(), 1.0)
+    assert isinstance(effect, Submit)
+
+
+def test_too_many_questions_are_told_when_to_come_again() -> None:
+    session = opened()
+    for number in range(4):
+        (effect,) = session.receive(text(type="inbox", id=f"q{number}"), 1.0)
+        assert isinstance(effect, Ask)
+        session.confirmed()
+    (error,) = session.receive(
+        text(type="fetch", id="q", conversation_id="d:ann:bob", before=9), 1.0
+    )
+    limited = answer(error)
+    assert (limited["code"], limited["id"], limited["retry_after_seconds"]) == (
+        "rate_limited",
+        "q",
+        0.5,
+    )
+    (effect,) = session.receive(message(), 1.0)  # another allowance
+    assert isinstance(effect, Submit)
+
+
+def test_one_device_too_many_is_sent_away_for_a_while() -> None:
+    error, close = new().refused_for_room()
+    assert answer(error)["code"] == "rate_limited"
+    assert answer(error)["retry_after_seconds"] == 60.0
+    assert closes([close]) == [4008]
+
+
+def test_a_token_that_was_not_looked_at_is_told_when_it_will_be() -> None:
+    error, close = new().refused(Refusal("too many bad tokens", wait_seconds=7.5))
+    assert (answer(error)["code"], answer(error)["retry_after_seconds"]) == ("rate_limited", 7.5)
+    assert closes([close]) == [4008]
 
 
 def test_a_flood_of_any_frames_ends_it() -> None:
@@ -211,7 +259,7 @@ def test_what_waits_for_kafka_is_bounded_and_the_same_may_be_sent_again() -> Non
     assert refused["retry_after_seconds"] > 0
     session.confirmed()
     (effect,) = session.receive(message(), 1.0)
-    assert isinstance(effect, Publish)
+    assert isinstance(effect, Submit)
 
 
 def test_what_kafka_did_not_take_is_told_and_makes_room() -> None:
@@ -221,7 +269,7 @@ def test_what_kafka_did_not_take_is_told_and_makes_room() -> None:
     (error,) = session.unavailable(ID)
     assert (answer(error)["code"], answer(error)["id"]) == ("unavailable", ID)
     (effect,) = session.receive(message(), 1.0)
-    assert isinstance(effect, Publish)
+    assert isinstance(effect, Submit)
 
 
 def test_an_expired_token_ends_it_unless_a_fresh_one_came() -> None:
@@ -282,7 +330,7 @@ def test_whatever_is_said_nobody_else_speaks_and_the_bounds_hold(
             continue
         effects = session.tick(now) if what == "tick" else session.receive(what, now)
         for effect in effects:
-            if isinstance(effect, Publish):
+            if isinstance(effect, Submit | Ask):
                 waiting += 1
                 event = effect.event
                 published += isinstance(event, MessageSubmitted)

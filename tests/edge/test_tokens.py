@@ -192,6 +192,13 @@ def settings_in(folder: Path, **more: Any) -> TokenSettings:
     )
 
 
+ADDRESS, ELSEWHERE = "192.0.2.1", "192.0.2.2"
+
+
+def keyring_of(settings: TokenSettings, **more: Any) -> Keyring:
+    return Keyring(settings, **{"bad_tokens_per_minute": 60, **more})
+
+
 def minted(key: Ed25519PrivateKey, settings: TokenSettings, **more: Any) -> str:
     values = {"user_id": "ann", "device_id": "phone", "now_seconds": int(time.time())}
     return mint(key, settings, **{**values, "lifetime_seconds": 600, **more})
@@ -202,44 +209,69 @@ def test_the_development_key_is_made_once_and_is_for_its_owner_only(tmp_path: Pa
     first = ensure_development_key(settings)
     assert public_jwk(ensure_development_key(settings)) == public_jwk(first)
     assert settings.signing_key_file.stat().st_mode & 0o077 == 0
-    keyring = Keyring(settings)
+    keyring = keyring_of(settings)
     keyring.load()
-    assert isinstance(keyring.check(minted(first, settings)), Principal)
+    assert isinstance(keyring.check(minted(first, settings), ADDRESS), Principal)
     with pytest.raises(UserError):
         ensure_development_key(settings_in(tmp_path / "keys", environment="production"))
     with pytest.raises(UserError, match="development"):
-        Keyring(settings_in(tmp_path / "keys", environment="production")).load()
+        keyring_of(settings_in(tmp_path / "keys", environment="production")).load()
 
 
 def test_a_remembered_token_still_expires(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     key = ensure_development_key(settings)
     now = time.time()
-    keyring = Keyring(settings, now=lambda: now)
+    keyring = keyring_of(settings, now=lambda: now)
     keyring.load()
     text = minted(key, settings)
-    assert keyring.check(text) is keyring.check(text)
+    assert keyring.check(text, ADDRESS) is keyring.check(text, ADDRESS)
     now += 631
-    assert isinstance(keyring.check(text), Refusal)
+    assert isinstance(keyring.check(text, ADDRESS), Refusal)
 
 
 def test_a_changed_file_is_read_at_most_once_a_minute(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     first = ensure_development_key(settings)
     now = time.time()
-    keyring = Keyring(settings, now=lambda: now)
+    keyring = keyring_of(settings, now=lambda: now)
     keyring.load()
     old = minted(first, settings)
-    assert isinstance(keyring.check(old), Principal)
+    assert isinstance(keyring.check(old, ADDRESS), Principal)
     text = minted(OTHER_KEY, settings)
-    assert isinstance(keyring.check(text), Refusal)
+    assert isinstance(keyring.check(text, ADDRESS), Refusal)
     settings.jwks_file.write_text(json.dumps({"keys": [public_jwk(OTHER_KEY)]}))
     now += RELOAD_SECONDS - 1
-    assert isinstance(keyring.check(text), Refusal)
+    assert isinstance(keyring.check(text, ADDRESS), Refusal)
     now += 1
-    assert isinstance(keyring.check(text), Principal)
-    assert isinstance(keyring.check(old), Refusal)
+    assert isinstance(keyring.check(text, ADDRESS), Principal)
+    assert isinstance(keyring.check(old, ADDRESS), Refusal)
     settings.jwks_file.write_text("broken")
     now += RELOAD_SECONDS
     keyring.refresh()
-    assert isinstance(keyring.check(text), Principal)
+    assert isinstance(keyring.check(text, ADDRESS), Principal)
+
+
+def test_47_after_too_many_bad_tokens_an_address_waits_before_another_is_looked_at(
+    tmp_path: Path,
+) -> None:
+    settings = settings_in(tmp_path)
+    key = ensure_development_key(settings)
+    clock = 1_000.0
+    keyring = keyring_of(settings, bad_tokens_per_minute=6, clock=lambda: clock)
+    keyring.load()
+    known, fresh = minted(key, settings), minted(key, settings, user_id="bob")
+    assert isinstance(keyring.check(known, ADDRESS), Principal)
+    waits = []
+    for number in range(9):
+        refused = keyring.check(f"bad-{number}", ADDRESS)
+        assert isinstance(refused, Refusal)
+        waits.append(refused.wait_seconds)
+    assert waits == [0.0] * 6 + [10.0] * 3
+    assert isinstance(keyring.check(known, ADDRESS), Principal)  # remembered: nothing to look at
+    refused = keyring.check(fresh, ADDRESS)
+    assert isinstance(refused, Refusal)
+    assert refused.wait_seconds == 10.0
+    assert isinstance(keyring.check(fresh, ELSEWHERE), Principal)
+    clock += 10.0
+    assert isinstance(keyring.check(minted(key, settings, user_id="carl"), ADDRESS), Principal)

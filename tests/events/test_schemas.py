@@ -56,7 +56,10 @@ def _agree(event: type[Struct], schema: dict[str, typing.Any]) -> None:
     for field in msgspec.structs.fields(event):
         written = fields[field.name]
         assert written["doc"].endswith("."), f"{event.__name__}.{field.name} needs a sentence"
-        assert ("default" in written) == (field.default is None)
+        optional = field.default is not msgspec.NODEFAULT
+        assert ("default" in written) == optional
+        if optional:
+            assert written["default"] == json.loads(msgspec.json.encode(field.default))
         kind = written["type"]
         assert (isinstance(kind, list) and kind[0] == "null") == (field.default is None)
         if not (isinstance(kind, dict) and kind["type"] == "array"):

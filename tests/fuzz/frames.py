@@ -6,9 +6,9 @@ answer is small and can be sent, and whatever is published or marked is Ann's an
 
 import msgspec
 
-from edge.effects import Check, Close, Effects, Mark, Publish, Refuse, Reply
+from edge.effects import Ask, Check, Close, Effects, Mark, Refuse, Reply, Submit
 from edge.frames import parse
-from edge.limits import Limits
+from edge.limits import Limits, UserRates
 from edge.session import Session
 from edge.strict_json import NotTaken, decode, decode_slowly
 from edge.tokens import Principal, Refusal
@@ -31,7 +31,7 @@ def receive(data: bytes) -> str:
         return "no-text"
     must(_value(decode, text) == _value(decode_slowly, text), "two readers see two values")
     must(parse(text) == parse(text), "the same text is two frames")
-    session = Session(("gateway-1", "epoch"), Limits(), 0.0)
+    session = Session(("gateway-1", "epoch"), Limits(), UserRates(Limits()), 0.0)
     session.authenticated(ANN, 1, 0.0, NOW)
     outcome = "taken"
     for effect in _checked(session, session.receive(text, 1.0)):
@@ -45,7 +45,7 @@ def receive(data: bytes) -> str:
 
 def check(effect: object) -> None:
     """Whether an effect is one that may be carried out."""
-    if isinstance(effect, Publish):
+    if isinstance(effect, Submit | Ask):
         event = effect.event
         speaker = getattr(event, "sender_id", None) or event.user_id  # type: ignore[attr-defined]
         device = event.device_id  # type: ignore[attr-defined]
@@ -68,7 +68,7 @@ def _checked(session: Session, effects: Effects) -> list[object]:
         if not isinstance(effect, Check):
             found.append(effect)
             continue
-        believed = _KEYRING.check(effect.token)
+        believed = _KEYRING.check(effect.token, "192.0.2.1")
         if isinstance(believed, Refusal):
             found += session.refused(believed)
         else:

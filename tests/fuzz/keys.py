@@ -18,6 +18,6 @@ UNTIL = 4_000_000_000.0
 class FixedKeyring:
     """In place of a Keyring: the real check of a token, at an instant that stands still."""
 
-    def check(self, token: str) -> Principal | Refusal:
+    def check(self, token: str, address: str) -> Principal | Refusal:
         keys = {KEY_ID: KEY.public_key()}
         return verify(token, keys, NOW, issuer=ISSUER, audience=AUDIENCE)

@@ -10,7 +10,7 @@ from typing import Any
 
 from edge import wire
 from edge.connections import Connections
-from edge.effects import Mark, Publish
+from edge.effects import Ask, Mark, Submit
 from edge.hub import Hub
 from edge.limits import Limits
 from edge.outbox import Outbox
@@ -35,8 +35,13 @@ class Said:
     def __init__(self) -> None:
         self.events: list[Any] = []
 
-    def submit(self, topic: Any, event: Any, key: str, outcome: Any) -> None:
-        check(Publish(topic, event, key, ""))
+    def submit(self, event: Any, key: str, outcome: Any) -> None:
+        check(Submit(event, key, ""))
+        self.events.append(event)
+        outcome(True)
+
+    def ask(self, event: Any, key: str, outcome: Any) -> None:
+        check(Ask(event, key, ""))
         self.events.append(event)
         outcome(True)
 
@@ -62,14 +67,14 @@ class Client:
             limits=Limits(),
             gateway_id="gateway-1",
             gateway_epoch="epoch",
-            connections=Connections(loop, 30.0),
+            connections=Connections(loop, 30.0, devices_max=10),
             publisher=self.said,  # type: ignore[arg-type]
             keyring=FixedKeyring(),  # type: ignore[arg-type]
             telemetry=_TELEMETRY,
         )
         line: Any = self.wire
         outbox = Outbox(line, line, line, frames_max=_FRAMES_MAX, bytes_max=_BYTES_MAX)
-        self.socket = ClientSocket(hub, line, outbox)
+        self.socket = ClientSocket(hub, line, outbox, "192.0.2.1")
         self.socket.open(ANN if known else None)
         loop.settle()
         self.wire.down.clear()  # of the welcome, which tells the time

@@ -19,7 +19,11 @@ PAIRS = 10
 @pytest.fixture(scope="package")
 def system(stack: Stack) -> Iterator[Stack]:
     """Everything runs; what a journey killed it has started again."""
-    limits = {"CHAT_EDGE_SEND_RATE_PER_MINUTE": "60000"}
+    limits = {
+        "CHAT_EDGE_SEND_RATE_PER_MINUTE": "60000",
+        "CHAT_EDGE_SEND_BURST": "100",
+        "CHAT_EDGE_DEVICES_MAX": "200",
+    }
     services = [
         *(worker(stack.ports, f"worker-{role}", (role,)) for role in GROUPS),
         *(gateway(stack.ports, name, limits) for name in GATEWAYS),

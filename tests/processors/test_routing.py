@@ -2,11 +2,14 @@
 
 import json
 
+from msgspec import structs
+
 from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
+from events.deliveries import AnsweredUpTo, RoutedFrame
 from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
 from processors.admission.decider import Place, decide
 from processors.admission.state import initial
-from processors.fanout.routing import RECORD_BYTES_MAX, audience, records, route
+from processors.fanout.routing import RECORD_BYTES_MAX, answered, audience, records, route
 from projections.sessions.keys import Session
 from tests.examples import ANN, BOB, CONVERSATION, EVE, LAPTOP, NOON, PHONE, message_id, submitted
 
@@ -108,3 +111,17 @@ def test_records_are_bounded_and_hold_every_frame_in_order() -> None:
     assert len(cut) > 1
     assert [one for record in cut for one in record.frames] == frames
     assert all(sum(len(one.frame) for one in record.frames) <= RECORD_BYTES_MAX for record in cut)
+
+
+def test_it_is_said_how_far_submissions_are_answered_and_once_behind_all_frames() -> None:
+    facts = [
+        (partition, structs.replace(sent(), submission_offset=offset))
+        for partition, offset in ((0, 4), (1, 9), (0, 7))
+    ]
+    places = answered([*facts, (2, moved(ReadMarkerMoved, BOB))])  # type: ignore[list-item]
+    assert places == (
+        AnsweredUpTo(partition=0, submission_offset=7),
+        AnsweredUpTo(partition=1, submission_offset=9),
+    )
+    frames = [RoutedFrame(session_ids=(1,), frame=b"x" * RECORD_BYTES_MAX)] * 3
+    assert [one.answered for one in records(("g", "e"), frames, places)] == [(), (), places]

@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.frames import FrameReader
 from edge.announcer import Announcer
+from edge.backlog import Backlog
 from edge.connections import Connections
 from edge.deliveries import Deliveries
 from edge.hub import Hub
@@ -23,9 +24,15 @@ from tests.simulation.parts import CODEC, TELEMETRY, Looks, Parts
 from tests.simulation.tokens import KEYS, SETTINGS
 
 _HEARTBEAT_SECONDS = 30.0
+_ADDRESS = "192.0.2.1"
+_BAD_TOKENS = 1_000_000
+_UNANSWERED_MAX = 12
+_DEVICES_MAX = 10
 _SETTINGS: Any = SimpleNamespace(heartbeat_seconds=_HEARTBEAT_SECONDS, frame_seconds=30.0)
 IN_FLIGHT_MAX = 16
-_LIMITS = Limits(send_burst=10_000, frame_burst=100_000, in_flight=IN_FLIGHT_MAX)
+_LIMITS = Limits(
+    send_burst=10_000, query_burst=10_000, frame_burst=100_000, in_flight=IN_FLIGHT_MAX
+)
 FRAMES_MAX, _BYTES_MAX = 8, 1 << 20
 
 
@@ -99,10 +106,13 @@ class SimulatedGateway:
         publisher: Any = SimulatedPublisher(
             parts.log, CODEC, parts.machine, self.process, gives_up=True
         )
-        self._keyring = Keyring(SETTINGS, now=parts.wall_time)
+        self._keyring = Keyring(
+            SETTINGS, bad_tokens_per_minute=_BAD_TOKENS, now=parts.wall_time, clock=loop.time
+        )
         self._keyring._keys = KEYS
-        self.connections = Connections(loop, _HEARTBEAT_SECONDS)
-        self.voice = EdgePublisher(publisher, CODEC, TELEMETRY, loop)
+        self.connections = Connections(loop, _HEARTBEAT_SECONDS, _DEVICES_MAX)
+        backlog = Backlog(_UNANSWERED_MAX)
+        self.voice = EdgePublisher(publisher, CODEC, TELEMETRY, loop, backlog)
         announcer = Announcer(name, epoch, self.connections, self.voice)
         parts.log.create(delivery_topic(name))
         deliveries = Deliveries(
@@ -111,10 +121,12 @@ class SimulatedGateway:
             epoch,
             codec=CODEC,
             connections=self.connections,
+            backlog=backlog,
             telemetry=TELEMETRY,
             announce=announcer.sessions,
             on_fatal=self._ended,
             ticker=self._ticker,  # type: ignore[arg-type]
+            clock=loop.time,
             consumer_of=lambda config: parts.consumer(self.process, None),  # type: ignore[arg-type, return-value]
         )
         self._hub = Hub(
@@ -142,7 +154,7 @@ class SimulatedGateway:
         believed, without one until its hello; none when the token is not believed."""
         principal = None
         if token is not None:
-            believed = self._keyring.check(token)
+            believed = self._keyring.check(token, _ADDRESS)
             if isinstance(believed, Refusal):
                 return None
             principal = believed
@@ -151,7 +163,7 @@ class SimulatedGateway:
         outbox = Outbox(
             transport, transport, transport, frames_max=FRAMES_MAX, bytes_max=_BYTES_MAX
         )
-        socket = ClientSocket(self._hub, transport, outbox)
+        socket = ClientSocket(self._hub, transport, outbox, _ADDRESS)
         socket.open(principal)
         self.sockets.append((socket, wire))
         return socket, wire

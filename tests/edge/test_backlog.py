@@ -1,0 +1,86 @@
+"""What waits in the log for an answer, by its places."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.backlog import PLACES_MAX, SILENT_SECONDS, Backlog
+
+
+def waiting(backlog: Backlog, partition: int, *offsets: int) -> None:
+    for offset in offsets:
+        backlog.submitted()
+        backlog.confirmed(partition, offset)
+
+
+def test_it_is_full_while_too_many_wait_and_answers_come() -> None:
+    backlog = Backlog(3)
+    backlog.answered(0, 9, now=100.0)
+    waiting(backlog, 0, 10, 11)
+    assert not backlog.is_full(100.0)
+    backlog.submitted()  # on its way to Kafka: it counts too
+    assert backlog.is_full(100.0)
+    backlog.confirmed(1, 4)
+    assert backlog.is_full(100.0)
+    backlog.answered(0, 10, now=100.5)
+    assert not backlog.is_full(100.5)
+    assert backlog.unanswered == 2
+
+
+def test_while_no_answers_come_nothing_is_held_back() -> None:
+    backlog = Backlog(2)
+    waiting(backlog, 0, 1, 2, 3)
+    assert not backlog.is_full(100.0)  # none ever came
+    backlog.answered(0, 1, now=100.0)
+    assert backlog.is_full(100.0 + SILENT_SECONDS - 0.01)
+    assert not backlog.is_full(100.0 + SILENT_SECONDS)
+    backlog.answered(1, 7, now=200.0)  # they come again, elsewhere
+    assert backlog.is_full(200.0)
+
+
+def test_what_kafka_did_not_take_does_not_wait() -> None:
+    backlog = Backlog(1)
+    backlog.answered(0, 0, now=1.0)
+    backlog.submitted()
+    assert backlog.is_full(1.0)
+    backlog.failed()
+    assert not backlog.is_full(1.0)
+
+
+def test_an_answer_may_be_here_before_the_confirmation() -> None:
+    backlog = Backlog(1)
+    backlog.submitted()
+    backlog.answered(0, 5, now=1.0)
+    backlog.confirmed(0, 5)
+    assert backlog.unanswered == 0
+
+
+def test_its_memory_is_bounded() -> None:
+    backlog = Backlog(1)
+    waiting(backlog, 0, *range(PLACES_MAX + 10))
+    assert backlog.unanswered == PLACES_MAX
+    backlog.answered(0, PLACES_MAX + 9, now=1.0)
+    assert backlog.unanswered == 0
+
+
+events = st.lists(
+    st.tuples(st.sampled_from(["submit", "answer"]), st.integers(0, 3), st.integers(1, 5)),
+    max_size=60,
+)
+
+
+@given(events)
+def test_it_is_what_a_plain_count_of_places_says(said: list[tuple[str, int, int]]) -> None:
+    backlog = Backlog(1_000)
+    ends, marks = dict.fromkeys(range(4), 0), dict.fromkeys(range(4), -1)
+    places: set[tuple[int, int]] = set()
+    for what, partition, step in said:
+        if what == "submit":
+            place = (partition, ends[partition])
+            ends[partition] += step  # those of other gateways lie between
+            waiting(backlog, *place)
+            places.add(place)
+        else:
+            marks[partition] = min(marks[partition] + step, ends[partition])
+            backlog.answered(partition, marks[partition], now=1.0)
+        left = [place for place in places if place[1] > marks[place[0]]]
+        assert backlog.unanswered == len(left)
