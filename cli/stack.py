@@ -15,6 +15,7 @@ from cli.progress import Report, progress
 from infra import catalogues, registry
 from infra.settings import load
 from infra.stack import artifacts, services
+from infra.stack import nginx as balancer
 from infra.stack.doctor import examine
 from infra.stack.part import PartStatus, State
 from infra.stack.place import DEFAULT_FOLDER
@@ -36,6 +37,9 @@ def up(
         Literal[1, 3] | None,
         Parameter(help="Kafka brokers, for ever. When not given: as they were, or one."),
     ] = None,
+    nginx: Annotated[
+        bool, Parameter(negative="", help="nginx before the gateways: one address, TLS.")
+    ] = False,
     folder: Folder = DEFAULT_FOLDER,
 ) -> None:
     """Start Kafka, the registry, Cassandra and Redis, apply the catalogues, start our services.
@@ -51,9 +55,7 @@ def up(
         stack.start(report)
         _apply_catalogues(stack, report)
         if not only_stack:
-            gateways = [services.gateway(stack.ports, name) for name in GATEWAYS]
-            workers = services.workers(stack.ports, WORKERS)
-            stack.run(*gateways, *workers, on_progress=report)
+            stack.run(*_services(stack, nginx=nginx), on_progress=report)
     if stack.folder == DEFAULT_FOLDER:
         _make_default(stack)
     print(f"Everything is ready after {time.monotonic() - began:.1f} s.")
@@ -108,6 +110,14 @@ def doctor(*, as_json: AsJson = False, folder: Folder = DEFAULT_FOLDER) -> int:
         console.print(mark, end=" ")
         console.print(f"{finding.sentence} {finding.remedy}".strip(), markup=False)
     return 0 if ok else 1
+
+
+def _services(stack: Stack, *, nginx: bool) -> list[services.Service]:
+    """Our own programs, and what stands before them."""
+    trusted = {"CHAT_EDGE_TRUSTED_PROXIES": balancer.PROXIES} if nginx else {}
+    gateways = [services.gateway(stack.ports, name, trusted) for name in GATEWAYS]
+    before = balancer.balanced(stack.folder, stack.ports, gateways) if nginx else ()
+    return [*gateways, *before, *services.workers(stack.ports, WORKERS)]
 
 
 def _apply_catalogues(stack: Stack, report: Report) -> None:

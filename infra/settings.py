@@ -18,7 +18,14 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeVar, get_type_hints
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 from infra.errors import UserError
 
@@ -36,6 +43,12 @@ def _split(value: object) -> object:
 
 CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """A list, written `a,b,c`."""
+
+Gateways = Annotated[
+    tuple[Annotated[str, StringConstraints(pattern=r"^[^,\s;]+:\d{1,5}:\d{1,5}$")], ...],
+    BeforeValidator(_split),
+]
+"""Gateways, written `host:port:health_port,…`; nothing in it could end a line of nginx's."""
 
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_split)]
 """Addresses and networks, written `10.0.0.7,10.1.0.0/16`."""
@@ -229,6 +242,9 @@ class ClientSettings(Section):
     urls: CommaSeparated = Field(
         ("ws://127.0.0.1:8080/v1/ws",), description="WebSocket addresses of gateways: url,…"
     )
+    ca_file: Path | None = Field(
+        None, description="Certificates that sign those of `wss` addresses; else the system's."
+    )
 
 
 class WorkerSettings(Section):
@@ -238,6 +254,21 @@ class WorkerSettings(Section):
 
     host: str = Field("127.0.0.1", description="Address to listen on for health and metrics.")
     health_port: int = Field(8091, ge=1, le=65_535, description="Port for health and metrics.")
+
+
+class BalancerSettings(Section):
+    """The program that tells nginx which gateways are ready."""
+
+    prefix = "CHAT_BALANCER_"
+
+    gateways: Gateways = Field(min_length=1, description="Every gateway: host:port:health_port,…")
+    list_file: Path = Field(
+        Path("/etc/nginx/chatlog/gateways.conf"), description="nginx's list of gateways."
+    )
+    nginx_pid_file: Path = Field(Path("/run/nginx.pid"), description="Where nginx keeps its pid.")
+    ask_seconds: float = Field(1.0, gt=0, description="Time from one question to the next.")
+    host: str = Field("127.0.0.1", description="Address to listen on for health.")
+    health_port: int = Field(8092, ge=1, le=65_535, description="Port for health.")
 
 
 Program = TypeVar("Program")

@@ -36,9 +36,11 @@ missing_packages() {
   command -v mvn >/dev/null || echo maven
 }
 
-# What only some faults of `chatlog chaos` need: without it they are left out, and it says so.
+# What only some faults of `chatlog chaos` need, and what `chatlog up --nginx` does: without them
+# those are left out, and it is said.
 useful_packages() {
   compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || echo libfaketime
+  PATH=$PATH:/usr/sbin command -v nginx >/dev/null || echo nginx
 }
 
 may_install() { command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; }
@@ -55,8 +57,9 @@ install_packages() {
   fi
   say "installing system packages: $*"
   say "(a server among them is neither started nor enabled: the stack runs its own)"
-  local redis_is_new=""
-  command -v redis-server >/dev/null || redis_is_new=yes
+  local new_servers=""
+  command -v redis-server >/dev/null || new_servers=redis-server
+  PATH=$PATH:/usr/sbin command -v nginx >/dev/null || new_servers="$new_servers nginx"
   # Debian starts servers as it installs them, unless this file forbids it.
   if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
@@ -73,8 +76,11 @@ install_packages() {
       "  sudo $line"
   fi
   rm -f "$log"
-  if [ -n "$redis_is_new" ] && [ -d /run/systemd/system ]; then
-    "${sudo[@]}" systemctl disable --quiet redis-server 2>/dev/null || true
+  if [ -d /run/systemd/system ]; then
+    local server
+    for server in $new_servers; do
+      "${sudo[@]}" systemctl disable --quiet "$server" 2>/dev/null || true
+    done
   fi
 }
 

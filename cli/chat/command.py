@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from aiohttp import ClientSession, TCPConnector
 from cyclopts import Parameter
 
 from cli.chat.plain import Plain
@@ -77,7 +79,7 @@ def chat(
     logging.getLogger("client").setLevel(logging.CRITICAL)  # Its notices are shown instead.
     fancy = not plain and sys.stdin.isatty() and sys.stdout.isatty()
     fancy = fancy and inherited_environment().get("TERM", "dumb") != "dumb"
-    why = asyncio.run(_chat(user, other, device, urls, place, known.tokens, fancy=fancy))
+    why = asyncio.run(_chat(user, other, device, urls, place, known, fancy=fancy))
     if why:
         raise UserError("chat_ended", f"The chat ended: {why.rstrip('.')}.", "Start it again.")
     return 0
@@ -89,10 +91,11 @@ async def _chat(
     device: str,
     urls: tuple[str, ...],
     place: Path,
-    tokens: TokenSettings,
+    known: _Settings,
     *,
     fancy: bool,
 ) -> str:
+    tokens = known.tokens
     key = ensure_development_key(tokens)
 
     async def token() -> str:
@@ -116,9 +119,10 @@ async def _chat(
     try:
         store = SqliteStore(place / f"{user}-{device}.db")
         options = Options(token_refresh_seconds=TOKEN_REFRESH_SECONDS, retry_cap_seconds=5.0)
-        client = Client(urls, token, store, on_notice=hear, options=options)
+        http = _http(known.gateways.ca_file)
+        client = Client(urls, token, store, on_notice=hear, http=http, options=options)
         room.enter(client)
-        async with client:
+        async with http, client:
             await _first_welcome(client, urls)
             chats = client.chats()
             if other or chats:
@@ -129,6 +133,19 @@ async def _chat(
     except ClientError as error:
         detail = f"{error.detail[:1].upper()}{error.detail[1:]}."
         raise UserError(error.code, detail, _remedy(error)) from error
+
+
+def _http(ca_file: Path | None) -> ClientSession:
+    """Where sockets are opened: the named authorities are believed, or the system's."""
+    try:
+        trust = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise UserError(
+            "bad_ca_file",
+            f"CHAT_GATEWAY_CA_FILE cannot be read: {error}.",
+            "Mend the setting, or run `chatlog up` again.",
+        ) from error
+    return ClientSession(connector=TCPConnector(ssl=trust))
 
 
 async def _first_welcome(client: Client, urls: tuple[str, ...]) -> None:

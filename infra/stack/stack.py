@@ -17,7 +17,7 @@ from pathlib import Path
 
 from infra.errors import UserError
 from infra.settings import inherited_environment
-from infra.stack import artifacts, cluster, process
+from infra.stack import artifacts, cluster, nginx, process
 from infra.stack.lock import one_at_a_time
 from infra.stack.part import PID_FILE_NAME, OnProgress, Part, PartStatus, State, last_lines
 from infra.stack.place import DEFAULT_FOLDER, JARS, Place
@@ -190,13 +190,18 @@ class Stack:
 
     def environment(self) -> dict[str, str]:
         """The settings by which programs find this stack."""
-        gateways = [s for s in saved_services(self.folder) if "CHAT_GATEWAY_ID" in s.environment]
+        services = saved_services(self.folder)
+        gateways = [s for s in services if "CHAT_GATEWAY_ID" in s.environment]
+        urls = {"CHAT_GATEWAY_URLS": ",".join(f"ws://127.0.0.1:{s.port}/v1/ws" for s in gateways)}
+        for service in services:
+            if service.name == nginx.NGINX:
+                urls = nginx.address(self.folder, service)
         return {
             **addresses(self._place()),
             "CHAT_SCHEMA_IDS": str(self.folder / "schema-ids.json"),
             "CHAT_TOKEN_JWKS_FILE": str(self.folder / "keys" / "jwks.json"),
             "CHAT_TOKEN_SIGNING_KEY_FILE": str(self.folder / "keys" / "signing.pem"),
-            "CHAT_GATEWAY_URLS": ",".join(f"ws://127.0.0.1:{s.port}/v1/ws" for s in gateways),
+            **urls,
         }
 
     def write_environment(self) -> None:
