@@ -57,6 +57,7 @@ COMMANDS = (
     Command("docs", "cli.docs:docs", "Write the pages that are made from the code."),
     Command("artifacts", "cli.artifacts:app", "Fetch, check or lock the jars of the stack."),
     Command("bench", "cli.bench:app", "Load through real sockets: throughput, latencies, cost."),
+    Command("capacity", "cli.capacity:capacity", "What so many users take, and what breaks first."),
     Command("chaos", "cli.chaos:app", "Break the real stack under load; check what was recorded."),
 )
 

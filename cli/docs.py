@@ -1,8 +1,8 @@
 """`chatlog docs`: writes the pages that are made from the code, so that they cannot be wrong.
 
-In: the vocabulary, the client protocol, the settings, the metrics, the decisions. Out:
-`docs/catalog.md` and the index of `docs/decisions/`. `--check` writes nothing and fails when a
-page is not what it would write; a test calls it.
+In: the vocabulary, the client protocol, the settings, the metrics, the decisions, the capacity
+model. Out: `docs/catalog.md`, `docs/capacity.md` and the index of `docs/decisions/`. `--check`
+writes nothing and fails when a page is not what it would write; a test calls it.
 """
 
 import re
@@ -14,6 +14,9 @@ import msgspec
 from msgspec import Struct
 
 import events.frames
+from bench.planning.inputs import load
+from bench.planning.model import TARGET
+from bench.planning.page import page as capacity
 from edge.frames import TYPES
 from events.topics import COMMON_CONFIG, EVENT_TOPICS, TOPICS, Topic
 from infra.errors import UserError
@@ -54,6 +57,7 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs/catalog.md": catalog(),
         ROOT / "docs/decisions/README.md": decisions(ROOT / "docs/decisions"),
+        ROOT / "docs/capacity.md": capacity(TARGET, load()),
     }
 
 
