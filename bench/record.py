@@ -1,0 +1,75 @@
+"""What is kept of a measurement: the result, where and when it was made, and by which command.
+
+Files of these in `docs/performance/` are what the tables of docs/performance.md are made from.
+"""
+
+import os
+import platform
+import time
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from bench.jitter import DISTURBED_SHARE
+from bench.scenarios.profile import ProfileResult
+from infra.stack.place import CHECKOUT
+
+FOLDER = CHECKOUT / "docs" / "performance"
+
+Kept = ProfileResult
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """One result with its circumstances."""
+
+    measured_at: str
+    machine: str
+    command: str
+    disturbances: list[str]
+    result: Kept
+
+
+def record(command: str, result: Kept) -> Record:
+    """A record of a result that was measured just now, here."""
+    return Record(
+        measured_at=now(),
+        machine=machine(),
+        command=command,
+        disturbances=disturbances(result.jitter_before, result.jitter_after),
+        result=result,
+    )
+
+
+def write(kept: Record, file: Path) -> None:
+    """Write a record as JSON."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=2) + b"\n")
+
+
+def read(file: Path) -> Record | None:
+    """The record in a file; None when there is no such file."""
+    return msgspec.json.decode(file.read_bytes(), type=Record) if file.exists() else None
+
+
+def now() -> str:
+    """The time, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def machine() -> str:
+    """What this machine is, in one line."""
+    gibibytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    return (
+        f"{os.cpu_count()} cores, {gibibytes:.0f} GiB, {platform.machine()}, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def disturbances(before: float, after: float) -> list[str]:
+    """What the probe of jitter says, before and after."""
+    return [
+        f"{when} the run a sleeper lost {share:.0%} of its time"
+        for when, share in (("before", before), ("after", after))
+        if share > DISTURBED_SHARE
+    ]
