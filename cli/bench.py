@@ -21,6 +21,7 @@ from infra.stack.place import CHECKOUT
 REPORT = CHECKOUT / ".chatlog" / "bench-report.json"
 
 app = App(name="bench", help="Load through real sockets: throughput, latencies, cost.")
+app.command("cli.budget:compare", name="gate", help="Fail when a message costs more than it did.")
 app.command("cli.budget:profiles", name="profile", help="Flame graphs, and what each area costs.")
 
 Gateways = Annotated[int, Parameter(help="How many gateways.")]

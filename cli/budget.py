@@ -1,21 +1,31 @@
-"""`chatlog bench profile`: where the microseconds of a message go.
+"""`chatlog bench profile | gate`: where the microseconds of a message go, and that they stay few.
 
-Each command measures on a stack of its own and writes a record into a folder; from those in
-docs/performance the tables of docs/performance.md are made.
+Each command measures on a stack of its own. Records are written into a folder; from those in
+docs/performance the tables of docs/performance.md are made. Exit statuses of the gate: 0 no process
+costs more than the baseline allows, 1 one does, 75 the machine was too disturbed to say.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from cyclopts import Parameter
 from rich.console import Console
 
 from bench import record
-from bench.scenarios import profile
+from bench.gate import Baseline, Outcome, Round, verdict
+from bench.scenarios import gate, profile
 from bench.world import Shape, world
 from cli.progress import progress
+from infra.errors import UserError
+from infra.stack.place import CHECKOUT
+
+BASELINE = CHECKOUT / "bench" / "baseline.json"
+
+_EXIT_OF = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.DISTURBED: 75}
 
 Folder = Annotated[Path, Parameter(help="Where the record is written.")]
 WarmUp = Annotated[float, Parameter(help="Seconds of load before anything is measured.")]
@@ -45,6 +55,60 @@ def profiles(
     command = f"chatlog bench profile --rate {rate:g} --seconds {seconds:g}"
     keep(record.record(command, result), folder / "profile.json")
     return 0
+
+
+def compare(
+    *,
+    write: Annotated[bool, Parameter(help="Write a new baseline.")] = False,
+    baseline: Annotated[Path, Parameter(help="The baseline's file.")] = BASELINE,
+    rounds: int = 3,
+    rate: Annotated[float, Parameter(help="Messages a second.")] = 500.0,
+    warm_up_seconds: WarmUp = 60.0,
+    seconds: Annotated[float, Parameter(help="Of load in each round.")] = 15.0,
+    even_if_disturbed: Annotated[bool, Parameter(help="Judge rounds that prove nothing.")] = False,
+) -> int:
+    """Fail when a message costs a process 10 % more CPU than in the baseline."""
+    options = gate.Options(
+        rounds=rounds,
+        rate=rate,
+        warm_up_seconds=warm_up_seconds,
+        seconds=seconds,
+        even_if_disturbed=even_if_disturbed,
+    )
+    before = None if write else _baseline(baseline)
+
+    def judge(made: Sequence[Round]) -> Outcome:
+        clean = [one for one in made if not one.disturbance]
+        if before is None:
+            return Outcome.PASSED if len(clean) >= rounds else Outcome.DISTURBED
+        return verdict(before, made, rounds).outcome
+
+    with world(Shape(), progress) as fresh:
+        made = gate.measure(fresh, options, judge, tell)
+    if before is not None:
+        found = verdict(before, made, rounds)
+        for sentence in found.sentences:
+            tell(sentence)
+        tell(f"{found.outcome}: against the baseline of {before.measured_at}, {before.machine}.")
+        return _EXIT_OF[found.outcome]
+    if judge(made) is not Outcome.PASSED:
+        tell("disturbed: too few rounds say anything, the baseline was not written.")
+        return _EXIT_OF[Outcome.DISTURBED]
+    command = f"chatlog bench gate --write --rounds {rounds} --rate {rate:g} --seconds {seconds:g}"
+    fresh_baseline = gate.baseline_of(made, options, command)
+    baseline.write_bytes(msgspec.json.format(msgspec.json.encode(fresh_baseline), indent=2) + b"\n")
+    tell(f"Baseline: {baseline}")
+    return 0
+
+
+def _baseline(file: Path) -> Baseline:
+    if not file.exists():
+        raise UserError(
+            "no_baseline",
+            f"There is no baseline in {file}.",
+            "Write one on a quiet machine: chatlog bench gate --write",
+        )
+    return msgspec.json.decode(file.read_bytes(), type=Baseline)
 
 
 def keep(made: record.Record, file: Path) -> None:

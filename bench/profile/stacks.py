@@ -62,8 +62,8 @@ def pruned(stacks: Stacks, share_min: float) -> dict[Stack, float]:
     """Frames below this share of all become one frame beside their larger siblings."""
     inclusive: dict[Stack, float] = defaultdict(float)
     for stack, weight in stacks.items():
-        for depth in range(1, len(stack) + 1):
-            inclusive[stack[:depth]] += weight
+        for end in range(1, len(stack) + 1):
+            inclusive[stack[:end]] += weight
     bound = total(stacks) * share_min
     kept: dict[Stack, float] = defaultdict(float)
     for stack, weight in stacks.items():
