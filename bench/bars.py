@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from bench.scenarios.capacity import CapacityResult
+from bench.scenarios.edge import EdgeResult
 from bench.scenarios.idle import IdleResult
 from bench.scenarios.latency import LatencyResult
 from bench.scenarios.overload import OverloadResult
@@ -36,6 +37,8 @@ STORM_SLOWER_MAX = 3.0
 OVERLOAD_SHARE_MIN = 0.8
 OVERLOAD_P99_MS_MAX = 5_000.0
 RECOVERED_TIMES_MAX = 2.0
+FRAME_MICROSECONDS_MAX = 25.0
+EDGE_KIB_A_SOCKET_MAX = 20.0
 
 
 class Bar(Struct, frozen=True):
@@ -47,7 +50,7 @@ class Bar(Struct, frozen=True):
     met: bool
 
 
-def bars(result: Result) -> Iterator[Bar]:
+def bars(result: Result | EdgeResult) -> Iterator[Bar]:
     """The bars that a result is measured by."""
     match result:
         case LatencyResult():
@@ -68,6 +71,8 @@ def bars(result: Result) -> Iterator[Bar]:
                 " KiB",
             )
             yield _at_most("idle sockets that were closed", 0, result.ended, "")
+        case EdgeResult():
+            yield from _edge(result)
         case RestartResult():
             log = f"on {result.facts:,} facts, first decision"
             for name, start in (
@@ -116,6 +121,23 @@ def _latency(result: LatencyResult) -> Iterator[Bar]:
         yield _at_most(f"{stage} {quantile[:3]} {rate}", bound, measured, " ms")
     broken = sum(loaded.missing.values()) + loaded.doubled + loaded.reordered + loaded.gaps
     yield _at_most("lost, doubled, reordered or missing ticks", 0, broken, "")
+
+
+def _edge(result: EdgeResult) -> Iterator[Bar]:
+    for inbound in result.inbound:
+        yield _at_most(
+            f"CPU of a gateway for one {inbound.kind} frame, {inbound.depth} at a time",
+            FRAME_MICROSECONDS_MAX,
+            inbound.microseconds_a_request,
+            " us",
+        )
+    sockets = f"{result.idle_sockets:,} idle sockets"
+    yield _at_most(
+        f"memory of one of {sockets}", EDGE_KIB_A_SOCKET_MAX, result.kib_a_socket, " KiB"
+    )
+    yield _at_most(f"of {sockets}, those that were closed", 0, result.ended, "")
+    missing = sum(inbound.missing + inbound.problems for inbound in result.inbound)
+    yield _at_most("messages that are not in the log, or were refused", 0, missing, "")
 
 
 def _at_most(what: str, bound: float, measured: float, unit: str) -> Bar:

@@ -24,6 +24,11 @@ def text_frame(payload: bytes) -> bytes:
     return b"\x81\xff" + length.to_bytes(8, "big") + _MASK + payload
 
 
+def ping_frame() -> bytes:
+    """Asks whether all before it was read."""
+    return b"\x89\x80" + _MASK
+
+
 def pong_frame(payload: bytes) -> bytes:
     """The answer to a ping."""
     return b"\x8a" + (0x80 | len(payload)).to_bytes(1, "big") + _MASK + payload

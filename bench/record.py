@@ -12,12 +12,14 @@ import msgspec
 from msgspec import Struct
 
 from bench.jitter import DISTURBED_SHARE
+from bench.scenarios.edge import EdgeResult
 from bench.scenarios.profile import ProfileResult
+from bench.scenarios.scale import ScaleResult
 from infra.stack.place import CHECKOUT
 
 FOLDER = CHECKOUT / "docs" / "performance"
 
-Kept = ProfileResult
+Kept = ProfileResult | EdgeResult | ScaleResult
 
 
 class Record(Struct, frozen=True, kw_only=True):

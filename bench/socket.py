@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from bench.frames import CLOSE, PING, TEXT, FrameReader, close_frame, pong_frame, text_frame
+from bench.frames import CLOSE, PING, PONG, TEXT, FrameReader, close_frame, pong_frame, text_frame
 from events.frames import SUBPROTOCOL
 
 _KEY = "Y2hhdGxvZy1iZW5jaC13cw=="
@@ -20,6 +20,7 @@ _RETRY_AFTER = re.compile(rb"\r\nretry-after: *(\d+)", re.IGNORECASE)
 
 OnText = Callable[[bytes], None]
 OnEnd = Callable[[str], None]
+OnPong = Callable[[], None]
 
 
 class Refused(ConnectionError):
@@ -34,14 +35,29 @@ class Refused(ConnectionError):
 class Socket(asyncio.Protocol):
     """A WebSocket; `connect` makes one."""
 
-    __slots__ = ("_on_end", "_on_text", "_opened", "_reader", "_received", "_request", "_transport")
+    __slots__ = (
+        "_on_end",
+        "_on_pong",
+        "_on_text",
+        "_opened",
+        "_reader",
+        "_received",
+        "_request",
+        "_transport",
+    )
 
     def __init__(
-        self, request: bytes, on_text: OnText, on_end: OnEnd, opened: "asyncio.Future[None]"
+        self,
+        request: bytes,
+        on_text: OnText,
+        on_end: OnEnd,
+        opened: "asyncio.Future[None]",
+        on_pong: OnPong,
     ) -> None:
         self._request = request
         self._on_text = on_text
         self._on_end = on_end
+        self._on_pong = on_pong
         self._opened = opened
         self._received = b""
         self._reader: FrameReader | None = None
@@ -79,6 +95,8 @@ class Socket(asyncio.Protocol):
                 self._on_text(payload)
             elif opcode == PING:
                 self._transport.write(pong_frame(payload))
+            elif opcode == PONG:
+                self._on_pong()
             elif opcode == CLOSE:
                 code = int.from_bytes(payload[:2], "big")
                 self._on_end(f"{code} {payload[2:].decode(errors='replace')}".strip())
@@ -133,7 +151,12 @@ def upgrade_request(url: str, token: str | None) -> bytes:
 
 
 async def connect(
-    url: str, token: str, on_text: OnText, on_end: OnEnd, local_address: str | None = None
+    url: str,
+    token: str,
+    on_text: OnText,
+    on_end: OnEnd,
+    local_address: str | None = None,
+    on_pong: OnPong = lambda: None,
 ) -> Socket:
     """Open a socket and upgrade it. Raises OSError, of which Refused; bound the wait from outside.
 
@@ -146,7 +169,7 @@ async def connect(
     request = upgrade_request(url, token)
     opened: asyncio.Future[None] = loop.create_future()
     _, socket = await loop.create_connection(
-        lambda: Socket(request, on_text, on_end, opened),
+        lambda: Socket(request, on_text, on_end, opened, on_pong),
         parts.hostname,
         parts.port,
         local_addr=(local_address, 0) if local_address else None,

@@ -58,7 +58,8 @@ class Shape:
 
     gateways: int = 1
     """0: no services at all."""
-    workers: Workers = Workers.SPLIT
+    workers: Workers | None = Workers.SPLIT
+    """None: gateways alone."""
     folder: Path = FOLDER
 
 
@@ -84,6 +85,21 @@ class World:
         """A load program for this world's gateways."""
         return Driver(self.environment())
 
+    def run_services(
+        self,
+        shape: Shape,
+        on_progress: OnProgress = lambda status: None,
+        ready_seconds_max: float = _READY_SECONDS,
+    ) -> None:
+        """Start gateways and workers and wait until all are ready."""
+        self.stack.run(
+            *(
+                replace(service, ready_seconds_max=ready_seconds_max)
+                for service in _services(self.stack, shape)
+            ),
+            on_progress=on_progress,
+        )
+
     def run_worker(self, name: str, *roles: str) -> None:
         """Start one more worker process and wait until it is ready."""
         service = services.worker(self.stack.ports, name, roles)
@@ -107,7 +123,7 @@ def world(
             stack.start(report)
             catalogues.apply(load(catalogues.CatalogueSettings, stack.environment()))
             if shape.gateways:
-                stack.run(*_services(stack, shape), on_progress=report)
+                World(stack).run_services(shape, report)
         yield World(stack)
     finally:
         stack.stop()
@@ -122,7 +138,7 @@ def _services(stack: Stack, shape: Shape) -> list[services.Service]:
         ),
         *(
             services.worker(stack.ports, f"worker-{number}", roles)
-            for number, roles in enumerate(shape.workers.processes(), 1)
+            for number, roles in enumerate(shape.workers.processes() if shape.workers else (), 1)
         ),
     ]
 

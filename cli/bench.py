@@ -21,6 +21,10 @@ from infra.stack.place import CHECKOUT
 REPORT = CHECKOUT / ".chatlog" / "bench-report.json"
 
 app = App(name="bench", help="Load through real sockets: throughput, latencies, cost.")
+app.command(
+    "cli.budget:edge_alone", name="edge", help="One gateway alone: frames in, idle sockets."
+)
+app.command("cli.budget:scale", name="scale", help="How the cost of a message grows.")
 app.command("cli.budget:compare", name="gate", help="Fail when a message costs more than it did.")
 app.command("cli.budget:profiles", name="profile", help="Flame graphs, and what each area costs.")
 
@@ -169,7 +173,7 @@ def _run(file: Path, told_shape: Shape, *scenarios: tuple[Shape, _Scenario]) -> 
     for shape, scenario in scenarios:
         with world(shape, progress) as fresh:
             results.append(scenario(fresh))
-    told = report.report(told_shape.gateways, told_shape.workers, results)
+    told = report.report(told_shape.gateways, told_shape.workers or "none", results)
     report.write(told, file)
     report.show(told, console)
     console.print(f"Report: {file}")

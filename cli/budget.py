@@ -1,4 +1,4 @@
-"""`chatlog bench profile | gate`: where the microseconds of a message go, and that they stay few.
+"""`chatlog bench profile | edge | scale | gate`: what a message costs, and that it stays so.
 
 Each command measures on a stack of its own. Records are written into a folder; from those in
 docs/performance the tables of docs/performance.md are made. Exit statuses of the gate: 0 no process
@@ -16,8 +16,11 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from bench import record
+from bench.bars import bars
 from bench.gate import Baseline, Outcome, Round, verdict
-from bench.scenarios import gate, profile
+from bench.scenarios import edge, gate, latency, profile
+from bench.scenarios.scale import Axis
+from bench.scenarios.scale import measure as measure_line
 from bench.world import Shape, world
 from cli.progress import progress
 from infra.errors import UserError
@@ -28,6 +31,7 @@ BASELINE = CHECKOUT / "bench" / "baseline.json"
 _EXIT_OF = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.DISTURBED: 75}
 
 Folder = Annotated[Path, Parameter(help="Where the record is written.")]
+Values = Annotated[str, Parameter(help="Whole numbers, with commas between them.")]
 WarmUp = Annotated[float, Parameter(help="Seconds of load before anything is measured.")]
 
 
@@ -55,6 +59,78 @@ def profiles(
     command = f"chatlog bench profile --rate {rate:g} --seconds {seconds:g}"
     keep(record.record(command, result), folder / "profile.json")
     return 0
+
+
+def edge_alone(
+    *,
+    sockets: Annotated[int, Parameter(help="Sockets that send without pause.")] = 200,
+    idle_sockets: Annotated[int, Parameter(help="Sockets that are held.")] = 10_000,
+    idle_seconds: float = 70.0,
+    warm_up_seconds: WarmUp = 10.0,
+    seconds: Annotated[float, Parameter(help="For each kind of frame.")] = 10.0,
+    folder: Folder = record.FOLDER,
+) -> int:
+    """One gateway and Kafka, no workers: CPU of a frame that comes in, memory of an idle socket."""
+    options = edge.Options(
+        sockets=sockets,
+        idle_sockets=idle_sockets,
+        idle_seconds=idle_seconds,
+        warm_up_seconds=warm_up_seconds,
+        seconds=seconds,
+    )
+    with world(Shape(workers=None), progress) as fresh:
+        result = edge.measure(fresh, options, tell)
+    command = f"chatlog bench edge --sockets {sockets} --idle-sockets {idle_sockets}"
+    keep(record.record(command, result), folder / "edge.json")
+    said = list(bars(result))
+    for bar in said:
+        tell(f"{'met' if bar.met else 'missed'}: {bar.what}: {bar.measured}, wanted {bar.wanted}")
+    return 0 if all(bar.met for bar in said) else 1
+
+
+def scale(
+    *,
+    partitions: Values = "",
+    workers: Values = "",
+    sockets: Values = "",
+    stored: Values = "",
+    rate: Annotated[float, Parameter(help="Messages a second.")] = 500.0,
+    warm_up_seconds: WarmUp = 60.0,
+    seconds: Annotated[float, Parameter(help="Of measured load at each point.")] = 20.0,
+    folder: Folder = record.FOLDER,
+) -> int:
+    """CPU of a message as one thing grows, one line each: --workers 1,2,3 --sockets 2,100,1000."""
+    options = latency.Options(rate=rate, warm_up_seconds=warm_up_seconds, seconds=seconds)
+    lines = {
+        Axis.PARTITIONS: numbers(partitions),
+        Axis.WORKERS: numbers(workers),
+        Axis.SOCKETS: numbers(sockets),
+        Axis.STORED: numbers(stored),
+    }
+    if not any(lines.values()):
+        raise UserError(
+            "nothing_to_scale", "Nothing was said to grow.", "For example: --sockets 2,100,1000"
+        )
+    for axis, values in lines.items():
+        if not values:
+            continue
+        result = measure_line(axis, values, options, progress, tell)
+        command = f"chatlog bench scale --{axis} {','.join(map(str, values))} --rate {rate:g}"
+        keep(record.record(command, result), folder / f"scale-{axis}.json")
+        for point in result.points:
+            costs = point.traffic.cpu_microseconds_a_message.items()
+            tell(f"{axis} {point.at:,}: " + ", ".join(f"{name} {cost:.0f}" for name, cost in costs))
+    return 0
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """The whole numbers in `1,4,16`. Raises UserError."""
+    try:
+        return tuple(int(word) for word in text.replace("_", "").split(",") if word.strip())
+    except ValueError as error:
+        raise UserError(
+            "not_numbers", f"{text!r} is not a list of whole numbers.", "Write them so: 1,4,16"
+        ) from error
 
 
 def compare(
