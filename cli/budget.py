@@ -22,11 +22,9 @@ from bench.scenarios import edge, gate, latency, profile
 from bench.scenarios.scale import Axis
 from bench.scenarios.scale import measure as measure_line
 from bench.world import Shape, world
+from cli.performance import BASELINE
 from cli.progress import progress
 from infra.errors import UserError
-from infra.stack.place import CHECKOUT
-
-BASELINE = CHECKOUT / "bench" / "baseline.json"
 
 _EXIT_OF = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.DISTURBED: 75}
 

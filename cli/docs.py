@@ -1,8 +1,9 @@
 """`chatlog docs`: writes the pages that are made from the code, so that they cannot be wrong.
 
 In: the vocabulary, the client protocol, the settings, the metrics, the decisions, the capacity
-model. Out: `docs/catalog.md`, `docs/capacity.md` and the index of `docs/decisions/`. `--check`
-writes nothing and fails when a page is not what it would write; a test calls it.
+model, what was measured. Out: `docs/catalog.md`, `docs/capacity.md`, the index of
+`docs/decisions/` and the tables of `docs/performance.md`. `--check` writes nothing and fails when a
+page is not what it would write; a test calls it.
 """
 
 import re
@@ -17,6 +18,7 @@ import events.frames
 from bench.planning.inputs import load
 from bench.planning.model import TARGET
 from bench.planning.page import page as capacity
+from cli import performance
 from edge.frames import TYPES
 from events.topics import COMMON_CONFIG, EVENT_TOPICS, TOPICS, Topic
 from infra.errors import UserError
@@ -24,6 +26,7 @@ from infra.settings import sections
 from infra.telemetry import METRICS
 
 ROOT = Path(__file__).parent.parent
+PERFORMANCE = ROOT / "docs/performance.md"
 _HOUR_MS = 3_600_000
 
 SERVER_FRAMES: Sequence[Callable[..., bytes]] = (
@@ -58,6 +61,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs/catalog.md": catalog(),
         ROOT / "docs/decisions/README.md": decisions(ROOT / "docs/decisions"),
         ROOT / "docs/capacity.md": capacity(TARGET, load()),
+        PERFORMANCE: performance.filled(PERFORMANCE.read_text()),
     }
 
 
