@@ -17,8 +17,8 @@ from bench.calibration import Yardsticks
 RISE_MAX = 0.10
 """A process may cost so much more than in the baseline."""
 
-MICROSECONDS_MIN = 25.0
-"""What costs less than this a message is not judged: a tick of the clock would be a verdict."""
+MICROSECONDS_MIN = 50.0
+"""What costs less than this a message comes into no baseline: ticks of the clock would judge it."""
 
 _NOT_OURS = frozenset(("load", "registry", "total"))
 
@@ -69,30 +69,24 @@ class Verdict(Struct, frozen=True, kw_only=True):
     sentences: list[str]
 
 
-def ratios(rounds: Sequence[Round]) -> dict[str, float]:
-    """The median ratio of each process that is judged."""
-    return {
-        process: round(median(one.ratio(process) for one in rounds), 4)
-        for process in judged(rounds)
-    }
+def ratio(rounds: Sequence[Round], process: str) -> float:
+    """The median ratio of a process."""
+    return round(median(one.ratio(process) for one in rounds), 4)
 
 
-def spread(rounds: Sequence[Round]) -> dict[str, float]:
-    """How far the rounds were apart, for each process."""
-    found = {}
-    for process in judged(rounds):
-        values = [one.ratio(process) for one in rounds]
-        found[process] = round(max(values) / min(values) - 1, 3)
-    return found
+def spread(rounds: Sequence[Round], process: str) -> float:
+    """How far the rounds were apart."""
+    values = [one.ratio(process) for one in rounds]
+    return round(max(values) / min(values) - 1, 3)
 
 
 def judged(rounds: Sequence[Round]) -> list[str]:
-    """The processes that cost enough to be judged."""
+    """The processes that are ours and cost enough to be judged."""
     return [
         process
         for process in rounds[0].microseconds
         if process not in _NOT_OURS
-        and median(one.microseconds.get(process, 0.0) for one in rounds) >= MICROSECONDS_MIN
+        and median(one.microseconds[process] for one in rounds) >= MICROSECONDS_MIN
     ]
 
 
@@ -104,24 +98,23 @@ def verdict(baseline: Baseline, rounds: Sequence[Round], wanted: int) -> Verdict
                 if one.disturbance]  # fmt: skip
         said = f"Only {len(clean)} of {len(rounds)} rounds were undisturbed, {wanted} are needed."
         return Verdict(outcome=Outcome.DISTURBED, sentences=[said, *whys])
-    now, apart = ratios(clean), spread(clean)
     sentences, failed = [], False
     for process, before in baseline.ratios.items():
-        if process not in now:
+        if process not in clean[0].microseconds:
             sentences.append(f"{process}: in the baseline, and not found now.")
             failed = True
             continue
-        rise = now[process] / before - 1
+        rise = ratio(clean, process) / before - 1
         bad = rise > RISE_MAX
         failed |= bad
         sentences.append(
             f"{process}: a message costs {abs(rise):.1%} {'more' if rise > 0 else 'less'} than in "
             f"the baseline{f', {RISE_MAX:.0%} more is allowed' if bad else ''} "
-            f"(rounds are {apart[process]:.1%} apart)."
+            f"(rounds are {spread(clean, process):.1%} apart)."
         )
     sentences += [
         f"{process}: not in the baseline; write it anew."
-        for process in now
+        for process in judged(clean)
         if process not in baseline.ratios
     ]
     return Verdict(outcome=Outcome.FAILED if failed else Outcome.PASSED, sentences=sentences)

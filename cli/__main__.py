@@ -8,6 +8,7 @@ Exit statuses:
   1    it could not be done, or something is wrong; the sentence says what
   2    the command line was not understood
   70   chatlog itself failed; the sentence names the file that holds the details
+  75   the machine was too disturbed to say (`chatlog bench gate`)
   78   the settings cannot be used
   130  interrupted with Ctrl-C
 """

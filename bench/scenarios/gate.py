@@ -8,7 +8,7 @@ import msgspec
 
 from bench import calibration, record
 from bench.commands import Connected, ConnectPairs
-from bench.gate import Baseline, Outcome, Round, judged, ratios, spread
+from bench.gate import Baseline, Outcome, Round, judged, ratio, spread
 from bench.jitter import DISTURBED_SHARE, lost_share
 from bench.report import OTHERS_CORES_MAX
 from bench.scenarios.traffic import Stretch, Traffic, drive
@@ -85,16 +85,17 @@ def measure(
 def baseline_of(rounds: Sequence[Round], options: Options, command: str) -> Baseline:
     """A new baseline of undisturbed rounds."""
     clean = [one for one in rounds if not one.disturbance]
+    processes = judged(clean)
     return Baseline(
         measured_at=record.now(),
         machine=record.machine(),
         command=command,
         rate=options.rate,
-        ratios=ratios(clean),
-        spread=spread(clean),
+        ratios={process: ratio(clean, process) for process in processes},
+        spread={process: spread(clean, process) for process in processes},
         microseconds={
             process: round(median(one.microseconds[process] for one in clean), 1)
-            for process in judged(clean)
+            for process in processes
         },
         yardsticks=calibration.Yardsticks(
             *(

@@ -1,11 +1,12 @@
 """Where each process spends its microseconds while messages pass: stacks of every hot process.
 
-Two stretches of the same load: one is measured and nobody looks, so that the figures are true; in
-the other the profilers look, so that the shares are known. Shares of one times figures of the
-other say what each area costs a message.
+Stretches of the same load: one is measured and nobody looks, so that the figures are true; in each
+of the others a profiler looks at one process, so that its shares are known. Shares of one times
+figures of the other say what each area costs a message.
 """
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,11 +95,13 @@ def measure(world: World, options: Options, tell: Callable[[str], None]) -> Prof
         begin = {name: threads.clocks(pid) for name, pid in pids.items()}
         traffic = load(0.0, options.seconds)
         clocks = {name: threads.spent(begin[name], threads.clocks(pids[name])) for name in pids}
-        tell("looking …")
-        with ThreadPoolExecutor() as pool:
-            under_load = pool.submit(load, _LEAD_SECONDS, options.seconds)
-            looked = _look(pids, options)
-            under_load.result()
+        looked = {}
+        for name, pid in pids.items():
+            tell(f"looking at {name} …")
+            with ThreadPoolExecutor() as pool:
+                under_load = pool.submit(load, _LEAD_SECONDS, options.seconds)
+                looked[name] = _look(name, pid, options)
+                under_load.result()
         driver.finish()
     processes = {}
     for name, sampled in looked.items():
@@ -116,20 +119,17 @@ def measure(world: World, options: Options, tell: Callable[[str], None]) -> Prof
     )
 
 
-def _look(pids: Mapping[str, int], options: Options) -> dict[str, Stacks]:
-    """The stacks of all processes, sampled at the same time."""
-    looking = {
-        name: JavaProfile(pid, options.folder / f"{name}.raw")
-        if name in _JAVA
-        else PythonProfile(pid, options.seconds, options.folder / f"{name}.raw")
-        for name, pid in pids.items()
-    }
-    # Those that end by themselves first: the others last as long as they do.
-    ordered = sorted(looking, key=lambda name: name in _JAVA)
-    found = {name: looking[name].stacks() for name in ordered}
-    for name in pids:
-        (options.folder / f"{name}.raw").unlink()
-    return {name: found[name] for name in pids}
+def _look(name: str, pid: int, options: Options) -> Stacks:
+    """The stacks of one process; one at a time, since looking costs the machine something too."""
+    raw = options.folder / f"{name}.raw"
+    if name in _JAVA:
+        java = JavaProfile(pid, raw)
+        time.sleep(options.seconds)
+        found = java.stacks()
+    else:
+        found = PythonProfile(pid, options.seconds, raw).stacks()
+    raw.unlink()
+    return found
 
 
 def _picture(folder: Path, name: str, kind: Kind, weighed: Stacks) -> Profiled:

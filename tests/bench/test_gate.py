@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from bench.calibration import Yardsticks
-from bench.gate import Baseline, Outcome, Round, ratios, spread, verdict
+from bench.gate import Baseline, Outcome, Round, judged, verdict
+from bench.scenarios.gate import Options, baseline_of
 
 STICKS = Yardsticks(work=300.0, client=200.0, kafka=150.0)
 COSTS = {"kafka": 900.0, "gateway-1": 500.0, "worker-1": 700.0, "cassandra": 400.0}
@@ -26,10 +27,7 @@ def rounds(factors=(1.0, 1.02, 0.98), slow="", by=1.0, machine=1.0, disturbed=()
     ]
 
 
-BASELINE = Baseline(
-    measured_at="", machine="", command="", rate=500.0,
-    ratios=ratios(rounds()), spread=spread(rounds()), microseconds=COSTS, yardsticks=STICKS,
-)  # fmt: skip
+BASELINE = baseline_of(rounds(), Options(), "a command")
 
 
 @pytest.mark.parametrize("process", list(COSTS))
@@ -73,7 +71,7 @@ def test_enough_undisturbed_rounds_are_judged_whatever_the_others_say():
 
 
 def test_what_costs_little_or_is_not_ours_is_not_judged():
-    assert set(BASELINE.ratios) == set(COSTS)
+    assert set(BASELINE.ratios) == set(judged(rounds())) == set(COSTS)
     assert verdict(BASELINE, rounds(slow="load", by=3.0), 3).outcome is Outcome.PASSED
     assert verdict(BASELINE, rounds(slow="redis", by=1.2), 3).outcome is Outcome.PASSED
 
@@ -82,7 +80,18 @@ def test_a_process_that_is_new_is_told_and_one_that_is_gone_fails():
     grown = verdict(BASELINE, rounds(slow="redis", by=4.0), 3)
     assert grown.outcome is Outcome.PASSED
     assert "redis: not in the baseline; write it anew." in grown.sentences
-    assert verdict(BASELINE, rounds(slow="kafka", by=0.01), 3).outcome is Outcome.FAILED
+    gone = rounds()
+    for one in gone:
+        del one.microseconds["kafka"]
+    found = verdict(BASELINE, gone, 3)
+    assert found.outcome is Outcome.FAILED
+    assert "kafka: in the baseline, and not found now." in found.sentences
+
+
+def test_a_process_that_became_cheap_is_judged_all_the_same():
+    found = verdict(BASELINE, rounds(slow="cassandra", by=0.1), 3)
+    assert found.outcome is Outcome.PASSED
+    assert any(said.startswith("cassandra: a message costs 90.0% less") for said in found.sentences)
 
 
 def test_a_yardstick_moves_as_its_process_does():
