@@ -54,7 +54,7 @@ def profiles(
             console.print(f"  {share * found.microseconds_a_message:7.1f} us  {area}")
     for name, reason in result.not_looked_at.items():
         console.print(f"{name} was not looked at: {reason}")
-    command = f"chatlog bench profile --rate {rate:g} --seconds {seconds:g}"
+    command = f"chatlog bench profile {_spoken(rate, warm_up_seconds, seconds)}"
     keep(record.record(command, result), folder / "profile.json")
     return 0
 
@@ -113,7 +113,8 @@ def scale(
         if not values:
             continue
         result = measure_line(axis, values, options, progress, tell)
-        command = f"chatlog bench scale --{axis} {','.join(map(str, values))} --rate {rate:g}"
+        spoken = _spoken(rate, warm_up_seconds, seconds)
+        command = f"chatlog bench scale --{axis} {','.join(map(str, values))} {spoken}"
         keep(record.record(command, result), folder / f"scale-{axis}.json")
         for point in result.points:
             costs = point.traffic.cpu_microseconds_a_message.items()
@@ -168,11 +169,17 @@ def compare(
     if judge(made) is not Outcome.PASSED:
         tell("disturbed: too few rounds say anything, the baseline was not written.")
         return _EXIT_OF[Outcome.DISTURBED]
-    command = f"chatlog bench gate --write --rounds {rounds} --rate {rate:g} --seconds {seconds:g}"
+    spoken = _spoken(rate, warm_up_seconds, seconds)
+    command = f"chatlog bench gate --write --rounds {rounds} {spoken}"
     fresh_baseline = gate.baseline_of(made, options, command)
     baseline.write_bytes(msgspec.json.format(msgspec.json.encode(fresh_baseline), indent=2) + b"\n")
     tell(f"Baseline: {baseline}")
     return 0
+
+
+def _spoken(rate: float, warm_up_seconds: float, seconds: float) -> str:
+    """How the load was asked for."""
+    return f"--rate {rate:g} --warm-up-seconds {warm_up_seconds:g} --seconds {seconds:g}"
 
 
 def _baseline(file: Path) -> Baseline:
