@@ -18,7 +18,7 @@ import msgspec
 import uvloop
 from msgspec import Struct
 
-from bench.devices import Settings
+from bench.devices import Settings, address_of
 from bench.frames import ping_frame, text_frame
 from bench.socket import Socket, connect
 from events.ids import direct_conversation
@@ -179,7 +179,12 @@ async def _open(settings: Settings, speakers: list[Speaker]) -> None:
                 lifetime_seconds=_TOKEN_SECONDS,
             )
             speaker.socket = await connect(
-                url, token, speaker.told, speaker.ended, on_pong=speaker.heard
+                url,
+                token,
+                speaker.told,
+                speaker.ended,
+                address_of(speaker.user_id),
+                speaker.heard,
             )
             await speaker.live
 

@@ -18,7 +18,6 @@ from bench.scenarios.latency import Options
 from bench.scenarios.traffic import Traffic
 from bench.world import Shape, Workers, World, world
 from events.codec import Codec
-from events.topics import GROUPS
 from infra.errors import UserError
 from infra.lag import LagReader
 from infra.settings import SchemaSettings, load
@@ -27,6 +26,9 @@ from infra.stack.part import OnProgress
 
 CATCH_UP_PER_SECOND_MIN = 300.0
 """Of stored messages; slower, and the wait is given up."""
+
+_STORING = ("history", "receipts", "fanout", "snapshots")
+"""The groups that take what is decided. Admission commits nothing before there is a submission."""
 
 _CATCH_UP_SECONDS = 120.0
 _CONVERSATIONS_MAX = 50_000
@@ -126,7 +128,7 @@ def _stored(messages: int, options: Options, progress: Progress, tell: Tell) -> 
 
 def _store(fresh: World, seconds_max: float) -> float:
     lags = LagReader(fresh.stack.environment()["CHAT_KAFKA_BOOTSTRAP"])
-    seconds = lags.seconds_until_caught_up(GROUPS, seconds_max)
+    seconds = lags.seconds_until_caught_up(_STORING, seconds_max)
     if seconds is None:
         raise UserError(
             "not_stored",
