@@ -115,7 +115,7 @@ class Stormed(Struct, tag_field="said", frozen=True, kw_only=True):
 
     begun: int
     outcomes: dict[str, int]
-    """What became of the handshakes: a status, `lost` or `failed`."""
+    """What became of the handshakes: a status, `lost`, or the name of an error."""
     seconds: float
 
 

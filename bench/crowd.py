@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
+from errno import errorcode
 from random import Random
 from urllib.parse import urlsplit
 
@@ -126,8 +127,8 @@ async def storm(url: str, request: bytes, rate: float, seconds: float) -> Storme
                     port,
                     local_addr=(address_of(f"storm-{number}"), 0),
                 )
-        except (OSError, TimeoutError):
-            outcomes["failed"] += 1
+        except OSError as error:  # TimeoutError is one
+            outcomes[errorcode.get(error.errno or 0, type(error).__name__)] += 1
 
     while (passed := time.perf_counter() - began) < seconds:
         while begun < passed * rate:

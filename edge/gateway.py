@@ -24,6 +24,7 @@ from edge.health import Readiness, health_app
 from edge.hub import Hub
 from edge.keyring import Keyring
 from edge.limits import Limits
+from edge.porch import Porch
 from edge.publisher import EdgePublisher
 from events.codec import Codec
 from events.topics import DELIVERIES, delivery_topic
@@ -31,6 +32,7 @@ from infra import topics
 from infra.producer import Publisher
 from infra.settings import EdgeSettings, KafkaSettings, TokenSettings
 from infra.telemetry import (
+    EDGE_HANDSHAKES,
     EDGE_QUEUED,
     EDGE_SESSIONS,
     EDGE_SOCKETS,
@@ -111,7 +113,9 @@ class Gateway:
             keyring=self._keyring,
             telemetry=self.telemetry,
         )
-        self._door = Door(self._hub, Handshakes(rules_of(edge)))
+        self._handshakes = Handshakes(rules_of(edge))
+        self._door = Door(self._hub, self._handshakes)
+        self._listening: asyncio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._clients: web.AppRunner | None = None
         self._health: web.AppRunner | None = None
@@ -132,7 +136,13 @@ class Gateway:
         self._health = await _listen(
             health_app(self.readiness, self.telemetry), edge.host, edge.health_port
         )
-        self._clients = await _listen(self._app(), edge.host, edge.port)
+        self._clients = web.AppRunner(
+            self._app(), access_log=None, keepalive_timeout=_REQUEST_SECONDS
+        )
+        await self._clients.setup()
+        self._listening = await asyncio.get_running_loop().create_server(
+            self._porch(self._clients), edge.host, edge.port, backlog=_BACKLOG
+        )
         self._tasks = [
             asyncio.create_task(self._announcer.keep_alive(), name="keep_alive"),
             asyncio.create_task(self.connections.visit(), name="visit"),
@@ -150,9 +160,8 @@ class Gateway:
         self.readiness.draining = True
         self._door.is_open = False
         self._announcer.draining()
-        if self._clients is not None:
-            for site in list(self._clients.sites):
-                await site.stop()
+        if self._listening is not None:
+            self._listening.close()
         await drain(self.connections, self._settings.edge.drain_seconds)
         for task in self._tasks:
             task.cancel()
@@ -169,6 +178,15 @@ class Gateway:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("task failed", exc_info=error)
             self._on_fatal(f"{task.get_name()} failed: {type(error).__name__}")
+
+    def _porch(self, clients: web.AppRunner) -> Porch:
+        assert clients.server is not None
+        loop, handshakes, telemetry = self._hub.loop, self._handshakes, self.telemetry
+        return Porch(
+            clients.server,
+            lambda: handshakes.turn_if_full(loop.time()),
+            lambda: telemetry.count(EDGE_HANDSHAKES, 1, "503"),
+        )
 
     def _app(self) -> web.Application:
         app = web.Application()

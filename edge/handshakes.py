@@ -11,6 +11,7 @@ many (an IPv6 network) it is the network that counts. Pure: time is an argument.
 """
 
 from ipaddress import IPv6Address, ip_address
+from math import ceil
 
 from msgspec import Struct
 
@@ -59,6 +60,12 @@ class Handshakes:
             return later(503, "Too many handshakes at once.", self._turn(now))
         self._next = place + self._interval
         return place - now
+
+    def turn_if_full(self, now: float) -> int | None:
+        """While the queue is full, the whole seconds until a turn; it is given away."""
+        if self._next - now <= self._rules.queue_seconds:
+            return None
+        return ceil(self._turn(now))
 
     def opened(self, address: str) -> None:
         """A socket of this address was opened."""

@@ -114,6 +114,22 @@ async def test_32_handshakes_wait_in_turn_and_beyond_the_queue_are_told_when(
             client.end()
 
 
+async def test_32_while_the_queue_is_full_connections_are_turned_away_unread(
+    world: World,
+) -> None:
+    async with world.gateway(handshake_rate_per_second=0.2, handshake_queue_seconds=0) as gateway:
+        first = await Client.connect(gateway.port)
+        assert first.status == 101
+        second = await Client.connect(gateway.port, b"this is no HTTP\r\n\r\n")
+        assert second.status == 503  # nothing of it was read, or it would be 400
+        assert 1 <= int(second.headers["retry-after"]) <= 30
+        assert await second.reader.read() == b"Too many handshakes at once.\n"
+        silent = await Client.dial(gateway.port)
+        await silent.ended(8)
+        for client in (first, second, silent):
+            client.end()
+
+
 async def test_47_bad_tokens_of_one_address_are_not_looked_at_for_ever(world: World) -> None:
     async with world.gateway(bad_token_rate_per_minute=10) as gateway:
         known = await world.hello(gateway, "known", "phone")
