@@ -61,6 +61,7 @@ class Shape:
     workers: Workers | None = Workers.SPLIT
     """None: gateways alone."""
     folder: Path = FOLDER
+    brokers: int = 1
 
 
 class World:
@@ -115,7 +116,7 @@ def world(
     `progress` shows what starts, until all has started.
     """
     raise_open_files_limit(OPEN_FILES)
-    stack = Stack(shape.folder)
+    stack = Stack(shape.folder, brokers=shape.brokers)
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         stack.wipe()
