@@ -27,12 +27,13 @@ OPEN_FILES = 16_384
 _READY_SECONDS = 180.0
 
 _PLENTY_A_MINUTE = "1000000000"
-_EDGE = {
+EDGE = {
     "CHAT_EDGE_SEND_RATE_PER_MINUTE": _PLENTY_A_MINUTE,
     "CHAT_EDGE_SEND_BURST": "1000000",
     "CHAT_EDGE_FRAME_RATE_PER_MINUTE": _PLENTY_A_MINUTE,
     "CHAT_EDGE_FRAME_BURST": "1000000",
 }
+"""What is raised in a gateway that is to be loaded."""
 
 
 class Workers(StrEnum):
@@ -134,7 +135,7 @@ def world(
 def _services(stack: Stack, shape: Shape) -> list[services.Service]:
     return [
         *(
-            services.gateway(stack.ports, f"gateway-{number}", _EDGE)
+            services.gateway(stack.ports, f"gateway-{number}", EDGE)
             for number in range(1, shape.gateways + 1)
         ),
         *(

@@ -35,7 +35,6 @@ _CONNECT_SECONDS_MAX = 240.0
 _MARGIN_SECONDS = 30.0
 _GROUP_IN_FLIGHT = 2
 _FIRST_SOCKETS = 20
-_QUIET_ATTEMPTS_MAX = 10
 _QUIET_PAUSE_SECONDS = 3.0
 
 
@@ -48,6 +47,8 @@ class Effort:
     flow_seconds: float = 6.0
     settle_seconds_max: float = 15.0
     held_seconds: float = 3.0
+    quiet_attempts_max: int = 10
+    """How often the machine is looked at before a turn, until it is ours."""
     share: float = 1.0
     """Of the pairs, idle sockets, members and warm-up of each workload."""
 
@@ -87,7 +88,7 @@ def take(
     system: System, number: int, attempt: int, effort: Effort, folder: Path, report: OnProgress
 ) -> Turn:
     """Take a turn; a system that fails is said to have."""
-    before = _quiet()
+    before = _quiet(effort.quiet_attempts_max)
     began = time.monotonic()
     found = _Findings()
     failed = ""
@@ -115,13 +116,14 @@ def take(
     )
 
 
-def _quiet() -> float:
+def _quiet(attempts_max: int) -> float:
     """Wait, not for ever, until the machine is ours; what a sleeper lost at last."""
-    for _ in range(_QUIET_ATTEMPTS_MAX):
-        lost = lost_share()
+    lost = lost_share()
+    for _ in range(attempts_max - 1):
         if lost <= DISTURBED_SHARE:
             break
         time.sleep(_QUIET_PAUSE_SECONDS)
+        lost = lost_share()
     return lost
 
 
