@@ -19,6 +19,9 @@ from bench.peers.turn import FULL, QUICK
 from infra.errors import UserError
 from infra.stack.part import PartStatus, State
 
+_WIDTH_MIN = 116
+"""Columns of the table: one for each system."""
+
 REPORT = FOLDER / "report.json"
 
 
@@ -33,7 +36,7 @@ def compare(
     report_file: Path,
 ) -> int:
     """Measure, tell, and write; exit status 0 when no turn failed."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=max(_WIDTH_MIN, Console().width))
     if measure:
         systems = _systems(only)
         for system in systems:

@@ -34,14 +34,17 @@ def write(comparison: Comparison, file: Path) -> None:
 
 def show(comparison: Comparison, console: Console) -> None:
     """Print what was measured and the ratios."""
-    table = Table("median (ratio)", box=None)
-    for system in comparison.systems:
-        table.add_column(system.name.replace("-", "\n"), justify="right")
-    found = _cells(comparison)
-    for figure in FIGURES:
-        told = [found[system.name][figure.name] for system in comparison.systems]
-        table.add_row(figure.heading, *(_told(cell) for cell in told))
-    console.print(table)
+    for heading, tell in (("median", _median), (f"ratio to {comparison.systems[0].name}", _ratio)):
+        table = Table(heading, box=None)
+        table.columns[0].no_wrap = True
+        for system in comparison.systems:
+            table.add_column(system.name.replace("-", "\n"), justify="right", no_wrap=True)
+        found = _cells(comparison)
+        for figure in FIGURES:
+            told = [found[system.name][figure.name] for system in comparison.systems]
+            table.add_row(figure.heading, *(tell(cell) for cell in told))
+        console.print(table)
+        console.print()
     for line in _remarks(comparison):
         console.print(line)
 
@@ -96,15 +99,15 @@ def _page(comparison: Comparison) -> Iterator[str]:
 _METHOD = """\
 ## How it was measured
 - Systems take turns: each in every round, in the same order, all others stopped. A turn starts the system in an empty folder, loads it and ends it. A sleeper looks at the machine before and after each turn; where it lost more than 5 % of its time, or other programs took more than a tenth of a core from a load, the turn is taken again.
-- The same workload for all but where *differs* says so: 50 pairs, {body} bytes a message. *Acked* and *delivered*: 500 messages a second for {steady:g} s at due times that do not look at the system, after a warm-up; latency counts from the due time. *1 and 8 under way*: the next message of a pair goes when the last was delivered to the other device, for {flow:g} s. *Steady* is CPU at the due rate, *busiest* with the most under way.
+- The same workload for all but where *differs* says so: 50 pairs, {body} bytes a message. *Acked* and *delivered*: 500 messages a second for {steady:g} s at due times that do not look at the system, after a warm-up of 5 s; latency counts from the due time. *1 and 8 under way*: the next message of a pair goes when the last was delivered to the other device, for {flow:g} s. *Steady* is CPU at the due rate, *busiest* with the most under way.
 - One ledger judges all: lost, doubled, out of order, missing. A load that a system did not settle within 15 s gives no figure, and it is said why.
 - One lean load program a system on the same event loop, beside it on the same machine: raw XMPP over TCP, Matrix over HTTP, our WebSocket. What it costs is in the table.
-- CPU is user and system time of all processes of a system, from /proc. Memory of a socket: growth (PSS) of the process that holds 1,000 idle authenticated sockets, divided by their number; memory that workers, Java machines or the kernel hold for them is not in it.
+- CPU is user and system time of all processes of a system, from /proc. Memory of a socket: growth (PSS) of the process that holds 1,000 idle authenticated sockets, divided by their number (accounts of XMPP servers are made meanwhile, and some keep them in memory); memory that workers, Java machines or the kernel hold for them is not in it.
 - Archives are counted afterwards: each message must be there in as many copies as the archive promises.
 
 ## How fair it is
 - For chatlog: the others send no receipts. A message of chatlog is three facts (sent, delivered, read) with ticks back to the sender, in every figure above.
-- For chatlog: XMPP has no order that both sides and the archive agree on, no retry that is recognised, no proof of completeness after being away. They are what chatlog spends its CPU on.
+- For chatlog: it keeps one order for both sides and the history, and recognises a retry. With XMPP each side has an archive and an order of its own, and a message that is sent again is another one.
 - Against chatlog: an ack of PostgreSQL has waited for the disk. Kafka's has not; with three brokers it has waited for a second copy. On one machine that protects from the end of a process, not from a loss of power.
 - Against chatlog: the others have groups, federation, and years of tuning by those who run them.
 - XMPP clients ask for acks (XEP-0198) at the steady rate only; closed loops count deliveries and spare the servers the acks.
@@ -144,11 +147,8 @@ def _cells(comparison: Comparison) -> dict[str, dict[str, Cell]]:
     return cells(comparison.turns, [system.name for system in comparison.systems])
 
 
-def _told(cell: Cell) -> str:
-    if cell.summary is None:
-        return cell.remark or _NOTHING
-    ratio = "" if cell.ratio is None else f" ({_number(cell.ratio)})"
-    return f"{_number(cell.summary.median)}{ratio}"
+def _median(cell: Cell) -> str:
+    return _number(cell.summary.median) if cell.summary else cell.remark or _NOTHING
 
 
 def _ratio(cell: Cell) -> str:
@@ -165,4 +165,6 @@ def _number(value: float) -> str:
     """Three digits that mean something."""
     if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    if value >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if value >= 0.1 or value <= 0 else f"{value:.3f}"

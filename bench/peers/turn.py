@@ -44,9 +44,9 @@ class Effort:
 
     steady_seconds: float = 20.0
     flow_warm_up_seconds: float = 2.0
-    flow_seconds: float = 6.0
+    flow_seconds: float = 5.0
     settle_seconds_max: float = 15.0
-    held_seconds: float = 3.0
+    held_seconds: float = 2.0
     quiet_attempts_max: int = 10
     """How often the machine is looked at before a turn, until it is ours."""
     share: float = 1.0

@@ -35,11 +35,8 @@ _RECEIPTS = "delivered and read, of every message, as ticks back to the sender"
 _CONFIGURED = (
     "one gateway, two workers; rate limits of the gateway raised; all else as `chatlog up`"
 )
-_DIFFERS = (
-    "a longer warm-up, in which the two Java machines compile what is hot; no group: chatlog has "
-    "none yet"
-)
-_WORKLOAD = Workload(warm_up_seconds=25.0, group_members=0)
+_DIFFERS = "20 s of warm-up, in which the Java machines compile what is hot; no group: chatlog has none yet"
+_WORKLOAD = Workload(warm_up_seconds=20.0, group_members=0)
 
 one_broker = System(
     name="chatlog",
@@ -72,7 +69,7 @@ three_brokers = System(
         acked="as above, and at least two of three brokers hold it",
         kept="as above; with brokers on machines of their own, a loss of one loses nothing",
         receipts=_RECEIPTS,
-        configured=f"{_CONFIGURED} --brokers 3",
+        configured=_CONFIGURED.replace("up`", "up --brokers 3`"),
         differs=_DIFFERS,
     ),
     workload=_WORKLOAD,

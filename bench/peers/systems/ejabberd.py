@@ -13,7 +13,7 @@ from bench.commands import Connected, ConnectPairs, Flow, Loaded, Measuring, Sen
 from bench.driver import Driver
 from bench.peers import packages, postgresql
 from bench.peers.instance import clear, run, running
-from bench.peers.system import Running, System, Words
+from bench.peers.system import Running, System, Words, Workload
 from infra.errors import UserError
 from infra.settings import inherited_environment
 from infra.stack.part import OnProgress, Part
@@ -263,7 +263,9 @@ archived_later = System(
         receipts=_RECEIPTS,
         configured=f"{_CONFIGURED}; mod_mam `default: always`, 10 connections; PostgreSQL with "
         "synchronous_commit off",
+        differs="no idle sockets and no group: the server is the same as above",
     ),
+    workload=Workload(idle_sockets=0, group_members=0),
 )
 
 unarchived = System(

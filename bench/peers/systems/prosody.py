@@ -46,7 +46,7 @@ modules_enabled = {{
   "vcard4"; "vcard_legacy"; "csi_simple"; "ping"; "register"; "register_ibr"; "mam"; "time";
   "version"; "posix";
 }}
-modules_disabled = {{ "s2s"; "offline"; }}
+modules_disabled = {{ "s2s" }}
 VirtualHost "localhost"
 Component "conference.localhost" "muc"
   modules_enabled = {{ "muc_mam" }}

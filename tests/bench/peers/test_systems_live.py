@@ -72,8 +72,8 @@ def test_a_system_is_started_loaded_and_ended(system: System) -> None:
     assert pids
     assert not [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
     assert not list(marked(str(folder)))
-    assert turn.sockets is not None
-    assert turn.sockets.count == round(system.workload.idle_sockets * EFFORT.share)
+    sockets = turn.sockets.count if turn.sockets else 0
+    assert sockets == round(system.workload.idle_sockets * EFFORT.share)
     names = [name for name, _ in phases(turn)]
     assert ("group" in names) == bool(system.workload.group_members)
     for name, phase in phases(turn):
