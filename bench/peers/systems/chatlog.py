@@ -35,7 +35,10 @@ _RECEIPTS = "delivered and read, of every message, as ticks back to the sender"
 _CONFIGURED = (
     "one gateway, two workers; rate limits of the gateway raised; all else as `chatlog up`"
 )
-_DIFFERS = "20 s of warm-up, in which the Java machines compile what is hot; no group: chatlog has none yet"
+_DIFFERS = (
+    "20 s of warm-up, in which the Java machines compile what is hot; no group, as chatlog has "
+    "none yet"
+)
 _WORKLOAD = Workload(warm_up_seconds=20.0, group_members=0)
 
 one_broker = System(
