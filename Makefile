@@ -3,10 +3,10 @@
 CHATLOG := .venv/bin/chatlog
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test check demo bench bench-gate chaos docs lock clean
+.PHONY: help setup up down test check demo bench bench-gate bench-peers chaos docs lock clean
 
 help: ## Show this menu
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing: system packages, Python packages, jars (also on a fresh machine)
 	@infra/setup.sh
@@ -34,6 +34,9 @@ bench: setup ## Load through real sockets: throughput, latencies, cost
 
 bench-gate: setup ## Fail when a message costs more CPU than in bench/baseline.json
 	@$(CHATLOG) bench gate
+
+bench-peers: setup ## ejabberd, Prosody and Synapse beside chatlog, in turns: ratios (installs them)
+	@$(CHATLOG) bench peers
 
 chaos: setup ## Faults on a real stack under load, eight minutes of them, and a check of what people saw
 	@$(CHATLOG) chaos

@@ -1,10 +1,11 @@
-"""Benchmarks: open-loop load through real sockets, with receipts, and what each process costs.
+"""Benchmarks: load through real sockets, with receipts, and what each process costs.
 
 Read in this order. Pure: `frames` (WebSocket frames as a client writes and reads them), `ledger`
 (what became of each message: lost, doubled, reordered, how late), `figures` (quantiles). Then the
-load program, a process of its own (`python -m bench.load`): `socket` (one lean client socket),
-`device` (a client that answers with receipts), `load` (due times, and its commands); `driver` is
-the same seen from the other side. `cost` reads what processes spend from /proc, `jitter` says
+load program, a process of its own (`python -m bench.load`): `run` (what a client is, and what
+clients of a run share), `socket` (one lean client socket), `device` (a client that answers with
+receipts), `load` (due times, closed loops, and its commands); `driver` is the same seen from the
+other side. `cost` reads what processes spend from /proc, `jitter` says
 whether the machine was disturbed, `lag` how far consumer groups are behind. `world` is a stack of
 our own; `scenarios` are the benchmarks, `bars` what they must reach, `report` how it is told.
 

@@ -1,8 +1,8 @@
 """What the load program is told and what it answers: one JSON object a line, either way.
 
-Each command is answered by lines of which the last is its result, or Failed. `Load` is answered by
-Measuring when the warm-up is over, Sent when the last message was sent, and Loaded when every
-message is settled, so that whoever drives can read the clocks of processes in between.
+Each command is answered by lines of which the last is its result, or Failed. `Load` and `Flow` are
+answered by Measuring when the warm-up is over, Sent when the last message was sent, and Loaded when
+every message is settled, so that whoever drives can read the clocks of processes in between.
 """
 
 from msgspec import Struct
@@ -49,6 +49,25 @@ class Storm(Struct, tag_field="do", frozen=True):
 
     rate: float
     seconds: float
+
+
+class ConnectGroup(Struct, tag_field="do", frozen=True):
+    """Open a group of so many members, and wait until all are in it."""
+
+    members: int
+
+
+class Flow(Struct, tag_field="do", frozen=True, kw_only=True):
+    """Keep so many messages of each pair, or of the group, under way; then wait until all is
+    settled. Measured messages are those that were delivered in the measured time."""
+
+    in_flight: int
+    warm_up_seconds: float
+    seconds: float
+    body_bytes: int
+    read_after_seconds: float
+    settle_seconds_max: float
+    in_group: bool = False
 
 
 class Finish(Struct, tag_field="do", frozen=True):
@@ -131,5 +150,5 @@ class Failed(Struct, tag_field="said", frozen=True):
     sentence: str
 
 
-Command = ConnectPairs | ConnectIdle | Load | Reconnect | Storm | Finish
+Command = ConnectPairs | ConnectIdle | ConnectGroup | Load | Flow | Reconnect | Storm | Finish
 Answer = Connected | Measuring | Sent | Loaded | Reconnected | Stormed | Finished | Failed

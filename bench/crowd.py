@@ -14,10 +14,10 @@ from random import Random
 from urllib.parse import urlsplit
 
 from bench.commands import Reconnected, Stormed
-from bench.device import Run
 from bench.devices import Opener, address_of
 from bench.figures import quantiles_ms
 from bench.returning import ReturningDevice
+from bench.run import Run
 from bench.socket import Refused
 
 _JITTER_SECONDS = 1.0

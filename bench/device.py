@@ -6,14 +6,13 @@ to be remembered to recognise it.
 """
 
 import asyncio
-import time
-from collections import Counter, deque
 
 import msgspec
 from msgspec import Struct
 
 from bench.frames import text_frame
-from bench.ledger import Ledger, Side
+from bench.ledger import Side
+from bench.run import Client, Run
 from bench.socket import Socket
 from events.ids import direct_conversation
 
@@ -73,31 +72,13 @@ Frame = Accepted | Event | Receipt | Problem | Rejected | Welcome | Heads
 _decode = msgspec.json.Decoder(Frame).decode
 
 
-class Run:
-    """What the devices of one run share."""
-
-    def __init__(self, number: int, body: str, read_after_seconds: float) -> None:
-        self.number = number
-        self.body = body
-        self.read_after_seconds = read_after_seconds
-        self.ledger = Ledger()
-        self.problems: Counter[str] = Counter()
-        self.unread: deque[tuple[float, Device, int]] = deque()
-        self.clock = time.perf_counter
-
-    def read_due(self, now: float) -> None:
-        """Send the `read` receipts that are due."""
-        while self.unread and self.unread[0][0] <= now:
-            _, device, seq = self.unread.popleft()
-            device.mark("read", seq)
-
-
 class Device:
     """One device of a direct conversation of two."""
 
     def __init__(self, user_id: str, peer_id: str, run: Run) -> None:
         self.user_id = user_id
         self.run = run
+        self.peer: Client
         self.socket: Socket
         self.side = Side()
         self.live: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -135,8 +116,8 @@ class Device:
         run = self.run
         match frame:
             case Event():
-                if self.is_of_run(frame.id) and run.ledger.delivered(
-                    self.side, int(frame.id[_NUMBER], 16), frame.seq, now
+                if self.is_of_run(frame.id) and run.arrived(
+                    self.peer, self.side, int(frame.id[_NUMBER], 16), frame.seq, now
                 ):
                     self.mark("delivered", frame.seq)
                     run.unread.append((now + run.read_after_seconds, self, frame.seq))

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from itertools import cycle
 from zlib import crc32
 
-from bench.device import Device, Run
+from bench.device import Device
 from bench.returning import ReturningDevice
+from bench.run import Client, Run
 from bench.socket import connect
 from infra import tokens
 from infra.settings import ClientSettings, TokenSettings
@@ -40,12 +41,28 @@ class Opener:
         self._urls = cycle(settings.client.urls)
         self._connecting = asyncio.Semaphore(_CONNECTING_MAX)
 
-    async def open(self, devices: Sequence[Device]) -> None:
+    async def pairs(self, count: int, *, returning: bool = False) -> list[Client]:
+        """Open the devices of so many direct conversations, two by two."""
+        return await self._open_all(pairs(count, returning=returning))
+
+    async def idle(self, count: int) -> list[Client]:
+        """Open devices that say nothing."""
+        return await self._open_all(idle(count))
+
+    async def group(self, members: int) -> list[Client]:
+        """There are no groups yet."""
+        return []
+
+    async def close(self) -> None:
+        """Nothing is shared."""
+
+    async def _open_all(self, devices: Sequence[Device]) -> list[Client]:
         """Open the devices and wait until all are live. Raises OSError and TimeoutError."""
         await asyncio.gather(*(self._open(device) for device in devices))
         async with asyncio.timeout(_CONNECT_SECONDS):
             for device in devices:
                 await device.live
+        return list(devices)
 
     async def open_one(self, device: Device, token: str | None = None) -> None:
         """Open the socket of a device. Raises OSError, of which Refused."""
@@ -83,11 +100,15 @@ def pairs(count: int, *, returning: bool = False) -> list[Device]:
     """The devices of so many direct conversations, two by two."""
     run = Run(0, "", 0.0)
     kind = ReturningDevice if returning else Device
-    return [
-        kind(f"pair-{pair}-{mine}", f"pair-{pair}-{theirs}", run)
-        for pair in range(count)
-        for mine, theirs in ("ab", "ba")
-    ]
+    devices: list[Device] = []
+    for pair in range(count):
+        first, second = (
+            kind(f"pair-{pair}-{mine}", f"pair-{pair}-{theirs}", run)
+            for mine, theirs in ("ab", "ba")
+        )
+        first.peer, second.peer = second, first
+        devices += [first, second]
+    return devices
 
 
 def idle(count: int) -> list[Device]:

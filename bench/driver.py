@@ -9,7 +9,7 @@ import resource
 import selectors
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TypeVar
 
@@ -24,11 +24,16 @@ Wanted = TypeVar("Wanted", bound=Answer)
 
 
 class Driver:
-    """One load program."""
+    """One load program: a module that serves `bench.commands`, with its arguments."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        module: str = "bench.load",
+        arguments: Sequence[str] = (),
+    ) -> None:
         self._process = subprocess.Popen(
-            (sys.executable, "-m", "bench.load"),
+            (sys.executable, "-m", module, *arguments),
             env=dict(environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

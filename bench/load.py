@@ -1,9 +1,14 @@
-"""The load program: `python -m bench.load`. Open-loop load on gateways, told what to do by lines.
+"""The load program: `python -m bench.load`. Load on gateways, told what to do by lines.
 
 In: commands as JSON lines on standard input, gateways and signing key from the settings. Out:
 answers as JSON lines on standard output (`bench.commands`). One process, one thread, no task a
-message: a tick about every millisecond sends what is due by then. Latencies count from the due
-time, so the load's own lateness (`late`) is part of what is measured.
+message.
+
+Open loop: a tick about every millisecond sends what is due by then. Latencies count from the due
+time, so the load's own lateness (`late`) is part of what is measured. Closed loop: each delivery
+makes its sender send the next message; latencies count from the sending.
+
+What is loaded is a matter of `Clients`: `serve` drives any kind.
 """
 
 import asyncio
@@ -11,7 +16,7 @@ import gc
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from random import Random
 from secrets import randbits
 from string import ascii_letters
@@ -24,11 +29,13 @@ from bench.commands import (
     Answer,
     Command,
     Connected,
+    ConnectGroup,
     ConnectIdle,
     ConnectPairs,
     Failed,
     Finish,
     Finished,
+    Flow,
     Load,
     Loaded,
     Measuring,
@@ -36,10 +43,11 @@ from bench.commands import (
     Sent,
     Storm,
 )
-from bench.device import Device, Run
 from bench.figures import quantiles_ms
+from bench.ledger import ALL, Stage
 from bench.pace import schedule
 from bench.returning import ReturningDevice
+from bench.run import Client, Clients, Run
 from bench.socket import upgrade_request
 from infra.settings import load
 
@@ -55,49 +63,73 @@ Tell = Callable[[Answer], None]
 class Loader:
     """Holds the sockets and carries out the commands, one after the other."""
 
-    def __init__(self, settings: devices.Settings, tell: Tell) -> None:
-        self._opener = devices.Opener(settings)
+    def __init__(self, clients: Clients, wanted: Stage, tell: Tell) -> None:
+        self._clients = clients
+        self._wanted = wanted
         self._tell = tell
-        self._pairs: list[Device] = []
-        self._idle: list[Device] = []
+        self._pairs: list[Client] = []
+        self._idle: list[Client] = []
+        self._group: list[Client] = []
         self._run = randbits(_RUN_BITS)
 
     async def do(self, command: Command) -> Answer:
         """Carry out one command; its result."""
         match command:
             case ConnectPairs():
-                new = devices.pairs(command.count, returning=command.returning)
-                return await self._connect(self._pairs, new)
+                opening = (
+                    self._ours().pairs(command.count, returning=True)
+                    if command.returning
+                    else self._clients.pairs(command.count)
+                )
+                return await self._connect(self._pairs, opening)
             case ConnectIdle():
-                return await self._connect(self._idle, devices.idle(command.count))
+                return await self._connect(self._idle, self._clients.idle(command.count))
+            case ConnectGroup():
+                return await self._connect(self._group, self._clients.group(command.members))
             case Load():
-                return await self._load(command)
+                run = self._begin(command, self._pairs)
+                return await self._settle(command, run, await self._send(command, run))
+            case Flow():
+                senders = self._group[:1] if command.in_group else self._pairs[::2]
+                everyone = self._group[:1] if command.in_group else self._pairs
+                run = self._begin(command, everyone)
+                delivered = await self._flow(command, run, senders)
+                answer = await self._settle(command, run, [])
+                return msgspec.structs.replace(answer, measured_messages=delivered)
             case Reconnect(seconds_max):
                 back = [one for one in self._pairs if isinstance(one, ReturningDevice)]
-                return await crowd.come_back(back, self._opener, self._new_run(), seconds_max)
+                return await crowd.come_back(back, self._ours(), self._new_run(), seconds_max)
             case Storm(rate, seconds):
-                url = self._opener.urls[0]
+                url = self._ours().urls[0]
                 return await crowd.storm(url, upgrade_request(url, None), rate, seconds)
             case Finish():
                 return await self._finish()
 
-    async def _connect(self, held: list[Device], new: list[Device]) -> Answer:
+    async def _connect(self, held: list[Client], opening: Awaitable[list[Client]]) -> Answer:
         began = time.perf_counter()
-        await self._opener.open(new)
+        new = await opening
         held += new
         gc.collect()
         gc.freeze()
         return Connected(len(new), round(time.perf_counter() - began, 2))
 
-    async def _load(self, command: Load) -> Answer:
+    def _ours(self) -> devices.Opener:
+        """Who opens devices of chatlog; what needs him is asked of nobody else's clients."""
+        assert isinstance(self._clients, devices.Opener), "only our devices come back"
+        return self._clients
+
+    def _new_run(self, body_bytes: int = 80, read_after_seconds: float = 0.02) -> Run:
+        self._run = (self._run + 1) % 2**_RUN_BITS  # No message of an earlier run is repeated.
+        body = "".join(Random(self._run).choices(ascii_letters, k=body_bytes))
+        return Run(self._run, body, read_after_seconds, self._wanted)
+
+    def _begin(self, command: Load | Flow, clients: list[Client]) -> Run:
         run = self._new_run(command.body_bytes, command.read_after_seconds)
-        for device in self._pairs:
-            device.begin(run)
-        began = time.perf_counter()
-        measured_from = began + command.warm_up_seconds
-        run.ledger.measure_from(measured_from)
-        late = await self._send(command, run, began, measured_from)
-        self._tell(Sent(len(late)))
+        for client in clients:
+            client.begin(run)
+        return run
+
+    async def _settle(self, command: Load | Flow, run: Run, late: list[float]) -> Loaded:
         sent_at = time.perf_counter()
         while (now := time.perf_counter()) < sent_at + command.settle_seconds_max:
             run.read_due(now)
@@ -117,15 +149,33 @@ class Loader:
             settled_after_seconds=round(time.perf_counter() - sent_at, 2),
         )
 
-    def _new_run(self, body_bytes: int = 80, read_after_seconds: float = 0.02) -> Run:
-        self._run = (self._run + 1) % 2**_RUN_BITS  # No message of an earlier run is repeated.
-        body = "".join(Random(self._run).choices(ascii_letters, k=body_bytes))
-        return Run(self._run, body, read_after_seconds)
+    async def _flow(self, command: Flow, run: Run, senders: list[Client]) -> int:
+        """Keep messages under way; how many were delivered in the measured time."""
+        measured_from = time.perf_counter() + command.warm_up_seconds
+        run.ledger.measure_from(measured_from)
+        run.is_flowing = True
+        for _ in range(command.in_flight):
+            for sender in senders:
+                sender.send(time.perf_counter())
+        await self._pass_time(run, measured_from)
+        self._tell(Measuring())
+        before = run.delivered
+        await self._pass_time(run, measured_from + command.seconds)
+        delivered = run.delivered - before
+        run.is_flowing = False
+        self._tell(Sent(delivered))
+        return delivered
 
-    async def _send(
-        self, command: Load, run: Run, began: float, measured_from: float
-    ) -> list[float]:
+    async def _pass_time(self, run: Run, until: float) -> None:
+        while (now := time.perf_counter()) < until:
+            run.read_due(now)
+            await asyncio.sleep(_TICK_SECONDS)
+
+    async def _send(self, command: Load, run: Run) -> list[float]:
         """Send by the schedule; how late each message of the measured time was sent."""
+        began = time.perf_counter()
+        measured_from = began + command.warm_up_seconds
+        run.ledger.measure_from(measured_from)
         total_seconds = command.warm_up_seconds + command.seconds
         messages = schedule(_SEED, command.rate, total_seconds, len(self._pairs))
         late: list[float] = []
@@ -143,20 +193,25 @@ class Loader:
                 upcoming = next(messages, None)
             run.read_due(now)
             await asyncio.sleep(_TICK_SECONDS)
+        self._tell(Sent(len(late)))
         return late
 
     async def _finish(self) -> Answer:
-        everyone = [*self._pairs, *self._idle]
-        ended = Counter(device.ended_by for device in everyone if device.ended_by)
-        for device in everyone:
-            if not device.ended_by:
-                device.close()
+        everyone = [*self._pairs, *self._idle, *self._group]
+        ended = Counter(client.ended_by for client in everyone if client.ended_by)
+        for client in everyone:
+            if not client.ended_by:
+                client.close()
         await asyncio.sleep(_FAREWELL_SECONDS)
+        await self._clients.close()
         return Finished(dict(ended))
 
 
-async def serve(settings: devices.Settings) -> int:
-    """Carry out the commands of standard input until the last; the exit status."""
+async def serve(clients: Clients, wanted: Stage = ALL) -> int:
+    """Carry out the commands of standard input until the last; the exit status.
+
+    A message is settled when it has reached every wanted stage.
+    """
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
@@ -165,7 +220,7 @@ async def serve(settings: devices.Settings) -> int:
         sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
         sys.stdout.buffer.flush()
 
-    loader = Loader(settings, tell)
+    loader = Loader(clients, wanted, tell)
     decoder = msgspec.json.Decoder(Command)
     while line := await lines.readline():
         command = decoder.decode(line)
@@ -182,7 +237,7 @@ async def serve(settings: devices.Settings) -> int:
 
 def main() -> int:
     """Run the load program."""
-    return uvloop.run(serve(load(devices.Settings)))
+    return uvloop.run(serve(devices.Opener(load(devices.Settings))))
 
 
 if __name__ == "__main__":

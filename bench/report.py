@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.bars import Bar, Result, bars
+from bench.cost import OTHERS_CORES_MAX
 from bench.jitter import DISTURBED_SHARE
 from bench.ledger import Stage
 from bench.scenarios.capacity import CapacityResult, is_sustained
@@ -22,9 +23,6 @@ from bench.scenarios.reconnect import ReconnectResult
 from bench.scenarios.restart import RestartResult, Start
 from bench.scenarios.storm import StormResult
 from bench.scenarios.traffic import READ_AFTER_SECONDS, Traffic
-
-OTHERS_CORES_MAX = 0.1
-"""More than this taken by other programs, and latencies say little."""
 
 _STAGES = tuple(stage.name.lower() for stage in Stage if stage.name)
 

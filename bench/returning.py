@@ -9,8 +9,9 @@ import asyncio
 import msgspec
 from msgspec import Struct
 
-from bench.device import Accepted, Device, Event, Frame, Heads, Problem, Run
+from bench.device import Accepted, Device, Event, Frame, Heads, Problem
 from bench.frames import text_frame
+from bench.run import Run
 
 _FETCH_LIMIT = 100
 _FETCH_ID = "back"

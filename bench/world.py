@@ -27,12 +27,13 @@ OPEN_FILES = 16_384
 _READY_SECONDS = 180.0
 
 _PLENTY_A_MINUTE = "1000000000"
-_EDGE = {
+EDGE = {
     "CHAT_EDGE_SEND_RATE_PER_MINUTE": _PLENTY_A_MINUTE,
     "CHAT_EDGE_SEND_BURST": "1000000",
     "CHAT_EDGE_FRAME_RATE_PER_MINUTE": _PLENTY_A_MINUTE,
     "CHAT_EDGE_FRAME_BURST": "1000000",
 }
+"""What is raised in a gateway that is to be loaded."""
 
 
 class Workers(StrEnum):
@@ -61,6 +62,7 @@ class Shape:
     workers: Workers | None = Workers.SPLIT
     """None: gateways alone."""
     folder: Path = FOLDER
+    brokers: int = 1
 
 
 class World:
@@ -115,7 +117,7 @@ def world(
     `progress` shows what starts, until all has started.
     """
     raise_open_files_limit(OPEN_FILES)
-    stack = Stack(shape.folder)
+    stack = Stack(shape.folder, brokers=shape.brokers)
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         stack.wipe()
@@ -133,7 +135,7 @@ def world(
 def _services(stack: Stack, shape: Shape) -> list[services.Service]:
     return [
         *(
-            services.gateway(stack.ports, f"gateway-{number}", _EDGE)
+            services.gateway(stack.ports, f"gateway-{number}", EDGE)
             for number in range(1, shape.gateways + 1)
         ),
         *(

@@ -15,6 +15,7 @@ from bench.bars import Result
 from bench.scenarios import capacity, idle, latency, overload, reconnect, restart, storm
 from bench.scenarios.traffic import Traffic
 from bench.world import Shape, Workers, World, world
+from cli import peers
 from cli.progress import progress
 from infra.stack.place import CHECKOUT
 
@@ -163,6 +164,29 @@ def measure_overload(
     shape = Shape()
     return _run(
         report_file, shape, (shape, lambda world: overload.measure(world, options, _tell_goodput))
+    )
+
+
+@app.command(name="peers")
+def compare_with_peers(
+    *,
+    only: Annotated[str, Parameter(help="Systems to compare, with commas between.")] = "",
+    rounds: Annotated[int, Parameter(help="How often each system has its turn.")] = 3,
+    quick: Annotated[bool, Parameter(help="A tenth of everything, one round.")] = False,
+    attempts: Annotated[int, Parameter(help="Attempts at a turn that is disturbed.")] = 3,
+    write: Annotated[bool, Parameter(help="Write docs/peers.md and docs/peers.json.")] = False,
+    measure: Annotated[bool, Parameter(help="Measure; else tell the last report.")] = True,
+    report_file: ReportFile = peers.REPORT,
+) -> int:
+    """ejabberd, Prosody and Synapse beside chatlog: installed, loaded in turns, compared."""
+    return peers.compare(
+        only=[name for name in only.split(",") if name],
+        rounds=1 if quick else rounds,
+        quick=quick,
+        attempts_max=attempts,
+        write=write,
+        measure=measure,
+        report_file=report_file,
     )
 
 

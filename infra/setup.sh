@@ -3,6 +3,7 @@
 #
 # System packages that are missing (announced first), a virtual environment from the hashed lock,
 # the project itself, and the jars of the stack. Nothing is started, and nothing is left running.
+# `infra/setup.sh packages <name>…` installs more system packages by the same rules.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -56,10 +57,11 @@ install_packages() {
     sudo=(sudo -n)
   fi
   say "installing system packages: $*"
-  say "(a server among them is neither started nor enabled: the stack runs its own)"
-  local new_servers=""
-  command -v redis-server >/dev/null || new_servers=redis-server
-  PATH=$PATH:/usr/sbin command -v nginx >/dev/null || new_servers="$new_servers nginx"
+  say "(a server among them is neither started nor enabled: we run our own)"
+  local server new_servers=()
+  for server in redis-server nginx ejabberd prosody postgresql; do
+    if [[ " $* " = *" $server "* ]] && ! dpkg -s "$server" >/dev/null 2>&1; then new_servers+=("$server"); fi
+  done
   # Debian starts servers as it installs them, unless this file forbids it.
   if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
@@ -77,8 +79,7 @@ install_packages() {
   fi
   rm -f "$log"
   if [ -d /run/systemd/system ]; then
-    local server
-    for server in $new_servers; do
+    for server in "${new_servers[@]}"; do
       "${sudo[@]}" systemctl disable --quiet "$server" 2>/dev/null || true
     done
   fi
@@ -150,4 +151,8 @@ main() {
   fetch_jars
 }
 
-main "$@"
+if [ "${1:-}" = packages ]; then
+  install_packages "${@:2}"
+else
+  main
+fi

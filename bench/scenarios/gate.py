@@ -8,9 +8,9 @@ import msgspec
 
 from bench import calibration, record
 from bench.commands import Connected, ConnectPairs
+from bench.cost import OTHERS_CORES_MAX
 from bench.gate import Baseline, Outcome, Round, judged, ratio, spread
 from bench.jitter import DISTURBED_SHARE, lost_share
-from bench.report import OTHERS_CORES_MAX
 from bench.scenarios.traffic import Stretch, Traffic, drive
 from bench.world import World
 from infra.lag import LagReader

@@ -14,6 +14,7 @@ from bench.commands import (
     ConnectIdle,
     ConnectPairs,
     Finished,
+    Flow,
     Load,
     Loaded,
     Measuring,
@@ -25,6 +26,16 @@ from tests.bench.gateway import ScriptedGateway
 
 LOAD = Load(
     rate=400,
+    warm_up_seconds=0.2,
+    seconds=0.5,
+    body_bytes=80,
+    read_after_seconds=0.01,
+    settle_seconds_max=0.5,
+)
+
+
+FLOW = Flow(
+    in_flight=3,
     warm_up_seconds=0.2,
     seconds=0.5,
     body_bytes=80,
@@ -83,6 +94,32 @@ async def test_each_broken_promise_is_seen(fault, tmp_path):
         case "refuse":
             assert loaded.problems["unavailable"] > 5
             assert loaded.reordered == loaded.gaps == sum(loaded.missing.values()) == 0
+
+
+async def flowed_by(gateway: ScriptedGateway, folder) -> tuple[Sent, Loaded]:
+    async with gateway.server() as server:
+        with driver_of(server, folder) as driver:
+            driver.tell(ConnectPairs(4))
+            await wait(driver, Connected)
+            driver.tell(FLOW)
+            await wait(driver, Measuring)
+            return await wait(driver, Sent), await wait(driver, Loaded)
+
+
+async def test_a_closed_loop_sends_a_message_for_each_that_was_delivered(tmp_path):
+    sent, loaded = await flowed_by(ScriptedGateway(), tmp_path)
+    assert loaded.is_whole
+    assert sent.measured_messages == loaded.measured_messages > 50
+    assert loaded.messages > loaded.measured_messages
+    samples = loaded.latencies["delivered"]["count"]
+    under_way_max = 4 * FLOW.in_flight
+    assert abs(samples - loaded.measured_messages) <= under_way_max
+
+
+async def test_a_closed_loop_ends_when_all_that_was_under_way_is_lost(tmp_path):
+    sent, loaded = await flowed_by(ScriptedGateway(fault="lose", nth=5), tmp_path)
+    assert loaded.missing["delivered"] == 4 * FLOW.in_flight
+    assert sent.measured_messages == 0
 
 
 async def test_idle_sockets_are_held_and_those_that_the_gateway_ends_are_counted(tmp_path):
