@@ -111,4 +111,4 @@ def _run(
 
 
 def _bootstrap(world: World) -> str:
-    return world.stack.environment()["CHAT_KAFKA_BOOTSTRAP"]
+    return world.kafka().bootstrap

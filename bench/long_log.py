@@ -23,6 +23,7 @@ from events.submissions import MessageSubmitted
 from events.topics import CONVERSATIONS, PARTITIONS, SUBMISSIONS, Topic, partition_of
 from infra.errors import UserError
 from infra.log_reader import LogReader
+from infra.settings import KafkaSettings
 from processors.admission.decider import Place, decide
 from processors.admission.state import PartitionState, evolve, initial
 
@@ -42,9 +43,9 @@ class Plan:
     seed: int = 1
 
 
-def write(bootstrap: str, codec: Codec, plan: Plan) -> None:
+def write(kafka: KafkaSettings, codec: Codec, plan: Plan) -> None:
     """Write the log to empty topics. Raises UserError when they are not, or Kafka fails."""
-    writer = _Writer(bootstrap, codec)
+    writer = _Writer(kafka, codec)
     states: dict[int, PartitionState] = {}
     offsets: dict[int, int] = {}
     for partition in range(PARTITIONS):
@@ -104,13 +105,13 @@ def _message(draw: Random, number: int, conversations: int) -> MessageSubmitted:
 class _Writer:
     """A producer of whole topics: what it put is all there is, at the offsets it counted on."""
 
-    def __init__(self, bootstrap: str, codec: Codec) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: KafkaSettings, codec: Codec) -> None:
+        self._kafka = kafka
         self._codec = codec
         self._put: Counter[tuple[str, int]] = Counter()
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap,
+                **kafka.connection(),
                 "enable.idempotence": True,
                 "compression.type": "lz4",
                 "linger.ms": 20,
@@ -133,7 +134,7 @@ class _Writer:
     def finish(self) -> None:
         """Wait until Kafka has all of it, and see that there is nothing else. Raises UserError."""
         unsent = self._producer.flush(_FLUSH_SECONDS)
-        with LogReader(self._bootstrap) as reader:
+        with LogReader(self._kafka) as reader:
             found = reader.ends(list(self._put))
         if unsent or any(found[place] != (0, count) for place, count in self._put.items()):
             raise UserError(

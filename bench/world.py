@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.driver import Driver, raise_open_files_limit
 from events.topics import GROUPS
 from infra import catalogues
-from infra.settings import inherited_environment, load
+from infra.settings import KafkaSettings, inherited_environment, load
 from infra.stack import services
 from infra.stack.part import OnProgress, PartStatus
 from infra.stack.place import CHECKOUT
@@ -65,6 +65,11 @@ class Shape:
     brokers: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    kafka: KafkaSettings
+
+
 class World:
     """A running stack with our services."""
 
@@ -74,6 +79,10 @@ class World:
     def environment(self) -> dict[str, str]:
         """The settings by which programs find this world, with what every process inherits."""
         return {**inherited_environment(), **self.stack.environment()}
+
+    def kafka(self) -> KafkaSettings:
+        """How this world's log is reached."""
+        return load(_Settings, self.stack.environment()).kafka
 
     def statuses(self) -> dict[str, PartStatus]:
         """How each part is, by name."""

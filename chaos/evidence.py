@@ -21,7 +21,7 @@ from infra.database import Database
 from infra.errors import UserError
 from infra.lag import TOPICS_READ, LagReader
 from infra.log_reader import LogReader, place_of
-from infra.settings import CassandraSettings, load
+from infra.settings import CassandraSettings, KafkaSettings, load
 from projections.history.store import TimelineStore
 from replay import verify
 from replay.models import MODELS
@@ -37,14 +37,14 @@ async def gather(lab: Lab, unsettled: list[int]) -> Evidence:
     settings = load(verify.Settings, environment)
     codec = Codec.from_file(settings.schemas.ids)
     differences = {model: await _difference(model, settings) for model in MODELS}
-    facts, moves, letters = await asyncio.to_thread(_read_log, settings.kafka.bootstrap, codec)
+    facts, moves, letters = await asyncio.to_thread(_read_log, settings.kafka, codec)
     return Evidence(
         facts=facts,
         rows=await _rows(settings.cassandra, {fact.conversation for fact in facts}),
         moves=moves,
         letters=letters,
         planted=lab.planted,
-        lag=await asyncio.to_thread(_lag, settings.kafka.bootstrap),
+        lag=await asyncio.to_thread(_lag, settings.kafka),
         differences=differences,
         unsettled=unsettled,
     )
@@ -58,15 +58,15 @@ async def _difference(model: str, settings: verify.Settings) -> str:
     return "" if found.equal else "; ".join(found.lines())
 
 
-def _lag(bootstrap: str) -> dict[str, int]:
+def _lag(kafka: KafkaSettings) -> dict[str, int]:
     """What is left after some time to catch up."""
-    reader = LagReader(bootstrap)
+    reader = LagReader(kafka)
     reader.seconds_until_caught_up(TOPICS_READ, CAUGHT_UP_SECONDS)
     return reader.lags(TOPICS_READ)
 
 
-def _read_log(bootstrap: str, codec: Codec) -> tuple[list[Fact], list[Move], list[Letter]]:
-    with LogReader(bootstrap) as reader:
+def _read_log(kafka: KafkaSettings, codec: Codec) -> tuple[list[Fact], list[Move], list[Letter]]:
+    with LogReader(kafka) as reader:
         return (
             list(_facts(reader, codec)),
             list(_moves(reader, codec)),

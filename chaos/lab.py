@@ -80,7 +80,7 @@ class Lab:
     _lag_reader: LagReader = field(init=False)
 
     def __post_init__(self) -> None:
-        self._lag_reader = LagReader(self.known.kafka.bootstrap, _KAFKA_SECONDS)
+        self._lag_reader = LagReader(self.known.kafka, _KAFKA_SECONDS)
 
     def say(self, text: str) -> None:
         """Write into the history what is being done."""

@@ -30,7 +30,7 @@ app = App(name="dead", help="Records that were set aside.", result_action="retur
 @app.command(name="list")
 def listletters_of(group: str = "", *, as_json: AsJson = False) -> None:
     """List what was set aside, of one group or of all."""
-    letters = list(letters_of(settings().kafka.bootstrap, [group] if group else list(GROUPS)))
+    letters = list(letters_of(settings().kafka, [group] if group else list(GROUPS)))
     if as_json:
         print(json.dumps([letter.as_json() for letter in letters]))
         return
@@ -49,7 +49,7 @@ def listletters_of(group: str = "", *, as_json: AsJson = False) -> None:
 def show(group: str, offset: int, *, as_json: AsJson = False) -> None:
     """Show one letter: where and why, and what its bytes say, if anything."""
     known = settings()
-    record = record_at(known.kafka.bootstrap, group, offset)
+    record = record_at(known.kafka, group, offset)
     letter = letter_of(group, record)
     found = readable(record, open_codec(known.schemas))
     if as_json:
@@ -79,7 +79,7 @@ def replay(
     as_json: AsJson = False,
 ) -> int:
     """Publish letters again to where they came from; those named, or --all of a group."""
-    bootstrap = settings().kafka.bootstrap
+    kafka = settings().kafka
     if all_of_them == bool(offsets):
         raise UserError(
             "which_letters",
@@ -87,10 +87,10 @@ def replay(
             f"Name offsets (`chatlog dead list {group}`), or --all.",
         )
     if all_of_them:
-        letters = list(letters_of(bootstrap, [group]))
+        letters = list(letters_of(kafka, [group]))
     else:
-        letters = [letter_of(group, record_at(bootstrap, group, offset)) for offset in offsets]
-    outcomes = publish_again(bootstrap, letters)
+        letters = [letter_of(group, record_at(kafka, group, offset)) for offset in offsets]
+    outcomes = publish_again(kafka, letters)
     if as_json:
         print(json.dumps(outcomes))
     for outcome in () if as_json else outcomes:

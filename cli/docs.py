@@ -162,6 +162,8 @@ def _metrics() -> Iterator[tuple[str, ...]]:
 
 
 def _shown(value: object) -> str:
+    if value is None:
+        return ""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

@@ -77,7 +77,7 @@ def tail(
     fences: dict[int, Fence] = {}
     claims: dict[str, int] = {}
     told = 0
-    with Tail(known.kafka.bootstrap) as log:
+    with Tail(known.kafka) as log:
         topics = log.topics()
         log.start(places_in(topics, chosen(topic, sorted(topics))), instant_ms)
         for record in log.records(follow=follow):

@@ -16,6 +16,7 @@ from cli.log import KAFKA_SECONDS, consumer, topics_of, unreachable
 from events.topics import CONVERSATIONS, DEAD_LETTERS, GROUPS, RECEIPTS, SNAPSHOTS
 from infra.errors import UserError
 from infra.log_reader import LogReader
+from infra.settings import KafkaSettings
 
 WRITTEN_BY_ONE = frozenset({CONVERSATIONS.name, RECEIPTS.name, SNAPSHOTS.name})
 """Topics that say what was decided: nothing may be said there twice."""
@@ -76,11 +77,11 @@ def letter_of(group: str, record: Message) -> Letter:
     )
 
 
-def publish_again(bootstrap: str, letters: list[Letter]) -> list[dict[str, str | None]]:
+def publish_again(kafka: KafkaSettings, letters: list[Letter]) -> list[dict[str, str | None]]:
     """Publish the original bytes of each letter; what became of each, confirmed."""
     producer = Producer(
         {
-            "bootstrap.servers": bootstrap,
+            **kafka.connection(),
             "enable.idempotence": True,
             "acks": "all",
             "compression.type": "lz4",
@@ -90,9 +91,9 @@ def publish_again(bootstrap: str, letters: list[Letter]) -> list[dict[str, str |
             "log_level": 0,
         }
     )
-    reader = consumer(bootstrap)
+    reader = consumer(kafka)
     try:
-        places = topics_of(reader, bootstrap)
+        places = topics_of(reader, kafka)
     finally:
         reader.close()
     outcomes: list[dict[str, str | None]] = []
@@ -136,15 +137,15 @@ def publish_again(bootstrap: str, letters: list[Letter]) -> list[dict[str, str |
     return outcomes
 
 
-def letters_of(bootstrap: str, groups: list[str]) -> Iterator[Letter]:
+def letters_of(kafka: KafkaSettings, groups: list[str]) -> Iterator[Letter]:
     for group in groups:
         topic = topic_of(group)
-        for record in _read(bootstrap, topic, 0, None):
+        for record in _read(kafka, topic, 0, None):
             yield letter_of(group, record)
 
 
-def record_at(bootstrap: str, group: str, offset: int) -> Message:
-    for record in _read(bootstrap, topic_of(group), offset, offset + 1):
+def record_at(kafka: KafkaSettings, group: str, offset: int) -> Message:
+    for record in _read(kafka, topic_of(group), offset, offset + 1):
         return record
     raise UserError(
         "no_letter",
@@ -153,23 +154,23 @@ def record_at(bootstrap: str, group: str, offset: int) -> Message:
     )
 
 
-def _read(bootstrap: str, topic: str, start: int, end: int | None) -> list[Message]:
-    _check_there_is(bootstrap, topic)
+def _read(kafka: KafkaSettings, topic: str, start: int, end: int | None) -> list[Message]:
+    _check_there_is(kafka, topic)
     try:
-        with LogReader(bootstrap) as reader:
+        with LogReader(kafka) as reader:
             place = (topic, 0)
             first, behind_last = reader.ends([place])[place]
             start = max(first, start)
             end = behind_last if end is None else min(end, behind_last)
             return list(reader.read({place: (start, end)}))
     except (KafkaException, TimeoutError) as error:
-        raise unreachable(bootstrap, error) from error
+        raise unreachable(kafka, error) from error
 
 
-def _check_there_is(bootstrap: str, topic: str) -> None:
-    reader = consumer(bootstrap)
+def _check_there_is(kafka: KafkaSettings, topic: str) -> None:
+    reader = consumer(kafka)
     try:
-        if topic not in topics_of(reader, bootstrap):
+        if topic not in topics_of(reader, kafka):
             raise UserError(
                 "no_topic", f"There is no topic {topic}.", "Run `chatlog topics apply`."
             )

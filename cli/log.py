@@ -139,20 +139,20 @@ def instant_of(text: str, now_ms: int) -> int | None:
     return int(instant.timestamp() * 1000)
 
 
-def unreachable(bootstrap: str, error: object) -> UserError:
+def unreachable(kafka: KafkaSettings, error: object) -> UserError:
     """Kafka does not answer."""
     return UserError(
         "kafka_unreachable",
-        f"Kafka at {bootstrap} does not answer ({error}).",
+        f"Kafka at {kafka.bootstrap} does not answer ({error}).",
         "Run `chatlog status`; if it does not run: `chatlog up`.",
     )
 
 
-def consumer(bootstrap: str) -> Consumer:
+def consumer(kafka: KafkaSettings) -> Consumer:
     """A reader that belongs to no group."""
     return Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **kafka.connection(),
             "group.id": "none",
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
@@ -165,21 +165,21 @@ def consumer(bootstrap: str) -> Consumer:
     )
 
 
-def topics_of(reader: Consumer, bootstrap: str) -> dict[str, list[int]]:
+def topics_of(reader: Consumer, kafka: KafkaSettings) -> dict[str, list[int]]:
     """Every topic of the cluster with its partitions. Raises UserError."""
     try:
         found = reader.list_topics(timeout=KAFKA_SECONDS).topics
     except KafkaException as error:
-        raise unreachable(bootstrap, error.args[0].str()) from error
+        raise unreachable(kafka, error.args[0].str()) from error
     return {name: sorted(topic.partitions) for name, topic in found.items()}
 
 
 class Tail:
     """Follows topics from an instant on."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
-        self._consumer = consumer(bootstrap)
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        self._consumer = consumer(kafka)
         self._held: list[tuple[int, int, Message]] = []
         self._count = 0
 
@@ -191,7 +191,7 @@ class Tail:
 
     def topics(self) -> dict[str, list[int]]:
         """Every topic of the cluster with its partitions."""
-        return topics_of(self._consumer, self._bootstrap)
+        return topics_of(self._consumer, self._kafka)
 
     def start(self, places: Iterable[tuple[str, int]], instant_ms: int | None) -> None:
         """Begin at the records of this instant; None: at what comes from now on."""
@@ -201,7 +201,7 @@ class Tail:
             try:
                 begin = self._consumer.offsets_for_times(wanted, timeout=KAFKA_SECONDS)
             except KafkaException as error:
-                raise unreachable(self._bootstrap, error.args[0].str()) from error
+                raise unreachable(self._kafka, error.args[0].str()) from error
         self._consumer.assign(begin)
 
     def records(self, *, follow: bool) -> Iterator[Message]:

@@ -50,10 +50,10 @@ class Tracer:
     """Searches the log of one cluster. Use as a context manager; raises UserError."""
 
     def __init__(self, known: LogSettings) -> None:
-        self._bootstrap = known.kafka.bootstrap
+        self._kafka = known.kafka
         self._codec = open_codec(known.schemas)
-        self._offsets = consumer(self._bootstrap)
-        self._reader = LogReader(self._bootstrap)
+        self._offsets = consumer(self._kafka)
+        self._reader = LogReader(self._kafka)
 
     def __enter__(self) -> Tracer:
         return self
@@ -65,7 +65,7 @@ class Tracer:
     def trace(self, message_id: str, conversation_id: str | None, since_ms: int) -> Trace:
         """Everything that the log says of the message."""
         try:
-            topics = topics_of(self._offsets, self._bootstrap)
+            topics = topics_of(self._offsets, self._kafka)
             partitions = topics.get(CONVERSATIONS.name, [])
             if conversation_id is not None:
                 partitions = [partition_of(conversation_id)]
@@ -79,7 +79,7 @@ class Tracer:
                 gateways = [name for name in topics if name.startswith(f"{DELIVERIES.name}.")]
                 self._deliveries(trace, trace.sent, found, gateways)
         except (KafkaException, TimeoutError) as error:
-            raise unreachable(self._bootstrap, error) from error
+            raise unreachable(self._kafka, error) from error
         trace.steps.sort(key=lambda step: step.at or 0)
         return trace
 

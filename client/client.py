@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
+from ssl import SSLContext
 from typing import Self
 from uuid import uuid4
 
@@ -49,7 +50,10 @@ class Unsent:
 
 
 class Client:
-    """One device. `on_notice` is called with each piece of news, inside the event loop."""
+    """One device. `on_notice` is called with each piece of news, inside the event loop.
+
+    `tls` says who may vouch for gateways at wss addresses; without it, whom the system trusts.
+    """
 
     def __init__(
         self,
@@ -59,15 +63,15 @@ class Client:
         *,
         on_notice: Callable[[Notice], None] | None = None,
         http: ClientSession | None = None,
+        tls: SSLContext | None = None,
         options: Options | None = None,
         random: Random | None = None,
     ) -> None:
         if not urls:
             raise ValueError("a client needs the address of a gateway")
         self._store = store
-        self._engine = Engine(
-            urls, token_source, store, on_notice, http, options or Options(), random or Random()
-        )
+        options, random = options or Options(), random or Random()
+        self._engine = Engine(urls, token_source, store, on_notice, http, tls, options, random)
         self._unhanded: deque[tuple[int, Message]] = deque()
         self._last_given = 0
 

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from random import Random
+from ssl import SSLContext
 
 from aiohttp import ClientSession, TCPConnector
 
@@ -69,6 +70,7 @@ class Engine:
         store: Store,
         on_notice: Callable[[Notice], None] | None,
         http: ClientSession | None,
+        tls: SSLContext | None,
         options: Options,
         random: Random,
     ) -> None:
@@ -84,6 +86,7 @@ class Engine:
         self._on_notice = on_notice
         self._http = http
         self._owns_http = http is None
+        self._tls = tls
         self._options = options
         self._random = random
         self._connection: Connection | None = None
@@ -99,7 +102,7 @@ class Engine:
     def start(self) -> None:
         """Begin to connect."""
         if self._http is None:
-            self._http = ClientSession(connector=TCPConnector(limit=0))
+            self._http = ClientSession(connector=TCPConnector(limit=0, ssl=self._tls or True))
         self._running = asyncio.create_task(self._run())
 
     async def close(self) -> None:

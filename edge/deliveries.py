@@ -27,6 +27,7 @@ from edge.wire import text_frame
 from events.codec import Codec, DecodeError
 from events.deliveries import AnnouncementRequested, FramesRouted, SessionReplaced
 from events.topics import delivery_topic
+from infra.settings import KafkaSettings
 from infra.telemetry import EDGE_DELIVERIES, Telemetry
 from infra.ticker import Ticker
 
@@ -49,7 +50,7 @@ class Deliveries:
 
     def __init__(
         self,
-        bootstrap: str,
+        kafka: KafkaSettings,
         gateway_id: str,
         gateway_epoch: str,
         *,
@@ -78,7 +79,7 @@ class Deliveries:
         self._finding_end: asyncio.Task[None] | None = None
         self._consumer = consumer_of(
             {
-                "bootstrap.servers": bootstrap,
+                **kafka.connection(),
                 "client.id": f"edge-{gateway_id}",
                 "group.id": f"edge-{gateway_id}",
                 "enable.auto.commit": False,

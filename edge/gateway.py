@@ -7,6 +7,7 @@ so, send the clients elsewhere over some time, flush.
 
 import asyncio
 import dataclasses
+import ssl
 import uuid
 from collections.abc import Callable
 
@@ -40,6 +41,7 @@ from infra.telemetry import (
     Telemetry,
 )
 from infra.ticker import Ticker
+from infra.tls import server_context
 
 SOCKET_PATH = "/v1/ws"
 _BACKLOG = 4_096
@@ -77,7 +79,7 @@ class Gateway:
             settings.tokens, bad_tokens_per_minute=edge.bad_token_rate_per_minute
         )
         self._publisher = Publisher(
-            settings.kafka.bootstrap,
+            settings.kafka,
             codec,
             message_timeout_seconds=edge.message_timeout_seconds,
             on_fatal=on_fatal,
@@ -87,7 +89,7 @@ class Gateway:
         self._voice = EdgePublisher(self._publisher, codec, self.telemetry, loop, self.backlog)
         self._announcer = Announcer(edge.gateway_id, self.epoch, self.connections, self._voice)
         self._deliveries = Deliveries(
-            settings.kafka.bootstrap,
+            settings.kafka,
             edge.gateway_id,
             self.epoch,
             codec=codec,
@@ -136,12 +138,18 @@ class Gateway:
         self._health = await _listen(
             health_app(self.readiness, self.telemetry), edge.host, edge.health_port
         )
+        tls = tls_of(edge)
         self._clients = web.AppRunner(
             self._app(), access_log=None, keepalive_timeout=_REQUEST_SECONDS
         )
         await self._clients.setup()
         self._listening = await asyncio.get_running_loop().create_server(
-            self._porch(self._clients), edge.host, edge.port, backlog=_BACKLOG
+            self._porch(self._clients),
+            edge.host,
+            edge.port,
+            backlog=_BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=None if tls is None else _REQUEST_SECONDS,
         )
         self._tasks = [
             asyncio.create_task(self._announcer.keep_alive(), name="keep_alive"),
@@ -219,6 +227,13 @@ def rules_of(edge: EdgeSettings) -> Rules:
         address_per_minute=edge.address_handshake_rate_per_minute,
         address_burst=edge.address_handshake_burst,
     )
+
+
+def tls_of(edge: EdgeSettings) -> ssl.SSLContext | None:
+    """How clients are spoken to; nothing when TLS ends before the gateway. Raises UserError."""
+    if edge.tls_certificate_file is None or edge.tls_key_file is None:
+        return None
+    return server_context(edge.tls_certificate_file, edge.tls_key_file)
 
 
 async def _listen(app: web.Application, host: str, port: int) -> web.AppRunner:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from importlib import resources
 
 from cassandra import DriverException
+from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import (
     EXEC_PROFILE_DEFAULT,
     Cluster,
@@ -29,6 +30,7 @@ from cassandra.protocol import ErrorMessage
 
 from infra.errors import UserError
 from infra.settings import CassandraSettings
+from infra.tls import client_context
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 REQUEST_TIMEOUT_SECONDS = 10.0
@@ -108,6 +110,10 @@ def _cluster(settings: CassandraSettings) -> Cluster:
         list(settings.hosts),
         port=settings.port,
         protocol_version=_PROTOCOL,
+        auth_provider=PlainTextAuthProvider(settings.username, settings.password)
+        if settings.username
+        else None,
+        ssl_context=None if settings.ca_file is None else client_context(settings.ca_file),
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         # Without this a batch of some kilobytes waits 40 ms for a delayed acknowledgement.

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from events.topics import CONVERSATIONS, GATEWAYS, QUERIES, RECEIPTS, SESSIONS, SUBMISSIONS
 from infra.offsets import Offsets
+from infra.settings import KafkaSettings
 
 TOPICS_READ = {
     "admission": (SUBMISSIONS,),
@@ -24,8 +25,8 @@ _POLL_SECONDS = 0.2
 class LagReader:
     """Reads lags; one Kafka connection a group for many readings. Raises KafkaException."""
 
-    def __init__(self, bootstrap: str, timeout_seconds: float = _KAFKA_SECONDS) -> None:
-        self._offsets = Offsets(bootstrap, timeout_seconds)
+    def __init__(self, kafka: KafkaSettings, timeout_seconds: float = _KAFKA_SECONDS) -> None:
+        self._offsets = Offsets(kafka, timeout_seconds)
 
     def lags(self, groups: Iterable[str]) -> dict[str, int]:
         """Records each group has still to take."""

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from infra.settings import KafkaSettings
+
 Place = tuple[str, int]
 """A topic and a partition of it."""
 
@@ -24,10 +26,10 @@ def place_of(record: Message) -> tuple[str, int, int]:
 class LogReader:
     """A groupless reader. Use as a context manager; raises KafkaException and TimeoutError."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, kafka: KafkaSettings) -> None:
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                **kafka.connection(),
                 "group.id": "none",
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from infra.log_reader import Place
+from infra.settings import KafkaSettings
 
 _NEWEST = -1
 _NO_GROUP = "none"
@@ -18,8 +19,8 @@ _NO_GROUP = "none"
 class Offsets:
     """Asks one cluster, from any thread. Raises KafkaException, after which it asks anew."""
 
-    def __init__(self, bootstrap: str, timeout_seconds: float = 5.0) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: KafkaSettings, timeout_seconds: float = 5.0) -> None:
+        self._kafka = kafka
         self._timeout_seconds = timeout_seconds
         self._askers: dict[str, Consumer] = {}
 
@@ -50,7 +51,7 @@ class Offsets:
         if asker is None:
             asker = self._askers[group] = Consumer(
                 {
-                    "bootstrap.servers": self._bootstrap,
+                    **self._kafka.connection(),
                     "group.id": group,
                     "enable.auto.commit": False,
                     "allow.auto.create.topics": False,

@@ -25,6 +25,7 @@ from msgspec import Struct
 
 from events.codec import Codec
 from events.topics import Topic
+from infra.settings import KafkaSettings
 from infra.ticker import Ticker
 
 QUEUED_RECORDS_MAX = 100_000
@@ -71,7 +72,7 @@ class Publisher:
 
     def __init__(
         self,
-        bootstrap: str,
+        kafka: KafkaSettings,
         codec: Codec,
         *,
         message_timeout_seconds: float,
@@ -88,7 +89,7 @@ class Publisher:
         self._loop: asyncio.AbstractEventLoop
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap,
+                **kafka.connection(),
                 "client.id": client_id,
                 "enable.idempotence": True,
                 "acks": "all",

@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException
 
 from infra.log_reader import Place
 from infra.offsets import Offsets
+from infra.settings import KafkaSettings
 
 _POLL_SECONDS = 0.05
 _POLL_SECONDS_MAX = 0.4
@@ -20,9 +21,9 @@ _POLL_SECONDS_MAX = 0.4
 class LogProgress:
     """Asks Kafka about one topic. Raises KafkaException."""
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
+    def __init__(self, kafka: KafkaSettings, topic: str) -> None:
         self._topic = topic
-        self._offsets = Offsets(bootstrap)
+        self._offsets = Offsets(kafka)
 
     async def ends(self, partitions: Collection[int]) -> dict[int, int]:
         """The offset behind the last record of each partition."""

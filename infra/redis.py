@@ -1,4 +1,4 @@
-"""Redis connections: one lean pipelined connection for stores, one redis-py client for the rest.
+"""Redis: one lean pipelined connection for stores.
 
 `RedisPipe` sends many commands and gives their replies after one round trip, at about a sixth of
 the CPU of redis-py's pipeline (ADR 0012), since fan-out does this for every
@@ -8,35 +8,26 @@ own errors, and the next call connects again; nothing is repeated here.
 """
 
 import asyncio
-import ssl
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, cast
 
 import hiredis
 from redis import exceptions
-from redis.asyncio import Redis
 from redis.asyncio.connection import parse_url
 
+from infra.settings import RedisSettings
+from infra.tls import client_context
+
 _NOT_YET = object()
-
-
-def connect(url: str, *, timeout_seconds: float) -> "Redis":
-    """A redis-py client that decodes text and bounds every wait."""
-    return Redis.from_url(
-        url,
-        protocol=3,
-        decode_responses=True,
-        socket_timeout=timeout_seconds,
-        socket_connect_timeout=timeout_seconds,
-    )
 
 
 class RedisPipe:
     """Many commands, one round trip. The connection is opened when it is first needed."""
 
-    def __init__(self, url: str, *, timeout_seconds: float) -> None:
-        self._address = parse_url(url)
+    def __init__(self, settings: RedisSettings, *, timeout_seconds: float) -> None:
+        self._address = parse_url(settings.url)
+        self._ca_file = settings.ca_file
         self._timeout_seconds = timeout_seconds
         self._wire: _Wire | None = None
         self._connecting = asyncio.Lock()
@@ -83,7 +74,7 @@ class RedisPipe:
             _, wire = await loop.create_unix_connection(_Wire, path)
         else:
             # parse_url names a TLS connection class for rediss://, and none for redis://
-            secure = ssl.create_default_context() if "connection_class" in address else None
+            secure = client_context(self._ca_file) if "connection_class" in address else None
             _, wire = await loop.create_connection(
                 _Wire,
                 address.get("host", "localhost"),

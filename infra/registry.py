@@ -67,7 +67,7 @@ def apply(
     registered: list[str] = []
     unchanged: list[str] = []
     entries: list[dict[str, Any]] = []
-    with RegistryClient(registry.url) as client:
+    with RegistryClient(registry) as client:
         known = client.subjects()
         for subject in subjects() if wanted is None else wanted:
             if subject.name not in known:

@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from infra.errors import UserError
+from infra.settings import RegistrySettings
+from infra.tls import client_context
 
 COMPATIBILITY = "FULL_TRANSITIVE"
 TIMEOUT_SECONDS = 20.0
@@ -21,12 +23,17 @@ _CONTENT_TYPE = "application/vnd.schemaregistry.v1+json"
 class RegistryClient:
     """One connection to a registry."""
 
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        secure = parts.scheme == "https"
-        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        self._connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)
-        self._url, self._path = url, parts.path.rstrip("/")
+    def __init__(self, settings: RegistrySettings) -> None:
+        parts = urlsplit(settings.url)
+        host, port = parts.hostname or "", parts.port
+        self._connection = (
+            http.client.HTTPSConnection(
+                host, port, timeout=TIMEOUT_SECONDS, context=client_context(settings.ca_file)
+            )
+            if parts.scheme == "https"
+            else http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+        )
+        self._url, self._path = settings.url, parts.path.rstrip("/")
 
     def __enter__(self) -> RegistryClient:
         return self

@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_type_hints
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -25,6 +25,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    model_validator,
 )
 
 from infra.errors import UserError
@@ -75,6 +76,14 @@ class KafkaSettings(Section):
     prefix = "CHAT_KAFKA_"
 
     bootstrap: str = Field("127.0.0.1:9092", description="Brokers to start from: host:port,…")
+    security: Literal["plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="`sasl_ssl`: TLS, and a name and password (SCRAM-SHA-512)."
+    )
+    username: str = Field("", description="Who this program is to Kafka.")
+    password: str = Field("", repr=False, description="The password of that name.")
+    ca_file: Path | None = Field(
+        None, description="Who may vouch for the brokers (PEM); without it, whom the system trusts."
+    )
     replication_factor: int = Field(
         1,
         ge=1,
@@ -89,6 +98,27 @@ class KafkaSettings(Section):
         "start again: it orders the write times of rows.",
     )
 
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.security != "plaintext" and not (self.username and self.password):
+            raise ValueError("sasl_ssl needs a username and a password")
+        return self
+
+    def connection(self) -> dict[str, Any]:
+        """What every client of librdkafka is made with, beside what is its own."""
+        properties = {"bootstrap.servers": self.bootstrap}
+        if self.security == "plaintext":
+            return properties
+        properties |= {
+            "security.protocol": self.security,
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": self.username,
+            "sasl.password": self.password,
+        }
+        if self.ca_file is not None:
+            properties["ssl.ca.location"] = str(self.ca_file)
+        return properties
+
 
 class RegistrySettings(Section):
     """Where schemas are registered; used at deployment only."""
@@ -97,6 +127,9 @@ class RegistrySettings(Section):
 
     url: str = Field(
         "http://127.0.0.1:8081/apis/ccompat/v7", description="Base of the Confluent interface."
+    )
+    ca_file: Path | None = Field(
+        None, description="Who may vouch for it (PEM), for https; else whom the system trusts."
     )
 
 
@@ -121,6 +154,11 @@ class CassandraSettings(Section):
     keyspace: str = Field("chat", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="Keyspace.")
     datacenter: str = Field("datacenter1", description="The data centre this program is in.")
     replication_factor: int = Field(1, ge=1, description="Copies of each row; 3 in production.")
+    username: str = Field("", description="Who this program is to Cassandra; empty: nobody asks.")
+    password: str = Field("", repr=False, description="The password of that name.")
+    ca_file: Path | None = Field(
+        None, description="Who may vouch for the nodes (PEM); without it, no TLS."
+    )
 
 
 class RedisSettings(Section):
@@ -128,7 +166,14 @@ class RedisSettings(Section):
 
     prefix = "CHAT_REDIS_"
 
-    url: str = Field("redis://127.0.0.1:6379/0", repr=False, description="Server and database.")
+    url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        repr=False,
+        description="Server and database: rediss://name:password@host:port/0 speaks TLS.",
+    )
+    ca_file: Path | None = Field(
+        None, description="Who may vouch for it (PEM); without it, whom the system trusts."
+    )
 
 
 class TokenSettings(Section):
@@ -165,6 +210,10 @@ class EdgeSettings(Section):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=1, le=65_535, description="Port for clients.")
     health_port: int = Field(8090, ge=1, le=65_535, description="Port for health and metrics.")
+    tls_certificate_file: Path | None = Field(
+        None, description="Chain (PEM) to show clients; without it, TLS ends before the gateway."
+    )
+    tls_key_file: Path | None = Field(None, description="Private key of that certificate (PEM).")
     allowed_origins: CommaSeparated = Field(
         (), description="Web origins that may connect; clients that send no origin always may."
     )
@@ -233,6 +282,12 @@ class EdgeSettings(Section):
         10.0, ge=0, description="At a stop, sockets are closed evenly over this time."
     )
 
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.tls_certificate_file is None) != (self.tls_key_file is None):
+            raise ValueError("TLS needs both a certificate and its key")
+        return self
+
 
 class ClientSettings(Section):
     """What the terminal client and the benchmarks connect to."""
@@ -243,7 +298,7 @@ class ClientSettings(Section):
         ("ws://127.0.0.1:8080/v1/ws",), description="WebSocket addresses of gateways: url,…"
     )
     ca_file: Path | None = Field(
-        None, description="Certificates that sign those of `wss` addresses; else the system's."
+        None, description="Who may vouch for gateways (PEM), for wss; else whom the system trusts."
     )
 
 
@@ -346,4 +401,4 @@ def _problems(section: type[Section], error: ValidationError) -> Iterator[str]:
     variables = section.variables()
     for problem in error.errors():
         place = str(problem["loc"][0]) if problem["loc"] else ""
-        yield f"{variables.get(place, place)}: {problem['msg']}"
+        yield f"{variables.get(place, f'{section.prefix}…')}: {problem['msg']}"

@@ -45,7 +45,7 @@ class TopicChanges:
 def apply(settings: KafkaSettings, topics: Iterable[Topic] = TOPICS) -> TopicChanges:
     """Create what is missing and set what differs; refuse other partition counts first."""
     wanted = {topic.name: topic for topic in topics}
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 0})
+    admin = AdminClient({**settings.connection(), "log_level": 0})
     try:
         existing = admin.list_topics(timeout=TIMEOUT_SECONDS).topics
         _refuse_other_partition_counts(wanted, existing)

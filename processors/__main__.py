@@ -44,7 +44,7 @@ async def work(roles: list[str], settings: Settings) -> None:
     codec = Codec.from_file(settings.schemas.ids)
     context = Context(settings, codec, Telemetry("processors"))
     context.publisher = Publisher(
-        settings.kafka.bootstrap,
+        settings.kafka,
         codec,
         message_timeout_seconds=0,
         on_fatal=context.end_process,

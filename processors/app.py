@@ -132,7 +132,7 @@ def source_of(
     source = Source(
         group=guard.group,
         topics=[topic.name for topic in topics],
-        bootstrap=context.settings.kafka.bootstrap,
+        kafka=context.settings.kafka,
         take=take,
         assignee=guard if assignee is None else assignee(guard),
         epoch_of=guard.epoch_of,

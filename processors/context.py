@@ -113,16 +113,16 @@ class Context:
     @cached_property
     def redis_pipe(self) -> RedisPipe:
         """One pipelined Redis connection for the stores; opens on first command."""
-        return RedisPipe(self.settings.redis.url, timeout_seconds=_REDIS_SECONDS)
+        return RedisPipe(self.settings.redis, timeout_seconds=_REDIS_SECONDS)
 
     @cached_property
     def progress(self) -> LogProgress:
         """How far the fact log goes, and how far groups have come."""
-        return LogProgress(self.settings.kafka.bootstrap, CONVERSATIONS.name)
+        return LogProgress(self.settings.kafka, CONVERSATIONS.name)
 
     def log_reader(self) -> LogReader:
         """A reader of stretches of the log; for a thread."""
-        return LogReader(self.settings.kafka.bootstrap)
+        return LogReader(self.settings.kafka)
 
     async def close(self) -> None:
         """End what still goes on, and close what was opened."""

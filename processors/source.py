@@ -39,6 +39,7 @@ from mode import Service
 
 from events.fence import NO_EPOCH
 from infra.log_reader import Place, place_of
+from infra.settings import KafkaSettings
 from infra.ticker import Ticker
 from infra.transient import is_transient
 from processors.received import Confirmation
@@ -121,7 +122,7 @@ class Source(Service):
         *,
         group: str,
         topics: Sequence[str],
-        bootstrap: str,
+        kafka: KafkaSettings,
         take: Callable[[Batch], Awaitable[None]],
         assignee: Assignee,
         epoch_of: Callable[[str, int], int],
@@ -153,7 +154,7 @@ class Source(Service):
         self._arriving: list[TopicPartition] = []
         self._beginning: asyncio.Task[None] | None = None
         self._config = {
-            "bootstrap.servers": bootstrap,
+            **kafka.connection(),
             "group.id": group,
             "client.id": f"{client_id}-{group}",
             "group.protocol": "consumer",

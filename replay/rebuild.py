@@ -41,7 +41,7 @@ def rebuild(settings: RebuildSettings, *, sure: bool) -> None:
             f"This deletes every row of the keyspace {settings.cassandra.keyspace}.",
             "To do it, stop the workers that write rows, and say --yes.",
         )
-    admin = AdminClient({"bootstrap.servers": settings.kafka.bootstrap, "log_level": 0})
+    admin = AdminClient({**settings.kafka.connection(), "log_level": 0})
     for group, forgotten in admin.delete_consumer_groups(list(GROUPS)).items():
         try:
             forgotten.result(_KAFKA_SECONDS)

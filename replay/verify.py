@@ -63,7 +63,7 @@ async def _verify(
     )
     codec = Codec.from_file(settings.schemas.ids)
     found = Difference()
-    with LogReader(settings.kafka.bootstrap) as reader:
+    with LogReader(settings.kafka) as reader:
         places = [(model.topic.name, one) for one in partitions]
         ends = await asyncio.to_thread(reader.ends, places)
         await _wait(model, settings, partitions, wait_seconds)
@@ -87,7 +87,7 @@ async def _verify(
 async def _wait(
     model: Model, settings: Settings, partitions: list[int], wait_seconds: float
 ) -> None:
-    progress = LogProgress(settings.kafka.bootstrap, model.topic.name)
+    progress = LogProgress(settings.kafka, model.topic.name)
     if not await progress.wait(model.group, partitions, wait_seconds):
         raise UserError(
             "worker_behind",

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,26 @@ from events.codec import Codec, DecodeError
 from events.fence import Fence
 from events.topics import CONVERSATIONS
 from infra.log_reader import LogReader
+from infra.settings import KafkaSettings, RedisSettings, load
 from infra.stack.stack import Stack
 
 WAIT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class _Settings:
+    kafka: KafkaSettings
+    redis: RedisSettings
+
+
+def kafka_of(stack: Stack) -> KafkaSettings:
+    """How the stack's operator reaches its Kafka."""
+    return load(_Settings, stack.environment()).kafka
+
+
+def redis_of(stack: Stack) -> RedisSettings:
+    """How the stack's operator reaches its Redis."""
+    return load(_Settings, stack.environment()).redis
 
 
 def codec_of(stack: Stack) -> Codec:
@@ -25,7 +43,7 @@ def codec_of(stack: Stack) -> Codec:
 
 def records(stack: Stack, topic: str, partition: int, start: int = 0) -> list[Message]:
     """Every record of a partition from an offset on."""
-    with LogReader(stack.environment()["CHAT_KAFKA_BOOTSTRAP"]) as reader:
+    with LogReader(kafka_of(stack)) as reader:
         place = (topic, partition)
         low, high = reader.ends([place])[place]
         return list(reader.read({place: (max(low, start), high)}))

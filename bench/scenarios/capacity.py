@@ -54,7 +54,7 @@ def measure(
     world: World, options: Options, on_step: Callable[[Traffic], None] = lambda step: None
 ) -> CapacityResult:
     """Raise the load until it is no longer sustained."""
-    lags = LagReader(world.stack.environment()["CHAT_KAFKA_BOOTSTRAP"])
+    lags = LagReader(world.kafka())
     before = lost_share()
     steps: list[Traffic] = []
     with world.driver() as driver:

@@ -216,5 +216,5 @@ def _said(process: Popen[str]) -> Said:
 
 def _records(world: World) -> int:
     places = [(SUBMISSIONS.name, partition) for partition in range(SUBMISSIONS.partitions)]
-    with LogReader(world.stack.environment()["CHAT_KAFKA_BOOTSTRAP"]) as reader:
+    with LogReader(world.kafka()) as reader:
         return sum(end for _, end in reader.ends(places).values())

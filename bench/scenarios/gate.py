@@ -46,7 +46,7 @@ def measure(
 ) -> list[Round]:
     """Rounds until what `judge` says is passed, or there were enough of them."""
     calibration.prepare(world)
-    lags = LagReader(world.stack.environment()["CHAT_KAFKA_BOOTSTRAP"])
+    lags = LagReader(world.kafka())
     rounds: list[Round] = []
     with world.driver() as driver:
         driver.tell(ConnectPairs(options.pairs))

@@ -35,7 +35,7 @@ class LatencyResult(Struct, frozen=True, kw_only=True, tag_field="scenario", tag
 
 def measure(world: World, options: Options) -> LatencyResult:
     """Measure latency on a world that has gateways and workers."""
-    lags = LagReader(world.stack.environment()["CHAT_KAFKA_BOOTSTRAP"])
+    lags = LagReader(world.kafka())
     before = lost_share()
     with world.driver() as driver:
         driver.tell(ConnectPairs(options.pairs))

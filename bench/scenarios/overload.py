@@ -74,7 +74,7 @@ def measure(
     world: World, options: Options, on_step: Callable[[Traffic], None] = lambda step: None
 ) -> OverloadResult:
     """Go far beyond capacity, and back."""
-    lags = LagReader(world.stack.environment()["CHAT_KAFKA_BOOTSTRAP"])
+    lags = LagReader(world.kafka())
     before = lost_share()
     with world.driver() as driver:
         driver.tell(ConnectPairs(options.pairs))

@@ -78,7 +78,7 @@ def measure(world: World, options: Options, tell: Callable[[str], None]) -> Prof
     """Measure, then look, on a world that has gateways and workers."""
     library()  # Fetched before anything is measured.
     options.folder.mkdir(parents=True, exist_ok=True)
-    lags = LagReader(world.stack.environment()["CHAT_KAFKA_BOOTSTRAP"])
+    lags = LagReader(world.kafka())
     before = lost_share()
     pids = {name: pid for name, pid in world.pids().items() if name not in _NO_LOOK}
     with world.driver() as driver:

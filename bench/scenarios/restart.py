@@ -22,7 +22,7 @@ from events.topics import CONVERSATIONS, PARTITIONS, SUBMISSIONS
 from infra.errors import UserError
 from infra.lag import LagReader
 from infra.log_reader import LogReader
-from infra.settings import SchemaSettings, load
+from infra.settings import KafkaSettings, SchemaSettings, load
 
 _DECIDED_SECONDS = 180.0
 _SNAPSHOT_SECONDS = 600.0
@@ -42,6 +42,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
+    kafka: KafkaSettings
     schemas: SchemaSettings
 
 
@@ -68,18 +69,18 @@ class RestartResult(Struct, frozen=True, kw_only=True, tag_field="scenario", tag
 def measure(world: World, options: Options, tell: Tell) -> RestartResult:
     """Measure on a world without any service."""
     environment = world.stack.environment()
-    bootstrap = environment["CHAT_KAFKA_BOOTSTRAP"]
+    kafka = load(_Settings, environment).kafka
     codec = Codec.from_file(load(_Settings, environment).schemas.ids)
     tell(f"writing {options.plan.messages:,} facts …")
     began = time.monotonic()
-    long_log.write(bootstrap, codec, options.plan)
+    long_log.write(kafka, codec, options.plan)
     writing_seconds = time.monotonic() - began
-    starts = _Starts(world, bootstrap, codec)
+    starts = _Starts(world, kafka, codec)
     tell("starting admission without snapshots …")
     without = starts.measure()
     world.stack.stop_part(_ADMISSION)
     tell("waiting for the snapshots worker …")
-    _let_snapshots_be_written(world, bootstrap)
+    _let_snapshots_be_written(world, kafka)
     tell("starting admission with snapshots …")
     with_snapshots = starts.measure()
     world.stack.kill(_ADMISSION)
@@ -97,15 +98,15 @@ def measure(world: World, options: Options, tell: Tell) -> RestartResult:
 class _Starts:
     """Starts admission and watches for its decisions."""
 
-    def __init__(self, world: World, bootstrap: str, codec: Codec) -> None:
+    def __init__(self, world: World, kafka: KafkaSettings, codec: Codec) -> None:
         self._world = world
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._codec = codec
         self._probes = [long_log.probe(partition) for partition in range(PARTITIONS)]
 
     def measure(self) -> Start:
         """Submit, start, and wait for a decision of every partition."""
-        with LogReader(self._bootstrap) as reader:
+        with LogReader(self._kafka) as reader:
             places = [(CONVERSATIONS.name, partition) for partition in range(PARTITIONS)]
             seen = {place: end for place, (_, end) in reader.ends(places).items()}
             wanted = self._submit()
@@ -133,7 +134,7 @@ class _Starts:
 
     def _submit(self) -> set[str]:
         """Submit one new message to every partition; their ids."""
-        producer = Producer({"bootstrap.servers": self._bootstrap}, logger=None)
+        producer = Producer(self._kafka.connection(), logger=None)
         ids = set()
         for partition, probe in enumerate(self._probes):
             submitted = long_log.renewed(probe)
@@ -148,9 +149,9 @@ class _Starts:
         return ids
 
 
-def _let_snapshots_be_written(world: World, bootstrap: str) -> None:
+def _let_snapshots_be_written(world: World, kafka: KafkaSettings) -> None:
     world.run_worker(_SNAPSHOTS, "snapshots")
-    caught_up = LagReader(bootstrap).seconds_until_caught_up(["snapshots"], _SNAPSHOT_SECONDS)
+    caught_up = LagReader(kafka).seconds_until_caught_up(["snapshots"], _SNAPSHOT_SECONDS)
     world.stack.stop_part(_SNAPSHOTS)
     if caught_up is None:
         raise UserError(

@@ -117,7 +117,7 @@ def _stored(messages: int, options: Options, progress: Progress, tell: Tell) -> 
             messages=messages, conversations=max(1, min(_CONVERSATIONS_MAX, messages // 10))
         )
         tell(f"writing {messages:,} facts …")
-        long_log.write(environment["CHAT_KAFKA_BOOTSTRAP"], codec, plan)
+        long_log.write(fresh.kafka(), codec, plan)
         seconds_max = _CATCH_UP_SECONDS + messages / CATCH_UP_PER_SECOND_MIN
         fresh.run_services(shape, ready_seconds_max=seconds_max)
         tell("waiting until all of it is stored …")
@@ -127,7 +127,7 @@ def _stored(messages: int, options: Options, progress: Progress, tell: Tell) -> 
 
 
 def _store(fresh: World, seconds_max: float) -> float:
-    lags = LagReader(fresh.stack.environment()["CHAT_KAFKA_BOOTSTRAP"])
+    lags = LagReader(fresh.kafka())
     seconds = lags.seconds_until_caught_up(_STORING, seconds_max)
     if seconds is None:
         raise UserError(

@@ -45,7 +45,7 @@ class StormResult(Struct, frozen=True, kw_only=True, tag_field="scenario", tag="
 
 def measure(world: World, options: Options) -> StormResult:
     """Put the same load on three times, the second time in a storm."""
-    lags = LagReader(world.stack.environment()["CHAT_KAFKA_BOOTSTRAP"])
+    lags = LagReader(world.kafka())
     before = lost_share()
     with world.driver() as driver, world.driver() as attacker:
         driver.tell(ConnectPairs(options.pairs))

@@ -20,8 +20,8 @@ _DOWN_SECONDS = 2.0
 async def _leader(lab: Lab) -> str:
     """The broker that leads a partition of the submissions, of every kind the busiest."""
     partition = lab.random.randrange(SUBMISSIONS.partitions)
-    bootstrap = lab.known.kafka.bootstrap
-    name = await asyncio.to_thread(leader_of, bootstrap, SUBMISSIONS.name, partition)
+    kafka = lab.known.kafka
+    name = await asyncio.to_thread(leader_of, kafka, SUBMISSIONS.name, partition)
     lab.say(f"{name} leads {SUBMISSIONS.name}/{partition}")
     return name
 
@@ -30,7 +30,7 @@ async def _until_in_sync(lab: Lab) -> None:
     """Wait until every replica of the submissions has caught up."""
     async with asyncio.timeout(_IN_SYNC_SECONDS):
         while True:
-            found = await asyncio.to_thread(in_sync, lab.known.kafka.bootstrap, SUBMISSIONS.name)
+            found = await asyncio.to_thread(in_sync, lab.known.kafka, SUBMISSIONS.name)
             if found and min(found.values()) == lab.known.kafka.replication_factor:
                 return
             await asyncio.sleep(0.5)

@@ -56,7 +56,7 @@ def _write(lab: Lab, codec: Codec) -> list[Letter]:
 
     producer = Producer(
         {
-            "bootstrap.servers": lab.known.kafka.bootstrap,
+            **lab.known.kafka.connection(),
             "enable.idempotence": True,
             "log_level": 0,
         }

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from ssl import SSLContext
 from typing import Annotated
 
-from aiohttp import ClientSession, TCPConnector
 from cyclopts import Parameter
 
 from cli.chat.plain import Plain
@@ -29,6 +28,7 @@ from client.store import SqliteStore
 from events.ids import is_name
 from infra.errors import UserError
 from infra.settings import ClientSettings, TokenSettings, inherited_environment, load
+from infra.tls import client_context
 from infra.tokens import ensure_development_key, mint
 
 FIRST_WELCOME_SECONDS = 10.0
@@ -79,7 +79,8 @@ def chat(
     logging.getLogger("client").setLevel(logging.CRITICAL)  # Its notices are shown instead.
     fancy = not plain and sys.stdin.isatty() and sys.stdout.isatty()
     fancy = fancy and inherited_environment().get("TERM", "dumb") != "dumb"
-    why = asyncio.run(_chat(user, other, device, urls, place, known, fancy=fancy))
+    tls = client_context(known.gateways.ca_file) if known.gateways.ca_file else None
+    why = asyncio.run(_chat(user, other, device, urls, place, known.tokens, tls, fancy=fancy))
     if why:
         raise UserError("chat_ended", f"The chat ended: {why.rstrip('.')}.", "Start it again.")
     return 0
@@ -91,11 +92,11 @@ async def _chat(
     device: str,
     urls: tuple[str, ...],
     place: Path,
-    known: _Settings,
+    tokens: TokenSettings,
+    tls: SSLContext | None,
     *,
     fancy: bool,
 ) -> str:
-    tokens = known.tokens
     key = ensure_development_key(tokens)
 
     async def token() -> str:
@@ -119,10 +120,9 @@ async def _chat(
     try:
         store = SqliteStore(place / f"{user}-{device}.db")
         options = Options(token_refresh_seconds=TOKEN_REFRESH_SECONDS, retry_cap_seconds=5.0)
-        http = _http(known.gateways.ca_file)
-        client = Client(urls, token, store, on_notice=hear, http=http, options=options)
+        client = Client(urls, token, store, on_notice=hear, tls=tls, options=options)
         room.enter(client)
-        async with http, client:
+        async with client:
             await _first_welcome(client, urls)
             chats = client.chats()
             if other or chats:
@@ -133,19 +133,6 @@ async def _chat(
     except ClientError as error:
         detail = f"{error.detail[:1].upper()}{error.detail[1:]}."
         raise UserError(error.code, detail, _remedy(error)) from error
-
-
-def _http(ca_file: Path | None) -> ClientSession:
-    """Where sockets are opened: the named authorities are believed, or the system's."""
-    try:
-        trust = ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise UserError(
-            "bad_ca_file",
-            f"CHAT_GATEWAY_CA_FILE cannot be read: {error}.",
-            "Mend the setting, or run `chatlog up` again.",
-        ) from error
-    return ClientSession(connector=TCPConnector(ssl=trust))
 
 
 async def _first_welcome(client: Client, urls: tuple[str, ...]) -> None:

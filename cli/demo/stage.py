@@ -176,7 +176,7 @@ class Stage:
     def _read(self, topic: Topic) -> Sequence[tuple[Struct, int]]:
         codec = Codec.from_file(self._known.schemas.ids)
         place = (topic.name, partition_of(CONVERSATION))
-        with LogReader(self._known.kafka.bootstrap) as reader:
+        with LogReader(self._known.kafka) as reader:
             stretch = reader.ends([place])[place]
             return [
                 (codec.decode(record.value()), record.offset() or 0)

@@ -14,6 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     PartitionMetadata,
 )
 
+from infra.settings import KafkaSettings
 from infra.stack.cluster import broker_name
 
 TIMEOUT_SECONDS = 20.0
@@ -21,14 +22,14 @@ _POLL_SECONDS = 0.1
 
 
 def leader_of(
-    bootstrap: str, topic: str, partition: int, timeout_seconds: float = TIMEOUT_SECONDS
+    kafka: KafkaSettings, topic: str, partition: int, timeout_seconds: float = TIMEOUT_SECONDS
 ) -> str:
     """The part that leads the partition; waits while nobody does.
 
     Raises TimeoutError when nobody leads in time, KafkaException when the cluster does not answer
     or has no such topic, KeyError when the topic has no such partition.
     """
-    admin = _client(bootstrap)
+    admin = _client(kafka)
     deadline = time.monotonic() + timeout_seconds
     while (leader := _partitions(admin, topic, timeout_seconds)[partition].leader) < 0:
         if time.monotonic() > deadline:
@@ -37,14 +38,16 @@ def leader_of(
     return broker_name(leader)
 
 
-def in_sync(bootstrap: str, topic: str, timeout_seconds: float = TIMEOUT_SECONDS) -> dict[int, int]:
+def in_sync(
+    kafka: KafkaSettings, topic: str, timeout_seconds: float = TIMEOUT_SECONDS
+) -> dict[int, int]:
     """How many copies of each partition have all that was confirmed; raises as `leader_of`."""
-    partitions = _partitions(_client(bootstrap), topic, timeout_seconds)
+    partitions = _partitions(_client(kafka), topic, timeout_seconds)
     return {number: len(partition.isrs) for number, partition in partitions.items()}
 
 
-def _client(bootstrap: str) -> AdminClient:
-    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+def _client(kafka: KafkaSettings) -> AdminClient:
+    return AdminClient({**kafka.connection(), "log_level": 0})
 
 
 def _partitions(

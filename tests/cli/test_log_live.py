@@ -20,7 +20,7 @@ from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
 from events.submissions import MessageSubmitted
 from events.topics import CONVERSATIONS, RECEIPTS, SUBMISSIONS, delivery_topic, partition_of
 from infra.stack.stack import Stack
-from tests.live import codec_of, records
+from tests.live import codec_of, kafka_of, records
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,7 @@ class Writer:
 
     def __init__(self, stack: Stack) -> None:
         self._codec: Codec = codec_of(stack)
-        bootstrap = stack.environment()["CHAT_KAFKA_BOOTSTRAP"]
-        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0})
+        self._producer = Producer({**kafka_of(stack).connection(), "linger.ms": 0})
 
     def write(self, topic: str, event: Any, partition: int, **fields: Any) -> int:
         value = event if isinstance(event, bytes) else self._codec.encode(event)
@@ -99,7 +98,7 @@ def story(stack: Stack, writer: Writer) -> Story:
 
     run = uuid.uuid4().hex[:8]
     story = Story(str(uuid.uuid4()), direct_conversation(f"ann-{run}", f"bob-{run}"), f"gw-{run}")
-    admin = AdminClient({"bootstrap.servers": stack.environment()["CHAT_KAFKA_BOOTSTRAP"]})
+    admin = AdminClient(kafka_of(stack).connection())
     deliveries = delivery_topic(story.gateway)
     admin.create_topics([NewTopic(deliveries, 1, 1)])[deliveries].result(30)
     who = {"conversation_id": story.conversation_id, "sender_id": f"ann-{run}"}

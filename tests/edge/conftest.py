@@ -71,7 +71,7 @@ class World:
         """The events of one kind in the partition of a key."""
         topic = TOPIC_OF[kind]
         place = (topic.name, partition_of(key, topic.partitions))
-        with LogReader(self.kafka.bootstrap) as reader:
+        with LogReader(self.kafka) as reader:
             stretches = reader.ends([place])
             events = [understood(self.codec, record) for record in reader.read(stretches)]
         return [event for event in events if isinstance(event, kind) and matching(event)]
@@ -116,9 +116,7 @@ async def world(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Async
     codec = Codec.from_file(needs.schemas.ids)
     tokens = TokenSettings(jwks_file=keys / "jwks.json", signing_key_file=keys / "signing.pem")
     ensure_development_key(tokens)
-    publisher = Publisher(
-        needs.kafka.bootstrap, codec, message_timeout_seconds=10, on_fatal=pytest.fail
-    )
+    publisher = Publisher(needs.kafka, codec, message_timeout_seconds=10, on_fatal=pytest.fail)
     await publisher.start()
     yield World(needs.kafka, codec, tokens, publisher)
     await publisher.stop()

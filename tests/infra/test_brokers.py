@@ -19,7 +19,7 @@ from infra.stack.doctor import examine
 from infra.stack.leaders import in_sync, leader_of
 from infra.stack.part import State
 from infra.stack.stack import Stack
-from tests.live import records
+from tests.live import kafka_of, records
 
 TOPIC, PARTITION = SUBMISSIONS.name, 0
 
@@ -39,11 +39,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def kafka(stack: Stack) -> KafkaSettings:
-    return KafkaSettings(bootstrap=bootstrap(stack), replication_factor=3)
-
-
-def bootstrap(stack: Stack) -> str:
-    return stack.environment()["CHAT_KAFKA_BOOTSTRAP"]
+    return kafka_of(stack)
 
 
 def wait(holds: Callable[[], object], what: str, seconds: float = 60.0) -> None:
@@ -54,7 +50,7 @@ def wait(holds: Callable[[], object], what: str, seconds: float = 60.0) -> None:
 
 
 def all_in_sync(stack: Stack) -> bool:
-    return set(in_sync(bootstrap(stack), TOPIC).values()) == {3}
+    return set(in_sync(kafka(stack), TOPIC).values()) == {3}
 
 
 class Writer:
@@ -67,7 +63,7 @@ class Writer:
         self._stop = Event()
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap(stack),
+                **kafka(stack).connection(),
                 "enable.idempotence": True,
                 "acks": "all",
                 "message.timeout.ms": message_timeout_ms,
@@ -103,7 +99,7 @@ class Writer:
 
 
 def test_every_topic_has_three_copies_two_of_which_must_hold_a_record(three):
-    admin = AdminClient({"bootstrap.servers": bootstrap(three)})
+    admin = AdminClient(kafka(three).connection())
     metadata = admin.list_topics(timeout=10).topics
     resources = [ConfigResource(ResourceType.TOPIC, topic.name) for topic in TOPICS]
     described = admin.describe_configs(resources)
@@ -118,18 +114,18 @@ def test_every_topic_has_three_copies_two_of_which_must_hold_a_record(three):
 
 def test_applying_twice_or_with_a_setting_that_asks_for_less_changes_nothing(three):
     assert topics.apply(kafka(three)).changed == {}
-    assert topics.apply(KafkaSettings(bootstrap=bootstrap(three))).changed == {}
+    assert topics.apply(kafka_of(three)).changed == {}
 
 
 def test_the_leader_dies_and_every_confirmed_record_is_there_once_and_in_order(three):
     begin = len(records(three, TOPIC, PARTITION))
-    leader = leader_of(bootstrap(three), TOPIC, PARTITION)
+    leader = leader_of(kafka(three), TOPIC, PARTITION)
     with Writer(three) as writer:
         wait(lambda: len(writer.confirmed) >= 200, "200 records are confirmed")
         three.kill(leader)
         killed = time.monotonic()
         wait(lambda: writer.confirmed[-1][2] > killed + 0.1, "another leader confirms")
-        assert leader_of(bootstrap(three), TOPIC, PARTITION) != leader
+        assert leader_of(kafka(three), TOPIC, PARTITION) != leader
         first = next(at for _, _, at in writer.confirmed if at > killed + 0.1)
         print(f"\nfrom SIGKILL to the first confirmed record: {first - killed:.2f} s")
         three.start_part(leader)
@@ -144,7 +140,7 @@ def test_the_leader_dies_and_every_confirmed_record_is_there_once_and_in_order(t
 
 
 def test_without_two_of_three_nothing_is_confirmed_and_with_them_it_goes_on(three):
-    leader = leader_of(bootstrap(three), TOPIC, PARTITION)
+    leader = leader_of(kafka(three), TOPIC, PARTITION)
     others = [name for name in three.broker_names() if name != leader]
     begin = len(records(three, TOPIC, PARTITION))
     for name in others:
@@ -175,7 +171,7 @@ def test_another_command_sees_all_three(three):
 
 def test_the_registrys_schemas_survive_the_loss_of_a_broker(three):
     three.start_part("registry")
-    admin = AdminClient({"bootstrap.servers": bootstrap(three)})
+    admin = AdminClient(kafka(three).connection())
     journal = admin.list_topics("kafkasql-journal", timeout=10).topics["kafkasql-journal"]
     resource = ConfigResource(ResourceType.TOPIC, "kafkasql-journal")
     config = admin.describe_configs([resource])[resource].result(10)

@@ -45,16 +45,14 @@ async def publisher(stack: Stack, **options: Any) -> AsyncIterator[tuple[Publish
     topic = f"test.producer.{time.monotonic_ns()}"
     topics.apply(needs.kafka, (replace(QUERIES, name=topic, partitions=1),))
     defaults: dict[str, Any] = {"message_timeout_seconds": 5, "on_fatal": pytest.fail}
-    made = Publisher(
-        needs.kafka.bootstrap, Codec.from_file(needs.schemas.ids), **{**defaults, **options}
-    )
+    made = Publisher(needs.kafka, Codec.from_file(needs.schemas.ids), **{**defaults, **options})
     await made.start()
     yield made, topic
     assert await made.stop() == 0
 
 
 def values(stack: Stack, topic: str) -> list[bytes | None]:
-    with LogReader(load(Needs, stack.environment()).kafka.bootstrap) as reader:
+    with LogReader(load(Needs, stack.environment()).kafka) as reader:
         return [record.value() for record in reader.read(reader.ends([(topic, 0)]))]
 
 
@@ -71,7 +69,7 @@ async def test_events_go_out_encoded_with_key_and_headers(stack: Stack) -> None:
         await made.publish(topic, EVENT, key="ann")
         await made.publish_bytes(topic, None, key=b"bob", headers=[("why", b"gone")])
     needs = load(Needs, stack.environment())
-    with LogReader(needs.kafka.bootstrap) as reader:
+    with LogReader(needs.kafka) as reader:
         first, second = reader.read(reader.ends([(topic, 0)]))
     assert Codec.from_file(needs.schemas.ids).decode(first.value()) == EVENT
     assert first.key() == b"ann"
@@ -142,7 +140,7 @@ async def test_a_fault_of_one_listener_keeps_nothing_from_the_others(stack: Stac
 async def test_what_is_unsent_at_the_end_is_counted_and_refused(stack: Stack) -> None:
     needs = load(Needs, stack.environment())
     made = Publisher(
-        needs.kafka.bootstrap,
+        needs.kafka,
         Codec.from_file(needs.schemas.ids),
         message_timeout_seconds=0,
         on_fatal=pytest.fail,

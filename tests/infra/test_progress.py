@@ -6,18 +6,18 @@ from confluent_kafka import KafkaException
 from events.topics import CONVERSATIONS
 from infra.progress import LogProgress
 from infra.stack.stack import Stack
-from tests.live import until
+from tests.live import kafka_of, until
 
 
 @pytest.mark.timeout(120)
 async def test_it_is_told_after_kafka_was_killed_and_started(stack: Stack) -> None:
-    progress = LogProgress(stack.environment()["CHAT_KAFKA_BOOTSTRAP"], CONVERSATIONS.name)
+    progress = LogProgress(kafka_of(stack), CONVERSATIONS.name)
     partitions = range(CONVERSATIONS.partitions)
     before = await progress.ends(partitions)
     stack.kill("kafka")
     stack.start_part("kafka")
 
-    other = LogProgress(stack.environment()["CHAT_KAFKA_BOOTSTRAP"], CONVERSATIONS.name)
+    other = LogProgress(kafka_of(stack), CONVERSATIONS.name)
     await until(lambda: _answers(other), what="an answer to a fresh client")
 
     assert await progress.ends(partitions) == before

@@ -9,6 +9,7 @@ from events.topics import TOPICS, Topic
 from infra.errors import UserError
 from infra.settings import KafkaSettings, load
 from infra.topics import apply, config_of, partition_counts
+from tests.live import kafka_of
 
 SMALL = Topic(
     name="test.small", holds="", key="", events=(), producers=(), consumers=(), partitions=2
@@ -17,11 +18,11 @@ SMALL = Topic(
 
 @pytest.fixture
 def kafka(stack):
-    return KafkaSettings(bootstrap=stack.environment()["CHAT_KAFKA_BOOTSTRAP"])
+    return kafka_of(stack)
 
 
 def test_the_whole_catalogue_is_there(kafka):
-    counts = partition_counts(AdminClient({"bootstrap.servers": kafka.bootstrap}))
+    counts = partition_counts(AdminClient(kafka.connection()))
 
     assert counts.items() >= {topic.name: topic.partitions for topic in TOPICS}.items()
 
@@ -50,12 +51,12 @@ def test_a_partition_count_is_never_changed(kafka):
 
     assert refused.value.code == "partition_count_changed"
     assert "test.small has 2, the catalogue says 3" in refused.value.sentence
-    counts = partition_counts(AdminClient({"bootstrap.servers": kafka.bootstrap}))
+    counts = partition_counts(AdminClient(kafka.connection()))
     assert "test.other" not in counts, "nothing is applied when something is refused"
 
 
 def test_topics_are_not_created_by_use(kafka):
-    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    admin = AdminClient(kafka.connection())
     admin.list_topics("test.never", timeout=10)
 
     assert "test.never" not in partition_counts(admin)
@@ -69,7 +70,7 @@ def test_the_catalogue_is_the_brokers_default_nowhere(kafka):
 
 
 def config_on_broker(kafka: KafkaSettings, name: str) -> dict[str, str]:
-    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    admin = AdminClient(kafka.connection())
     resource = ConfigResource(ResourceType.TOPIC, name)
     entries = admin.describe_configs([resource])[resource].result(10)
     return {key: entry.value for key, entry in entries.items()}

@@ -17,7 +17,7 @@ from infra.producer import Publisher
 from infra.stack.stack import Stack
 from tests.examples import NOON, message_id
 from tests.journeys.traffic import Rows, Traffic
-from tests.live import codec_of
+from tests.live import codec_of, kafka_of
 
 
 class OldOwner:
@@ -77,7 +77,7 @@ async def test_nobody_sees_anything_of_an_old_owner(
     system: Stack, traffic: Traffic, rows: Rows
 ) -> None:
     publisher = Publisher(
-        system.environment()["CHAT_KAFKA_BOOTSTRAP"],
+        kafka_of(system),
         codec_of(system),
         message_timeout_seconds=30,
         on_fatal=pytest.fail,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
-from cassandra.cluster import Cluster, Session
+from cassandra.cluster import Session
 
 from client.client import Client, Options
 from client.memory import MemoryStore
@@ -15,6 +15,7 @@ from client.messages import Tick, direct_conversation
 from client.outgoing import Outgoing
 from events.conversations import MessageSent
 from events.topics import partition_of
+from infra import cassandra
 from infra.settings import CassandraSettings, TokenSettings, load
 from infra.stack.stack import Stack
 from infra.tokens import ensure_development_key, mint
@@ -219,10 +220,7 @@ class Rows:
 
     def _connected(self) -> Session:
         if self._session is None:
-            settings = self._settings
-            self._session = Cluster(
-                list(settings.hosts), port=settings.port, protocol_version=5
-            ).connect(settings.keyspace)
+            self._session = cassandra.connect(self._settings)
         return self._session
 
     def timeline(self, conversation_id: str) -> list[Seen]:

@@ -7,7 +7,7 @@ import pytest
 from infra.producer import Publisher
 from infra.stack.services import worker
 from infra.stack.stack import Stack
-from tests.live import codec_of
+from tests.live import codec_of, kafka_of
 
 WORKER = "worker-admission"
 
@@ -23,7 +23,7 @@ def admission(stack: Stack) -> Iterator[Stack]:
 @pytest.fixture
 async def publisher(stack: Stack) -> AsyncIterator[Publisher]:
     publisher = Publisher(
-        stack.environment()["CHAT_KAFKA_BOOTSTRAP"],
+        kafka_of(stack),
         codec_of(stack),
         message_timeout_seconds=10,
         on_fatal=pytest.fail,

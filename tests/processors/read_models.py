@@ -20,7 +20,7 @@ from infra.stack.services import worker
 from infra.stack.stack import Stack
 from infra.telemetry import Telemetry
 from processors.context import Context, Settings
-from tests.live import codec_of, records
+from tests.live import codec_of, kafka_of, records
 
 WORKER = "worker-read-models"
 ROLES = ("history", "receipts", "sessions", "queries")
@@ -39,7 +39,7 @@ async def context_of(stack: Stack) -> AsyncIterator[Context]:
     """What a role is given, in this process."""
     context = Context(load(Settings, stack.environment()), codec_of(stack), Telemetry("test"))
     context.publisher = Publisher(
-        stack.environment()["CHAT_KAFKA_BOOTSTRAP"],
+        kafka_of(stack),
         context.codec,
         message_timeout_seconds=10,
         on_fatal=lambda reason: None,

@@ -13,7 +13,7 @@ from processors.admission.restore import restore
 from processors.admission.state import evolve, initial
 from processors.snapshots.plan import FACTS_BETWEEN, parts
 from tests.examples import submitted
-from tests.live import codec_of, records, until
+from tests.live import codec_of, kafka_of, records, until
 
 CONVERSATION = "d:ann:snapshots"
 PARTITION = partition_of(CONVERSATION)
@@ -60,8 +60,8 @@ async def test_a_restored_state_is_that_of_the_whole_log(
     for record in records(admission, RECEIPTS.name, PARTITION):
         evolve(whole, decode(record.value()))
 
-    bootstrap = admission.environment()["CHAT_KAFKA_BOOTSTRAP"]
-    with LogReader(bootstrap) as reader:
+    kafka = kafka_of(admission)
+    with LogReader(kafka) as reader:
         restored = restore(reader, codec_of(admission), {PARTITION: end})[PARTITION]
 
     assert completed()[-1].fact_offset > FACTS_BETWEEN

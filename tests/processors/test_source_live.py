@@ -10,25 +10,26 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from infra.settings import KafkaSettings
 from infra.stack.stack import Stack
 from infra.ticker import Ticker
 from processors.received import Confirmation
 from processors.source import Batch, Source
-from tests.live import until
+from tests.live import kafka_of, until
 
 PARTITIONS = 4
 
 
 @pytest.fixture
-def bootstrap(stack: Stack) -> str:
-    return stack.environment()["CHAT_KAFKA_BOOTSTRAP"]
+def kafka(stack: Stack) -> KafkaSettings:
+    return kafka_of(stack)
 
 
 @pytest.fixture
-def topic(bootstrap: str) -> str:
+def topic(kafka: KafkaSettings) -> str:
     """A topic of this test alone; its name is its only group's too."""
     name = f"source-{uuid.uuid4().hex[:8]}"
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient(kafka.connection())
     admin.create_topics([NewTopic(name, PARTITIONS)])[name].result(10)
     return name
 
@@ -59,7 +60,7 @@ Run = Callable[..., Awaitable[Source]]
 
 
 @pytest.fixture
-async def run(bootstrap: str, topic: str) -> AsyncIterator[Run]:
+async def run(kafka: KafkaSettings, topic: str) -> AsyncIterator[Run]:
     """Starts a source whose batches go to a function that may give a confirmation."""
     async with AsyncExitStack() as cleanup:
 
@@ -75,7 +76,7 @@ async def run(bootstrap: str, topic: str) -> AsyncIterator[Run]:
             source = Source(
                 group=topic,
                 topics=[topic],
-                bootstrap=bootstrap,
+                kafka=kafka,
                 take=take,
                 assignee=owner,
                 epoch_of=lambda topic, partition: 7,
@@ -92,15 +93,15 @@ async def run(bootstrap: str, topic: str) -> AsyncIterator[Run]:
         yield run
 
 
-def write(bootstrap: str, topic: str, number: int) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap})
+def write(kafka: KafkaSettings, topic: str, number: int) -> None:
+    producer = Producer(kafka.connection())
     producer.produce(topic, str(number).encode(), partition=0)
     assert producer.flush(10) == 0
 
 
-def committed(bootstrap: str, topic: str) -> TopicPartition:
+def committed(kafka: KafkaSettings, topic: str) -> TopicPartition:
     """What the group committed of the first partition."""
-    asker = Consumer({"bootstrap.servers": bootstrap, "group.id": topic})
+    asker = Consumer({**kafka.connection(), "group.id": topic})
     try:
         return asker.committed([TopicPartition(topic, 0)], timeout=10)[0]
     finally:
@@ -126,7 +127,7 @@ async def test_no_partition_leaves_while_its_assignee_claims_it(run: Run) -> Non
 
 
 async def test_what_is_confirmed_late_is_committed_in_order(
-    run: Run, bootstrap: str, topic: str
+    run: Run, kafka: KafkaSettings, topic: str
 ) -> None:
     loop = asyncio.get_running_loop()
     confirmations: dict[int, asyncio.Future[None]] = {}
@@ -138,22 +139,24 @@ async def test_what_is_confirmed_late_is_committed_in_order(
     owner.go_on.set()
     await run(owner, handle)
     for number in range(3):
-        await asyncio.to_thread(write, bootstrap, topic, number)
+        await asyncio.to_thread(write, kafka, topic, number)
         await until(lambda number=number: number in confirmations)
 
     confirmations[2].set_result(None)
     await asyncio.sleep(1.5)
-    assert committed(bootstrap, topic).offset < 0
+    assert committed(kafka, topic).offset < 0
 
     confirmations[0].set_result(None)
-    await until(lambda: committed(bootstrap, topic).offset == 1)
+    await until(lambda: committed(kafka, topic).offset == 1)
 
     confirmations[1].set_result(None)
-    await until(lambda: committed(bootstrap, topic).offset == 3)
-    assert committed(bootstrap, topic).metadata == "7"
+    await until(lambda: committed(kafka, topic).offset == 3)
+    assert committed(kafka, topic).metadata == "7"
 
 
-async def test_what_was_not_confirmed_comes_again(run: Run, bootstrap: str, topic: str) -> None:
+async def test_what_was_not_confirmed_comes_again(
+    run: Run, kafka: KafkaSettings, topic: str
+) -> None:
     seen: list[int] = []
 
     def handle(numbers: list[int]) -> Confirmation | None:
@@ -164,9 +167,9 @@ async def test_what_was_not_confirmed_comes_again(run: Run, bootstrap: str, topi
     owner.go_on.set()
     first = await run(owner, handle)
     for number in range(2):
-        await asyncio.to_thread(write, bootstrap, topic, number)
+        await asyncio.to_thread(write, kafka, topic, number)
         await until(lambda number=number: number in seen)
-    await until(lambda: committed(bootstrap, topic).offset == 1)
+    await until(lambda: committed(kafka, topic).offset == 1)
     first.progress.retrying = True  # it would wait for the confirmation otherwise
     await first.on_stop()
 
@@ -200,17 +203,19 @@ class Hasty(Owner):
 
 @pytest.mark.parametrize(("owner", "consumer_of"), [(Owner(), Unanswered), (Hasty(), Consumer)])
 async def test_partitions_are_begun_again_when_kafka_was_away(
-    run: Run, bootstrap: str, topic: str, owner: Owner, consumer_of: type[Consumer]
+    run: Run, kafka: KafkaSettings, topic: str, owner: Owner, consumer_of: type[Consumer]
 ) -> None:
     seen: list[int] = []
     owner.go_on.set()
-    await asyncio.to_thread(write, bootstrap, topic, 1)
+    await asyncio.to_thread(write, kafka, topic, 1)
     await run(owner, seen.extend, consumer_of)
     await until(lambda: seen == [1])
     assert owner.owned == set(range(PARTITIONS))
 
 
-async def test_who_leaves_at_once_is_followed_at_once(run: Run, bootstrap: str, topic: str) -> None:
+async def test_who_leaves_at_once_is_followed_at_once(
+    run: Run, kafka: KafkaSettings, topic: str
+) -> None:
     """And what was not confirmed comes to the next owner."""
     first, second, loop = Owner(), Owner(), asyncio.get_running_loop()
     first.go_on.set()
@@ -222,7 +227,7 @@ async def test_who_leaves_at_once_is_followed_at_once(run: Run, bootstrap: str, 
         return loop.create_future()
 
     source = await run(first, unconfirmed)
-    await asyncio.to_thread(write, bootstrap, topic, 1)
+    await asyncio.to_thread(write, kafka, topic, 1)
     await until(lambda: asked)
     source.progress.retrying = True  # its stop at the end would wait for the confirmation
 

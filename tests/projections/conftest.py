@@ -18,6 +18,7 @@ from infra.stack.stack import Stack
 from projections import database as projections
 from projections.pipe import Pipe, pack
 from replay.verify import Settings
+from tests.live import redis_of
 from tests.simulation.cassandra import Cassandra, ImmediateDatabase
 from tests.simulation.redis import ImmediatePipe, Redis
 
@@ -37,7 +38,7 @@ def database(session: Session) -> Database:
 @pytest.fixture
 async def pipe(stack: Stack) -> AsyncIterator[RedisPipe]:
     """A Redis that is empty."""
-    pipe = RedisPipe(stack.environment()["CHAT_REDIS_URL"], timeout_seconds=5)
+    pipe = RedisPipe(redis_of(stack), timeout_seconds=5)
     await pipe.run([pack("FLUSHALL")])
     yield pipe
     await pipe.close()

@@ -21,6 +21,7 @@ from projections.sessions.store import (
     SessionStore,
 )
 from tests.examples import ANN, BOB, CONVERSATION, LAPTOP, NOON, PHONE
+from tests.live import redis_of
 
 OTHER = "d:ann:eve"
 ANN_PHONE = Session(PHONE, "gateway-1", "e1", 1)
@@ -234,7 +235,7 @@ async def test_callers_side_by_side_get_their_own_replies(pipe: RedisPipe) -> No
 async def test_a_redis_that_is_silent_or_gone_fails_in_time_and_is_found_again(
     stack: Stack,
 ) -> None:
-    pipe = RedisPipe(stack.environment()["CHAT_REDIS_URL"], timeout_seconds=0.3)
+    pipe = RedisPipe(redis_of(stack), timeout_seconds=0.3)
     await pipe.run([pack("PING")])
     stack.pause("redis")
     try:

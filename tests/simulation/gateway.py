@@ -18,6 +18,7 @@ from edge.publisher import EdgePublisher
 from edge.tokens import Refusal
 from edge.websocket import ClientSocket
 from events.topics import delivery_topic
+from infra.settings import KafkaSettings
 from tests.simulation.kafka import SimulatedPublisher
 from tests.simulation.machine import Process
 from tests.simulation.parts import CODEC, TELEMETRY, Looks, Parts
@@ -116,7 +117,7 @@ class SimulatedGateway:
         announcer = Announcer(name, epoch, self.connections, self.voice)
         parts.log.create(delivery_topic(name))
         deliveries = Deliveries(
-            "",
+            KafkaSettings(),
             name,
             epoch,
             codec=CODEC,

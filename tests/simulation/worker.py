@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from events.topics import CONVERSATIONS, Topic
+from infra.settings import KafkaSettings
 from processors.__main__ import attach
 from processors.app import guard_of, source_of
 from processors.context import Context
@@ -21,7 +22,7 @@ FRONT = ("admission", "fanout", "sessions", "snapshots")
 BACK = ("history", "receipts", "queries")
 """The roles of one process, and those of another."""
 
-SETTINGS: Any = SimpleNamespace(kafka=SimpleNamespace(log_generation=0, bootstrap=""))
+SETTINGS: Any = SimpleNamespace(kafka=KafkaSettings())
 
 
 class SimulatedContext(Context):
