@@ -1,9 +1,9 @@
 """`chatlog docs`: writes the pages that are made from the code, so that they cannot be wrong.
 
-In: the vocabulary, the client protocol, the settings, the metrics, the decisions, the capacity
-model, what was measured. Out: `docs/catalog.md`, `docs/capacity.md`, the index of
-`docs/decisions/` and the tables of `docs/performance.md`. `--check` writes nothing and fails when a
-page is not what it would write; a test calls it.
+In: the vocabulary, the client protocol, the settings, the metrics, the rights, the decisions, the
+capacity model, what was measured. Out: `docs/catalog.md`, `docs/access.md`, `docs/capacity.md`, the
+index of `docs/decisions/` and the tables of `docs/performance.md`. `--check` writes nothing and
+fails when a page is not what it would write; a test calls it.
 """
 
 import re
@@ -19,6 +19,7 @@ from bench.planning.inputs import load
 from bench.planning.model import TARGET
 from bench.planning.page import page as capacity
 from cli import performance
+from cli.access_page import access_page
 from edge.frames import TYPES
 from events.topics import COMMON_CONFIG, EVENT_TOPICS, TOPICS, Topic
 from infra.errors import UserError
@@ -59,6 +60,7 @@ def pages() -> dict[Path, str]:
     """Every generated page and its text."""
     return {
         ROOT / "docs/catalog.md": catalog(),
+        ROOT / "docs/access.md": "\n\n".join(access_page()) + "\n",
         ROOT / "docs/decisions/README.md": decisions(ROOT / "docs/decisions"),
         ROOT / "docs/capacity.md": capacity(TARGET, load()),
         PERFORMANCE: performance.filled(PERFORMANCE.read_text()),

@@ -13,6 +13,7 @@ from rich.console import Console
 from cli.artifacts import fetch
 from cli.progress import Report, progress
 from infra import catalogues, registry
+from infra.errors import UserError
 from infra.settings import load
 from infra.stack import artifacts, services
 from infra.stack import nginx as balancer
@@ -40,6 +41,12 @@ def up(
     nginx: Annotated[
         bool, Parameter(negative="", help="nginx before the gateways: one address, TLS.")
     ] = False,
+    secure: Annotated[
+        bool | None,
+        Parameter(
+            negative="", help="Under lock, for ever: TLS and passwords everywhere, least rights."
+        ),
+    ] = None,
     folder: Folder = DEFAULT_FOLDER,
 ) -> None:
     """Start Kafka, the registry, Cassandra and Redis, apply the catalogues, start our services.
@@ -48,7 +55,13 @@ def up(
     """
     began = time.monotonic()
     registry.check_lock()
-    stack = Stack(folder, brokers=brokers)
+    stack = Stack(folder, brokers=brokers, secure=secure)
+    if nginx and stack.secure:
+        raise UserError(
+            "nginx_unlocked",
+            "nginx speaks plain text to gateways, which end TLS themselves under lock.",
+            "Give one of --nginx and --secure.",
+        )
     if not artifacts.is_complete(stack.jars):
         fetch()
     with progress() as report:
@@ -117,7 +130,7 @@ def _services(stack: Stack, *, nginx: bool) -> list[services.Service]:
     trusted = {"CHAT_EDGE_TRUSTED_PROXIES": balancer.PROXIES} if nginx else {}
     gateways = [services.gateway(stack.ports, name, trusted) for name in GATEWAYS]
     before = balancer.balanced(stack.folder, stack.ports, gateways) if nginx else ()
-    return [*gateways, *before, *services.workers(stack.ports, WORKERS)]
+    return [*gateways, *before, *services.workers(stack.ports, WORKERS, apart=stack.secure)]
 
 
 def _apply_catalogues(stack: Stack, report: Report) -> None:

@@ -1,7 +1,8 @@
 """Cassandra: the keyspace, its tables, and the driver's session.
 
 `apply` runs every `projections/*/tables.cql` (statements that may be repeated: CREATE … IF NOT
-EXISTS). `connect` opens a session; `infra.database` puts prepared statements on it.
+EXISTS), and where it comes with a name, gives the roles their rights on the tables. `connect` opens
+a session; `infra.database` puts prepared statements on it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from cassandra.policies import (
 )
 from cassandra.protocol import ErrorMessage
 
+from infra.access import cassandra_grants
 from infra.errors import UserError
 from infra.settings import CassandraSettings
 from infra.tls import client_context
@@ -53,6 +55,9 @@ def apply(settings: CassandraSettings, statements: Iterable[str] | None = None) 
         for statement in catalogue() if statements is None else statements:
             session.execute(statement)
             count += 1
+        if settings.username and statements is None:
+            for statement in rights():
+                session.execute(statement)
         return count
 
 
@@ -71,6 +76,20 @@ def catalogue() -> list[str]:
     ]
 
 
+def rights() -> Iterator[str]:
+    """The statements that give each role its permissions on tables, and take all others."""
+    seen = set()
+    for (role, table), permissions in cassandra_grants().items():
+        if role not in seen:
+            seen.add(role)
+            yield f"CREATE ROLE IF NOT EXISTS {role}"
+        for permission in ("SELECT", "MODIFY"):
+            if permission in permissions:
+                yield f"GRANT {permission} ON TABLE {table} TO {role}"
+            else:
+                yield f"REVOKE {permission} ON TABLE {table} FROM {role}"
+
+
 def split_cql(text: str) -> list[str]:
     """The statements of a CQL text, without `--` comments. No literal may hold `;` or `--`."""
     code = "\n".join(line.partition("--")[0] for line in text.splitlines())
@@ -79,7 +98,7 @@ def split_cql(text: str) -> list[str]:
 
 def connect(settings: CassandraSettings) -> Session:
     """Open a session on the keyspace. Close it with `session.cluster.shutdown()`."""
-    cluster = _cluster(settings)
+    cluster = cluster_of(settings)
     try:
         return cluster.connect(settings.keyspace)
     except BaseException as error:
@@ -101,7 +120,7 @@ def _without_keyspace(settings: CassandraSettings) -> Iterator[Session]:
         session.cluster.shutdown()
 
 
-def _cluster(settings: CassandraSettings) -> Cluster:
+def cluster_of(settings: CassandraSettings) -> Cluster:
     local = DCAwareRoundRobinPolicy(local_dc=settings.datacenter)
     profile = ExecutionProfile(
         load_balancing_policy=TokenAwarePolicy(local), request_timeout=REQUEST_TIMEOUT_SECONDS
@@ -128,7 +147,7 @@ def _connect_patiently(settings: CassandraSettings) -> Session:
     """Connect to a node that may have started just now: one that is there is asked again."""
     give_up_at = time.monotonic() + _PATIENCE_SECONDS
     while True:
-        cluster = _cluster(settings)
+        cluster = cluster_of(settings)
         try:
             return cluster.connect()
         except NoHostAvailable as error:

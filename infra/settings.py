@@ -1,8 +1,9 @@
 """Every setting of every program: its name, type, unit, default and meaning.
 
 Goes in: environment variables that begin with CHAT_, and below them the env file that
-`chatlog up` writes (`.chatlog/environment`, or the file CHAT_ENV_FILE names). Comes out: frozen
-values. This is the only module that reads the environment, and only when `load` is called.
+`chatlog up` writes (`.chatlog/environment`, or the file CHAT_ENV_FILE names, none when it is
+empty). Comes out: frozen values. This is the only module that reads the environment, and only when
+`load` is called.
 
 A program says what it needs by a frozen dataclass of sections and calls `load` once, in its
 `__main__`. Everything that is missing, malformed or unknown is reported together. Defaults suit
@@ -360,9 +361,9 @@ def load(program: type[Program], environment: Mapping[str, str] | None = None) -
 
 def read_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """All CHAT_ variables: those of the env file, and over them those of the environment."""
-    named = environment.get(ENV_FILE_NAME)
-    file = Path(named or ".chatlog/environment")
-    if named and not file.is_file():
+    named = environment.get(ENV_FILE_NAME, ".chatlog/environment")
+    file = Path(named)
+    if named and ENV_FILE_NAME in environment and not file.is_file():
         raise UserError(
             "no_env_file",
             f"{ENV_FILE_NAME} names {file}, which is no file.",

@@ -8,9 +8,10 @@ Two test sessions in one checkout take different folders (`.chatlog/test`, `.cha
 from __future__ import annotations
 
 import fcntl
+import os
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -26,10 +27,30 @@ hypothesis.settings.register_profile("chatlog", deadline=None)
 hypothesis.settings.load_profile("chatlog")
 
 
+PROFILE = os.environ.get("CHATLOG_PROFILE", "plain")
+"""`secure` runs everything that takes `stack` on one under lock."""
+
+
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    if PROFILE == "secure":
+        yield request.getfixturevalue("locked")
+        return
+    with _running(secure=False) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def locked() -> Iterator[Stack]:
+    """The same under lock: TLS and passwords everywhere, least rights."""
+    with _running(secure=True) as stack:
+        yield stack
+
+
+@contextmanager
+def _running(*, secure: bool) -> Iterator[Stack]:
     with ExitStack() as cleanup:
-        stack = Stack(_free_folder(cleanup), quick=True)
+        stack = Stack(_free_folder(cleanup), quick=True, secure=secure)
         stack.wipe()
         cleanup.callback(stack.stop)
         previous = signal.signal(signal.SIGTERM, _end_the_session)

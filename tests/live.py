@@ -1,6 +1,7 @@
 """Reading the log of a running stack in tests, and waiting for what must come."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from msgspec import Struct
 from events.codec import Codec, DecodeError
 from events.fence import Fence
 from events.topics import CONVERSATIONS
+from infra.access import OPERATOR
 from infra.log_reader import LogReader
-from infra.settings import KafkaSettings, RedisSettings, load
+from infra.settings import ClientSettings, KafkaSettings, RedisSettings, load
 from infra.stack.stack import Stack
+from infra.tls import client_context
 
 WAIT_SECONDS = 30.0
 
@@ -24,16 +27,23 @@ WAIT_SECONDS = 30.0
 class _Settings:
     kafka: KafkaSettings
     redis: RedisSettings
+    gateways: ClientSettings
 
 
-def kafka_of(stack: Stack) -> KafkaSettings:
-    """How the stack's operator reaches its Kafka."""
-    return load(_Settings, stack.environment()).kafka
+def kafka_of(stack: Stack, principal: str = OPERATOR) -> KafkaSettings:
+    """How the stack's operator, or somebody else, reaches its Kafka."""
+    return load(_Settings, stack.environment(principal)).kafka
 
 
-def redis_of(stack: Stack) -> RedisSettings:
-    """How the stack's operator reaches its Redis."""
-    return load(_Settings, stack.environment()).redis
+def tls_of(stack: Stack) -> ssl.SSLContext | bool:
+    """Whom clients of the stack's gateways trust."""
+    ca_file = load(_Settings, stack.environment()).gateways.ca_file
+    return True if ca_file is None else client_context(ca_file)
+
+
+def redis_of(stack: Stack, principal: str = OPERATOR) -> RedisSettings:
+    """How the stack's operator, or somebody else, reaches its Redis."""
+    return load(_Settings, stack.environment(principal)).redis
 
 
 def codec_of(stack: Stack) -> Codec:

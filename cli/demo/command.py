@@ -43,6 +43,9 @@ To chat by hand:
 def demo(
     *,
     folder: Annotated[Path, Parameter(help="Where it keeps its data; emptied first.")] = FOLDER,
+    secure: Annotated[
+        bool, Parameter(negative="", help="Under lock: TLS and passwords everywhere, least rights.")
+    ] = False,
     as_json: Annotated[
         bool, Parameter(name="--json", negative="", help="Print the outcome as JSON too.")
     ] = False,
@@ -50,7 +53,7 @@ def demo(
     """Ann and Bob, two crashes, every promise checked."""
     began = time.monotonic()
     transcript = Transcript()
-    stack = Stack(folder)
+    stack = Stack(folder, secure=secure)
     with _alone(folder), _ended(stack):
         _wipe(stack, folder)
         if not artifacts.is_complete(stack.jars):

@@ -28,9 +28,17 @@ from events.topics import CONVERSATIONS, GROUPS, RECEIPTS, Topic, partition_of
 from infra import cassandra, catalogues
 from infra.database import Database
 from infra.log_reader import LogReader
-from infra.settings import CassandraSettings, KafkaSettings, SchemaSettings, TokenSettings, load
+from infra.settings import (
+    CassandraSettings,
+    ClientSettings,
+    KafkaSettings,
+    SchemaSettings,
+    TokenSettings,
+    load,
+)
 from infra.stack import services
 from infra.stack.stack import Stack
+from infra.tls import client_context
 from infra.tokens import ensure_development_key, mint
 from projections.history.projection import TimelineRow
 from projections.history.store import TimelineStore
@@ -54,6 +62,7 @@ class _Settings:
     schemas: SchemaSettings
     cassandra: CassandraSettings
     tokens: TokenSettings
+    gateways: ClientSettings
 
 
 class Stage:
@@ -73,11 +82,17 @@ class Stage:
         others = [role for role in GROUPS if role != "admission"]
         workers = [
             services.worker(ports, ADMISSION, ["admission"]),
-            services.worker(ports, OTHERS, others),
+            # Under lock each has a process of its own.
+            *(
+                [services.worker(ports, f"worker-{role}", [role]) for role in others]
+                if self.stack.secure
+                else [services.worker(ports, OTHERS, others)]
+            ),
         ]
         self.stack.run(*gateways, *workers, on_progress=report)
         self._known = load(_Settings, self.stack.environment())
-        self._urls = {gateway.name: f"ws://127.0.0.1:{gateway.port}/v1/ws" for gateway in gateways}
+        # The stack names its gateways in this order.
+        self._urls = dict(zip(GATEWAYS, self._known.gateways.urls, strict=True))
 
     async def enter(self, person: Person, gateway: str, device_id: str = "phone") -> None:
         """Bring a person online, at this gateway first."""
@@ -88,6 +103,7 @@ class Stage:
             lambda: self._token(person.name, device_id),
             store,
             on_notice=person.hear,
+            tls=client_context(ca_file) if (ca_file := self._known.gateways.ca_file) else None,
             options=Options(retry_cap_seconds=2.0),
         )
         await person.come(client)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from infra.stack import roles
 from infra.stack.part import Part
 from infra.stack.place import Place
 from infra.stack.probes import cassandra_answers
+from infra.stack.vault import Vault, certified
 
 DATACENTER = "datacenter1"
 
@@ -65,10 +67,14 @@ def cassandra(place: Place) -> Part:
     folder = place.part_folder("cassandra")
     port, storage_port = place.ports.port("cassandra"), place.ports.port("cassandra.storage")
     jars = place.jars / "cassandra"
+    vault = place.vault
+    tls = None if vault is None else certified(vault, "cassandra")
 
     def prepare() -> None:
         # JSON is YAML.
         settings = _settings(folder, port, storage_port)
+        if vault is not None:
+            settings |= _locked(vault)
         (folder / "cassandra.yaml").write_text(json.dumps(settings, indent=2))
         (folder / "logback.xml").write_text(_LOGBACK)
 
@@ -86,8 +92,9 @@ def cassandra(place: Place) -> Part:
         folder=folder,
         log_file=folder / "server.log",
         port=port,
-        answers=lambda: cassandra_answers(port),
+        answers=lambda: cassandra_answers(port, tls),
         prepare=prepare,
+        settle=lambda: None if vault is None else roles.settle(vault, port, DATACENTER),
         # Nobody waits for a row to be written.
         niceness=5,
         stop_seconds_max=30.0,
@@ -111,6 +118,29 @@ def _flags(folder: Path, jars: Path) -> tuple[str, ...]:
         f"-Dlogback.configurationFile=file://{folder}/logback.xml",
         f"-javaagent:{jars}/jamm-0.4.0.jar",
     )
+
+
+def _locked(vault: Vault) -> dict[str, object]:
+    """TLS only, to clients and to other nodes; roles and what they may do are in its tables."""
+    files = {
+        "ssl_context_factory": {
+            "class_name": "org.apache.cassandra.security.PEMBasedSslContextFactory"
+        },
+        "keystore": str(vault.certificate("cassandra")),
+        "truststore": str(vault.ca_file),
+        "accepted_protocols": ["TLSv1.2", "TLSv1.3"],
+    }
+    return {
+        "authenticator": "PasswordAuthenticator",
+        "authorizer": "CassandraAuthorizer",
+        "role_manager": "CassandraRoleManager",
+        "client_encryption_options": {"enabled": True, "optional": False, **files},
+        "server_encryption_options": {
+            "internode_encryption": "all",
+            "require_client_auth": True,
+            **files,
+        },
+    }
 
 
 def _settings(folder: Path, port: int, storage_port: int) -> dict[str, object]:

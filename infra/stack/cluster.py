@@ -1,4 +1,4 @@
-"""How many brokers an instance has, and the id of their cluster: decided once, then remembered.
+"""How many brokers an instance has, their cluster's id, whether it is locked: decided once.
 
 It is a small file in the instance's folder, so that a command which is told nothing knows the
 parts. The number never changes while there is data: the copies of a partition, and the voters
@@ -27,6 +27,8 @@ class Cluster:
     brokers: int
     id: str
     """What every storage folder of the cluster is formatted with."""
+    secure: bool = False
+    """Whether the instance is under lock: TLS and passwords everywhere."""
 
 
 def broker_name(node_id: int) -> str:
@@ -48,11 +50,11 @@ def remembered(folder: Path) -> Cluster | None:
         return Cluster(1, _new_id()) if _has_data(folder) else None
 
 
-def decide(folder: Path, brokers: int | None = None) -> Cluster:
-    """What was decided, or decide it now; without a number, one broker.
+def decide(folder: Path, brokers: int | None = None, secure: bool | None = None) -> Cluster:
+    """What was decided, or decide it now; without a number, one broker; not locked unless said.
 
-    Raises UserError when the instance has data of another number, or the number is none of
-    `BROKER_COUNTS`.
+    Raises UserError when the instance has data of another number or kind, or the number is none
+    of `BROKER_COUNTS`.
     """
     if brokers is not None and brokers not in BROKER_COUNTS:
         raise UserError(
@@ -63,13 +65,25 @@ def decide(folder: Path, brokers: int | None = None) -> Cluster:
     folder.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(folder / "cluster.lock"):
         known = remembered(folder)
-        if known is None or (brokers not in (None, known.brokers) and not _has_data(folder)):
-            known = Cluster(brokers or 1, _new_id())
+        if known is None or not _has_data(folder):
+            before = known or Cluster(1, _new_id())
+            known = Cluster(
+                brokers or before.brokers,
+                before.id,
+                before.secure if secure is None else secure,
+            )
         if brokers not in (None, known.brokers):
             raise UserError(
                 "other_broker_count",
                 f"The instance in {folder} has data of {known.brokers} broker(s), not {brokers}.",
                 "Start it without the number, or delete its data first: `chatlog down --wipe`.",
+            )
+        if secure not in (None, known.secure):
+            raise UserError(
+                "other_profile",
+                f"The instance in {folder} has data of one that is "
+                f"{'' if known.secure else 'not '}under lock.",
+                "Start it as it is, or delete its data first: `chatlog down --wipe`.",
             )
         partial = folder / "cluster.partial"
         partial.write_text(json.dumps(asdict(known), indent=2) + "\n")

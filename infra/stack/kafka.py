@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.errors import UserError
-from infra.stack import cluster
+from infra.stack import cluster, locks
 from infra.stack.part import Part, last_lines
 from infra.stack.place import Place
 from infra.stack.probes import kafka_answers
@@ -39,6 +39,9 @@ def kafka(place: Place, node_id: int = 1) -> Part:
     voters = [
         place.ports.port(f"{voter}.controller") for voter in cluster.broker_names(place.brokers)
     ]
+    vault = place.vault
+    inner = port if vault is None else place.ports.port(f"{name}.internal")
+    shown = None if vault is None else locks.as_broker(vault)
     configuration = folder / "server.properties"
 
     def java(*flags: str) -> tuple[str, ...]:
@@ -47,6 +50,8 @@ def kafka(place: Place, node_id: int = 1) -> Part:
 
     def prepare() -> None:
         given = settings(folder, port, voters, node_id)
+        if vault is not None:
+            given |= locks.kafka_settings(vault, port, inner, voters[node_id - 1])
         configuration.write_text("".join(f"{key}={value}\n" for key, value in given.items()))
         (folder / "log4j2.properties").write_text(_LOG4J)
         if not (folder / "data" / "meta.properties").exists():
@@ -64,8 +69,9 @@ def kafka(place: Place, node_id: int = 1) -> Part:
         folder=folder,
         log_file=folder / "server.log",
         port=port,
-        answers=lambda: kafka_answers(port),
+        answers=lambda: kafka_answers(inner, shown),
         prepare=prepare,
+        settle=lambda: None if vault is None else locks.admit_known(place, vault),
         # When all end at once, the last asks leave of a cluster that is gone, for minutes.
         stop_seconds_max=20.0 if place.brokers == 1 else 5.0,
     )

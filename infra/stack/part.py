@@ -43,6 +43,8 @@ class Part:
     environment: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[], None] = lambda: None
     """Writes configuration and formats storage; harmless to repeat."""
+    settle: Callable[[], None] = lambda: None
+    """What is to be done each time that it answers, before others may use it; may be repeated."""
     needs: tuple[str, ...] = ()
     """Parts that must answer before this one is started."""
     niceness: int = 0

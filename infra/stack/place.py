@@ -1,8 +1,8 @@
 """Where one instance of the stack lives, and with what its parts are made.
 
-An instance is a folder: `ports.json`, `cluster.json`, a folder for each part (data,
-configuration, log, pid file) and `environment`, which programs read. Deleting the folder deletes
-the instance.
+An instance is a folder: `ports.json`, `cluster.json`, `vault` when it is locked, a folder for each
+part (data, configuration, log, pid file) and `environment`, which programs read. Deleting the
+folder deletes the instance.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from infra.stack.cluster import broker_names
 from infra.stack.java import find_java
 from infra.stack.ports import PortBook
+from infra.stack.vault import Vault
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 JARS = CHECKOUT / ".chatlog" / "jars"
@@ -31,6 +32,8 @@ class Place:
     """What every process inherits."""
     brokers: int = 1
     """Brokers of the instance."""
+    vault: Vault | None = None
+    """The secrets of an instance under lock."""
     quick: bool = False
     """Compile Java code at the first level only: starts in half the CPU time, runs slower after."""
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import http.client
 import socket
+import ssl
 import struct
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from confluent_kafka import KafkaException
@@ -17,14 +20,17 @@ from confluent_kafka.admin import AdminClient
 TIMEOUT_SECONDS = 2.0
 
 
-def kafka_answers(port: int) -> bool:
+def kafka_answers(port: int, connection: Mapping[str, Any] | None = None) -> bool:
     """Whether the broker gives metadata in which it is itself.
 
-    One that the cluster has not admitted yet, or has fenced, names the others only.
+    One that the cluster has not admitted yet, or has fenced, names the others only. `connection`
+    holds what a client of this port must show.
     """
     if not accepts("127.0.0.1", port):
         return False
-    admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0})
+    admin = AdminClient(
+        {**(connection or {}), "bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0}
+    )
     try:
         brokers = admin.list_topics(timeout=TIMEOUT_SECONDS).brokers.values()
     except KafkaException:
@@ -32,11 +38,14 @@ def kafka_answers(port: int) -> bool:
     return port in {broker.port for broker in brokers}
 
 
-def http_answers(url: str) -> bool:
+def http_answers(url: str, tls: ssl.SSLContext | None = None) -> bool:
     """Whether a GET is answered with 200."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(
-        parts.hostname or "", parts.port or 80, timeout=TIMEOUT_SECONDS
+    host, port = parts.hostname or "", parts.port
+    connection = (
+        http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+        if tls is None
+        else http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=tls)
     )
     try:
         connection.request("GET", parts.path)
@@ -47,18 +56,18 @@ def http_answers(url: str) -> bool:
         connection.close()
 
 
-def redis_answers(port: int) -> bool:
-    """Whether PING is answered with PONG."""
+def redis_answers(port: int, tls: ssl.SSLContext | None = None) -> bool:
+    """Whether PING is answered with PONG; under lock, with a question for the name."""
     try:
-        with socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS) as connection:
+        with _connected(port, tls) as connection:
             connection.sendall(b"PING\r\n")
-            return connection.recv(16).startswith(b"+PONG")
+            return connection.recv(16).startswith(b"+PONG" if tls is None else b"-NOAUTH")
     except OSError:
         return False
 
 
-def cassandra_answers(port: int) -> bool:
-    """Whether a CQL query gives rows.
+def cassandra_answers(port: int, tls: ssl.SSLContext | None = None) -> bool:
+    """Whether a CQL query gives rows; under lock, whether it asks who is there.
 
     Spoken by hand (native protocol 4: STARTUP, then QUERY): the driver would open a control
     connection, threads and a log for what are two frames.
@@ -67,8 +76,10 @@ def cassandra_answers(port: int) -> bool:
     startup = struct.pack(">H", 1) + _short_string(b"CQL_VERSION") + _short_string(b"3.0.0")
     consistency_one_no_flags = struct.pack(">HB", 1, 0)
     try:
-        with socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS) as connection:
+        with _connected(port, tls) as connection:
             ready = _ask_cassandra(connection, 0x01, startup)
+            if tls is not None:
+                return ready == 0x03
             rows = _ask_cassandra(
                 connection, 0x07, struct.pack(">I", len(query)) + query + consistency_one_no_flags
             )
@@ -84,6 +95,17 @@ def accepts(host: str, port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _connected(port: int, tls: ssl.SSLContext | None) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS)
+    if tls is None:
+        return connection
+    try:
+        return tls.wrap_socket(connection, server_hostname="127.0.0.1")
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _short_string(value: bytes) -> bytes:

@@ -8,7 +8,7 @@ from infra.stack.kafka import kafka
 from infra.stack.part import Part
 from infra.stack.place import Place
 from infra.stack.redis import redis
-from infra.stack.registry import registry
+from infra.stack.registry import registry, registry_url
 
 _OTHERS = {"registry": registry, "cassandra": cassandra, "redis": redis}
 
@@ -27,12 +27,12 @@ def server(place: Place, name: str) -> Part:
 
 
 def addresses(place: Place) -> dict[str, str]:
-    """The settings by which programs find the servers."""
+    """The settings by which programs find the servers; under lock, not what lets them in."""
     address, port = "127.0.0.1", place.ports.port
     return {
         "CHAT_KAFKA_BOOTSTRAP": place.bootstrap,
         "CHAT_KAFKA_REPLICATION_FACTOR": str(place.brokers),
-        "CHAT_REGISTRY_URL": f"http://{address}:{port('registry')}/apis/ccompat/v7",
+        "CHAT_REGISTRY_URL": registry_url(place),
         "CHAT_CASSANDRA_HOSTS": address,
         "CHAT_CASSANDRA_PORT": str(port("cassandra")),
         "CHAT_CASSANDRA_DATACENTER": DATACENTER,

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from events.topics import GROUPS
+from infra.access import edge_principal
 from infra.stack.part import Part
 from infra.stack.ports import PortBook
 from infra.stack.probes import http_answers
@@ -39,6 +40,8 @@ class Service:
     ready_url: str
     environment: Mapping[str, str] = field(default_factory=dict)
     """Added to the environment of the stack."""
+    principal: str = ""
+    """Who it is under lock; empty for what has no rights."""
     niceness: int = 0
     ready_seconds_max: float = 60.0
     stop_seconds_max: float = 20.0
@@ -88,6 +91,7 @@ def gateway(ports: PortBook, name: str, environment: Mapping[str, str] | None = 
         argv=(sys.executable, "-m", "edge"),
         port=port,
         ready_url=f"http://127.0.0.1:{health_port}/readyz",
+        principal=edge_principal(name),
         environment={
             "CHAT_GATEWAY_ID": name,
             "CHAT_EDGE_PORT": str(port),
@@ -111,12 +115,19 @@ def worker(
         port=health_port,
         ready_url=f"http://127.0.0.1:{health_port}/readyz",
         environment={"CHAT_WORKER_HEALTH_PORT": str(health_port), **(environment or {})},
+        principal=roles[0] if len(roles) == 1 else "",
         niceness=0 if set(roles) & set(FRONT) else _BACK_NICENESS,
     )
 
 
-def workers(ports: PortBook, prefix: str) -> tuple[Service, Service]:
-    """All roles in two processes: what people wait for does not wait for rows to be written."""
+def workers(ports: PortBook, prefix: str, *, apart: bool = False) -> tuple[Service, ...]:
+    """All roles in two processes: what people wait for does not wait for rows to be written.
+
+    Under lock they are `apart`, each in a process of its own, since who shares a process shares
+    its secrets.
+    """
+    if apart:
+        return tuple(worker(ports, f"{prefix}-{role}", (role,)) for role in GROUPS)
     return (
         worker(ports, f"{prefix}-front", FRONT),
         worker(ports, f"{prefix}-back", BACK),

@@ -15,9 +15,11 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
+from infra.access import OPERATOR
 from infra.errors import UserError
 from infra.settings import inherited_environment
-from infra.stack import artifacts, cluster, nginx, process
+from infra.stack import artifacts, cluster, locks, nginx, process
+from infra.stack.accounts import credentials, own_environment
 from infra.stack.lock import one_at_a_time
 from infra.stack.part import PID_FILE_NAME, OnProgress, Part, PartStatus, State, last_lines
 from infra.stack.place import DEFAULT_FOLDER, JARS, Place
@@ -25,12 +27,14 @@ from infra.stack.ports import PortBook
 from infra.stack.servers import addresses, server, server_names
 from infra.stack.services import Service, part_of, saved_services
 from infra.stack.starting import require_disk, start_side_by_side
+from infra.stack.vault import Vault
 
 
 class Stack:
     """One Kafka broker or three, three further servers and our own services, in one folder.
 
-    `brokers` is needed at the first start only, for an instance with three.
+    `brokers` and `secure` are needed at the first start only: for an instance with three brokers,
+    and for one under lock.
     """
 
     def __init__(
@@ -40,18 +44,26 @@ class Stack:
         jars: Path = JARS,
         quick: bool = False,
         brokers: int | None = None,
+        secure: bool | None = None,
     ) -> None:
         self.folder = folder.resolve()
         self.ports = PortBook(self.folder / "ports.json")
         self.jars = jars
         self._quick = quick
         self._brokers_asked = brokers
+        self._secure_asked = secure
 
     @property
     def brokers(self) -> int:
         """How many brokers the instance has; what was asked for while it never ran."""
         known = cluster.remembered(self.folder)
         return known.brokers if known else self._brokers_asked or 1
+
+    @property
+    def secure(self) -> bool:
+        """Whether the instance is under lock; what was asked for while it never ran."""
+        known = cluster.remembered(self.folder)
+        return known.secure if known else bool(self._secure_asked)
 
     # The whole
 
@@ -60,7 +72,7 @@ class Stack:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._one_at_a_time():
             require_disk(self.folder)
-            cluster.decide(self.folder, self._brokers_asked)
+            cluster.decide(self.folder, self._brokers_asked, self._secure_asked)
             artifacts.ensure(self.jars)
             if not any(self._record(name) for name in self.names()):
                 process.end_marked(str(self.folder))
@@ -144,7 +156,7 @@ class Stack:
 
         Of three brokers, two must run before any answers.
         """
-        cluster.decide(self.folder, self._brokers_asked)
+        cluster.decide(self.folder, self._brokers_asked, self._secure_asked)
         start_side_by_side([replace(self.part(name), needs=()) for name in names], on_progress)
 
     def run(self, *services: Service, on_progress: OnProgress = lambda status: None) -> None:
@@ -153,9 +165,18 @@ class Stack:
         with self._one_at_a_time():
             for service in services:
                 service.save(self.folder)
+            self.admit(*(service.principal for service in services if service.principal))
             self.write_environment()
             parts = [self.part(service.name) for service in services]
             start_side_by_side(parts, on_progress)
+
+    def admit(self, *principals: str) -> None:
+        """Under lock, let in whoever of these is new."""
+        place = self._place()
+        if place.vault is not None:
+            new = set(principals) - place.vault.passwords().keys()
+            if new:
+                locks.admit(place, place.vault, new)
 
     def stop_part(self, name: str, on_progress: OnProgress = lambda status: None) -> None:
         """Ask one part to end, wait, and make it end if it does not."""
@@ -183,21 +204,32 @@ class Stack:
         """The description of one part."""
         for service in saved_services(self.folder):
             if service.name == name:
-                return part_of(service, self.folder, self.environment())
+                return part_of(service, self.folder, self._environment_of(service))
         return server(self._place(), name)
 
     # What programs need to know
 
-    def environment(self) -> dict[str, str]:
-        """The settings by which programs find this stack."""
+    def environment(self, principal: str = OPERATOR) -> dict[str, str]:
+        """The settings by which programs find this stack; under lock, as this principal."""
+        place = self._place()
+        told = self._addresses(place)
+        if place.vault is None:
+            return told
+        if principal == OPERATOR:
+            return {**told, **credentials(place, place.vault, OPERATOR)}
+        return own_environment(told, place, place.vault, principal)
+
+    def _addresses(self, place: Place) -> dict[str, str]:
         services = saved_services(self.folder)
         gateways = [s for s in services if "CHAT_GATEWAY_ID" in s.environment]
-        urls = {"CHAT_GATEWAY_URLS": ",".join(f"ws://127.0.0.1:{s.port}/v1/ws" for s in gateways)}
+        scheme = "ws" if place.vault is None else "wss"
+        listed = ",".join(f"{scheme}://127.0.0.1:{s.port}/v1/ws" for s in gateways)
+        urls = {"CHAT_GATEWAY_URLS": listed}
         for service in services:
             if service.name == nginx.NGINX:
                 urls = nginx.address(self.folder, service)
         return {
-            **addresses(self._place()),
+            **addresses(place),
             "CHAT_SCHEMA_IDS": str(self.folder / "schema-ids.json"),
             "CHAT_TOKEN_JWKS_FILE": str(self.folder / "keys" / "jwks.json"),
             "CHAT_TOKEN_SIGNING_KEY_FILE": str(self.folder / "keys" / "signing.pem"),
@@ -208,10 +240,21 @@ class Stack:
         """Write `environment` into the folder as KEY=VALUE lines."""
         lines = [f"{name}={value}\n" for name, value in self.environment().items()]
         partial = self.folder / "environment.partial"
+        partial.touch(mode=0o600)
         partial.write_text("".join(lines))
         partial.replace(self.folder / "environment")
 
     # Inside
+
+    def _environment_of(self, service: Service) -> dict[str, str]:
+        """What a service is told: under lock, its own secrets and nobody else's."""
+        if self.secure and not service.principal:
+            raise UserError(
+                "roles_together",
+                f"{service.name} has no name of its own, which it needs under lock.",
+                "Give each role a process of its own: who shares a process shares its secrets.",
+            )
+        return self.environment(service.principal)
 
     def _place(self) -> Place:
         return Place(
@@ -220,6 +263,7 @@ class Stack:
             ports=self.ports,
             environment=inherited_environment(),
             brokers=self.brokers,
+            vault=Vault(self.folder) if self.secure else None,
             quick=self._quick,
         )
 

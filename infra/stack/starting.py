@@ -86,6 +86,8 @@ def _start(part: Part, on_progress: OnProgress, give_up: Event) -> None:
         if record is None:
             record = _launch(part)
         _wait_until_ready(part, record, give_up)
+        if not give_up.is_set():
+            part.settle()
     except UserError as error:
         report(State.DIED, error.sentence)
         raise

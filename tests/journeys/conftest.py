@@ -10,6 +10,7 @@ from events.topics import GROUPS
 from infra.stack.services import gateway, worker
 from infra.stack.stack import Stack
 from tests.journeys.traffic import Rows, Traffic
+from tests.live import tls_of
 
 GATEWAYS = ("gateway-1", "gateway-2")
 WORKERS = tuple(f"worker-{role}" for role in GROUPS)
@@ -37,7 +38,7 @@ def system(stack: Stack) -> Iterator[Stack]:
 @pytest.fixture
 async def traffic(system: Stack) -> AsyncIterator[Traffic]:
     """Ten pairs of people, connected."""
-    connector = aiohttp.TCPConnector(limit=0)
+    connector = aiohttp.TCPConnector(limit=0, ssl=tls_of(system))
     async with aiohttp.ClientSession(connector=connector) as http:
         traffic = Traffic(system, PAIRS, http)
         await traffic.start()
