@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import secrets
+import ssl
 from typing import Any
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
@@ -65,19 +66,22 @@ class Client:
         port: int,
         raw: bytes | None = None,
         local_address: str | None = None,
+        tls: ssl.SSLContext | None = None,
         **headers: str | None,
     ) -> "Client":
         """Connect and upgrade; look at `status` for the outcome."""
-        client = await cls.dial(port, local_address)
+        client = await cls.dial(port, local_address, tls)
         client.writer.write(request(**headers) if raw is None else raw)
         await client.read_head()
         return client
 
     @classmethod
-    async def dial(cls, port: int, local_address: str | None = None) -> "Client":
+    async def dial(
+        cls, port: int, local_address: str | None = None, tls: ssl.SSLContext | None = None
+    ) -> "Client":
         """A TCP connection and nothing more; from another address of this machine, if given."""
         local = (local_address, 0) if local_address else None
-        return cls(*await asyncio.open_connection("127.0.0.1", port, local_addr=local))
+        return cls(*await asyncio.open_connection("127.0.0.1", port, local_addr=local, ssl=tls))
 
     async def read_head(self) -> None:
         """The head of an HTTP answer."""

@@ -3,6 +3,7 @@
 Numbers are rows of docs/threats.md.
 """
 
+import ssl
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -19,7 +20,7 @@ from tests.edge.socket import Client, new_id
 from tests.edge.test_process import ports_of
 from tests.journeys.conftest import GATEWAYS, WORKERS
 from tests.journeys.traffic import Settings
-from tests.live import codec_of, records, understood, until
+from tests.live import codec_of, records, tls_of, understood, until
 
 
 class Party:
@@ -30,6 +31,8 @@ class Party:
         self._tokens = settings.tokens
         self._key = ensure_development_key(settings.tokens)
         self._port = stack.ports.port(GATEWAYS[0])
+        trusted = tls_of(stack)
+        self._tls = trusted if isinstance(trusted, ssl.SSLContext) else None
         self.run = uuid.uuid4().hex[:8]
         self.clients: list[Client] = []
 
@@ -48,7 +51,7 @@ class Party:
             now_seconds=int(time.time()),
             lifetime_seconds=600,
         )
-        client = await Client.connect(self._port)
+        client = await Client.connect(self._port, tls=self._tls)
         assert (await client.hello(token))["type"] == "welcome"
         self.clients.append(client)
         while (frame := await client.receive(30))["type"] != "heads" or frame["more"]:

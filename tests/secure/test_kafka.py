@@ -66,8 +66,9 @@ def code_of(answers: dict[str, "Future[ConsumerGroupTopicPartitions]"]) -> int |
         found = answer.result(25)
     except KafkaException as error:
         return error.args[0].code()
-    errors = [place.error for place in found.topic_partitions or () if place.error is not None]
-    return errors[0].code() if errors else None
+    codes = {place.error.code() for place in found.topic_partitions or () if place.error}
+    # A group with members takes it from them only, which is said to who has the right to ask.
+    return min(codes - {KafkaError.UNKNOWN_MEMBER_ID}, default=None)
 
 
 def described(client: Producer | Consumer, topic: str) -> int | None:

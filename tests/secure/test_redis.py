@@ -123,7 +123,7 @@ async def test_a_script_has_no_more_rights_than_who_calls_it(ask: Ask) -> None:
     digest = hashlib.sha1(script.encode()).hexdigest()
     assert await ask("sessions", "SCRIPT", "LOAD", script) == "allowed"
     refused = await ask("sessions", "EVALSHA", digest, "0")
-    assert "ACL failure in script" in refused or refused == "NOPERM"
+    assert "can't access at least one of the keys" in refused
     own = script.replace("markers:0", "heads:0")
     assert await ask("sessions", "SCRIPT", "LOAD", own) == "allowed"
     digest = hashlib.sha1(own.encode()).hexdigest()

@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from infra.access import BROKER
 from infra.stack.stack import Stack
 from infra.stack.vault import Vault
 from infra.tls import client_context
@@ -35,9 +36,10 @@ def shake_hands(port: int, tls: ssl.SSLContext, name: str = "127.0.0.1") -> str:
         return spoken.version() or ""
 
 
-def up_to(version: ssl.TLSVersion, ca_file: Path) -> ssl.SSLContext:
-    """A client that speaks old versions too, and none newer than this."""
-    context = ssl.create_default_context(cafile=str(ca_file))
+def up_to(version: ssl.TLSVersion, vault: Vault) -> ssl.SSLContext:
+    """A broker that speaks old versions too, and none newer than this."""
+    context = ssl.create_default_context(cafile=str(vault.ca_file))
+    context.load_cert_chain(vault.certificate(BROKER))
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = ssl.TLSVersion.TLSv1
     context.maximum_version = version
@@ -66,10 +68,10 @@ def test_who_answers_shows_a_certificate_of_this_instance(
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
 @pytest.mark.parametrize("name", PORTS)
 def test_old_versions_are_refused(system: Stack, name: str) -> None:
-    port, ca_file = system.ports.port(name), Vault(system.folder).ca_file
-    assert shake_hands(port, up_to(ssl.TLSVersion.TLSv1_2, ca_file)) == "TLSv1.2"
+    port, vault = system.ports.port(name), Vault(system.folder)
+    assert shake_hands(port, up_to(ssl.TLSVersion.TLSv1_2, vault)) == "TLSv1.2"
     with pytest.raises((ssl.SSLError, ConnectionError)):
-        shake_hands(port, up_to(ssl.TLSVersion.TLSv1_1, ca_file))
+        shake_hands(port, up_to(ssl.TLSVersion.TLSv1_1, vault))
 
 
 @pytest.mark.parametrize("name", ["registry", "gateway-1"])
