@@ -73,6 +73,20 @@ def test_the_number_may_change_while_there_is_no_data(tmp_path):
     assert decide(tmp_path).brokers == 3
 
 
+def test_an_instance_under_lock_stays_so(tmp_path):
+    assert Stack(tmp_path, secure=True).secure
+    decide(tmp_path, 1, True)
+    with_data(tmp_path, "kafka")
+
+    assert Stack(tmp_path).secure
+    assert decide(tmp_path).secure
+    with pytest.raises(UserError) as refused:
+        decide(tmp_path, None, False)
+    assert refused.value.code == "other_profile"
+    Stack(tmp_path).wipe()
+    assert not decide(tmp_path).secure, "a wipe forgets it"
+
+
 def test_an_instance_older_than_the_file_has_one_broker(tmp_path):
     with_data(tmp_path, "kafka")
 

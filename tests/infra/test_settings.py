@@ -122,3 +122,42 @@ def test_secrets_are_not_shown():
     from infra.settings import RedisSettings
 
     assert "hush" not in repr(RedisSettings(url="redis://:hush@host/0"))
+    assert "hush" not in repr(KafkaSettings(security="sasl_ssl", username="a", password="hush"))
+    assert "hush" not in repr(CassandraSettings(username="a", password="hush"))
+
+
+def test_a_client_of_kafka_is_told_no_more_than_it_needs():
+    assert KafkaSettings(bootstrap="a:1").connection() == {"bootstrap.servers": "a:1"}
+    locked = KafkaSettings(
+        bootstrap="a:1", security="sasl_ssl", username="history", password="hush", ca_file="ca.pem"
+    )
+    assert locked.connection() == {
+        "bootstrap.servers": "a:1",
+        "security.protocol": "sasl_ssl",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "history",
+        "sasl.password": "hush",
+        "ssl.ca.location": "ca.pem",
+    }
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"CHAT_KAFKA_SECURITY": "sasl_ssl", "CHAT_KAFKA_PASSWORD": "hush"},
+        {"CHAT_EDGE_TLS_KEY_FILE": "key.pem"},
+    ],
+)
+def test_half_of_what_belongs_together_is_refused(given):
+    with pytest.raises(UserError) as refused:
+        load(Program, given)
+    assert refused.value.code == "bad_settings"
+    assert "hush" not in refused.value.sentence
+
+
+def test_an_env_file_with_no_name_is_none_at_all(tmp_path):
+    (tmp_path / ".chatlog").mkdir()
+    (tmp_path / ".chatlog" / "environment").write_text("CHAT_KAFKA_BOOTSTRAP=other:1\n")
+
+    assert load(Program, {}).kafka.bootstrap == "other:1"
+    assert load(Program, {"CHAT_ENV_FILE": ""}).kafka.bootstrap == "127.0.0.1:9092"
