@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
 from events.topics import TOPICS, Topic
 from infra import registry as registry_catalogue
 from infra import topics as topic_catalogue
+from infra.catalogues import apply_rights
 from infra.settings import KafkaSettings, RegistrySettings, SchemaSettings, load
 
 topics = App(name="topics", help="Apply or list the topic catalogue.")
@@ -29,14 +31,26 @@ class _SchemaSettings:
 
 
 @topics.command(name="apply")
-def apply_topics() -> None:
-    """Create missing topics and set what differs; a partition count is never changed."""
-    changes = topic_catalogue.apply(load(_TopicSettings).kafka)
+def apply_topics(
+    *,
+    gateway: Annotated[
+        tuple[str, ...], Parameter(help="Gateways that get their rights too, under lock.")
+    ] = (),
+) -> None:
+    """Create missing topics and set what differs; a partition count is never changed.
+
+    Under lock, give every principal its rights on them and no others.
+    """
+    kafka = load(_TopicSettings).kafka
+    changes = topic_catalogue.apply(kafka)
+    rights = apply_rights(kafka, gateway)
     for name in changes.created:
         print(f"created    {name}")
     for name, values in changes.changed.items():
         print(f"changed    {name}: {', '.join(f'{k}={v}' for k, v in values.items())}")
     print(f"{len(changes.unchanged)} topics were as they should be.")
+    if rights.added or rights.taken:
+        print(f"{rights.added} rights were given, {rights.taken} taken.")
 
 
 @topics.command(name="list")

@@ -5,11 +5,12 @@ Idempotent: a second run changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from infra import acls, cassandra, registry, topics
-from infra.access import COMPONENTS, EDGE
+from infra.access import COMPONENTS, EDGE, edge_principal
 from infra.settings import CassandraSettings, KafkaSettings, RegistrySettings, SchemaSettings
 
 
@@ -37,7 +38,7 @@ def apply(settings: CatalogueSettings) -> Applied:
     """Make cluster, registry and keyspace match the catalogues, side by side."""
     with ThreadPoolExecutor(max_workers=4) as pool:
         topic_changes = pool.submit(topics.apply, settings.kafka)
-        right_changes = pool.submit(_apply_rights, settings.kafka)
+        right_changes = pool.submit(apply_rights, settings.kafka)
         schema_changes = pool.submit(registry.apply, settings.registry, settings.schemas)
         statements = pool.submit(cassandra.apply, settings.cassandra)
         return Applied(
@@ -48,8 +49,9 @@ def apply(settings: CatalogueSettings) -> Applied:
         )
 
 
-def _apply_rights(kafka: KafkaSettings) -> acls.AclChanges:
-    """Of those whose names are known here; a gateway's are given when it is let in."""
+def apply_rights(kafka: KafkaSettings, gateways: Iterable[str] = ()) -> acls.AclChanges:
+    """Of every worker role, and of the gateways that are named; nothing where nobody is asked."""
     if kafka.security == "plaintext":
         return acls.AclChanges(0, 0)
-    return acls.apply(kafka.connection(), [name for name in COMPONENTS if name != EDGE])
+    workers = (name for name in COMPONENTS if name != EDGE)
+    return acls.apply(kafka.connection(), [*workers, *map(edge_principal, gateways)])
