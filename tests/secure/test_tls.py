@@ -3,6 +3,7 @@
 import http.client
 import socket
 import ssl
+import time
 from pathlib import Path
 
 import aiohttp
@@ -96,3 +97,10 @@ async def test_a_client_that_trusts_another_ca_does_not_speak_to_a_gateway(
             assert answer.status == 426
         with pytest.raises(aiohttp.ClientConnectorCertificateError):
             await http.ws_connect(url, ssl=client_context(other.ca_file))
+
+
+def test_who_connects_to_a_gateway_and_shakes_no_hands_is_let_go(system: Stack) -> None:
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", system.ports.port("gateway-1")), 20) as silent:
+        assert silent.recv(1) == b""
+    assert 4 < time.monotonic() - began < 15
