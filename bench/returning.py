@@ -82,6 +82,13 @@ class ReturningDevice(Device):
             case _:
                 self.take(frame, now)
 
+    def _fetch(self) -> None:
+        text = (
+            f'{{"type":"fetch","id":"{_FETCH_ID}","conversation_id":"{self.conversation_id}",'
+            f'"after":{self.side.newest_seq},"up_to":{self._head},"limit":{_FETCH_LIMIT}}}'
+        )
+        self.socket.send_frame(text_frame(text.encode()))
+
     def _again(self) -> None:
         if self._held is not None and not self.ended_by:
             self._go_on(self.run.clock())
@@ -96,12 +103,8 @@ class ReturningDevice(Device):
         """Ask for what is still missing, or be live."""
         newest_seq = self.side.newest_seq
         if newest_seq < self._head:
-            self.socket.send_frame(
-                text_frame(
-                    f'{{"type":"fetch","id":"{_FETCH_ID}","conversation_id":"{self.conversation_id}",'
-                    f'"after":{newest_seq},"up_to":{self._head},"limit":{_FETCH_LIMIT}}}'.encode()
-                )
-            )
+            # Its heads may have come with the upgrade, before it is known by which socket.
+            asyncio.get_running_loop().call_soon(self._fetch)
             return
         held, self._held = self._held or [], None
         for frame in held:
