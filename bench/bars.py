@@ -119,8 +119,7 @@ def _latency(result: LatencyResult) -> Iterator[Bar]:
     ):
         measured = loaded.latencies[stage][quantile]
         yield _at_most(f"{stage} {quantile[:3]} {rate}", bound, measured, " ms")
-    broken = sum(loaded.missing.values()) + loaded.doubled + loaded.reordered + loaded.gaps
-    yield _at_most("lost, doubled, reordered or missing ticks", 0, broken, "")
+    yield _at_most("lost, doubled, reordered or missing ticks", 0, loaded.broken, "")
 
 
 def _edge(result: EdgeResult) -> Iterator[Bar]:

@@ -91,13 +91,10 @@ class Sent(Struct, tag_field="said", frozen=True):
     measured_messages: int
 
 
-class Loaded(Struct, tag_field="said", frozen=True, kw_only=True):
-    """What became of the messages; counts are of all, latencies of the measured ones."""
+class Settled(Struct, frozen=True, kw_only=True):
+    """What became of messages, once nothing more is expected."""
 
     messages: int
-    measured_messages: int
-    latencies: dict[str, Quantiles]
-    late: Quantiles
     missing: dict[str, int]
     doubled: int
     reordered: int
@@ -106,13 +103,25 @@ class Loaded(Struct, tag_field="said", frozen=True, kw_only=True):
     settled_after_seconds: float
 
     @property
+    def broken(self) -> int:
+        """Promises that were broken: messages lost, doubled, reordered, gaps."""
+        return sum(self.missing.values()) + self.doubled + self.reordered + self.gaps
+
+    @property
     def is_whole(self) -> bool:
         """Whether every message reached every stage once, in order, with no problem on the way."""
-        broken = self.doubled or self.reordered or self.gaps or any(self.missing.values())
-        return not broken and not self.problems
+        return not self.broken and not self.problems
 
 
-class Reconnected(Struct, tag_field="said", frozen=True, kw_only=True):
+class Loaded(Settled, tag_field="said", frozen=True, kw_only=True):
+    """What became of a load; counts are of all messages, latencies of the measured ones."""
+
+    measured_messages: int
+    latencies: dict[str, Quantiles]
+    late: Quantiles
+
+
+class Reconnected(Settled, tag_field="said", frozen=True, kw_only=True):
     """Everybody is back, or was not in time."""
 
     devices: int
@@ -120,13 +129,6 @@ class Reconnected(Struct, tag_field="said", frozen=True, kw_only=True):
     """From the cut until a device was live and had what it missed."""
     handshakes: dict[str, int]
     """Answers to handshakes, by status."""
-    messages: int
-    missing: dict[str, int]
-    doubled: int
-    reordered: int
-    gaps: int
-    problems: dict[str, int]
-    settled_after_seconds: float
 
 
 class Stormed(Struct, tag_field="said", frozen=True, kw_only=True):

@@ -51,8 +51,7 @@ class ReconnectResult(Struct, frozen=True, kw_only=True, tag_field="scenario", t
     def broken(self) -> int:
         """Messages lost, doubled, reordered, or refused for good; devices not back in time."""
         back = self.back
-        lost = sum(back.missing.values()) + back.doubled + back.reordered + back.gaps
-        return lost + sum(back.problems.values()) + back.devices - int(back.live["count"])
+        return back.broken + sum(back.problems.values()) + back.devices - int(back.live["count"])
 
 
 def measure(world: World, options: Options) -> ReconnectResult:
