@@ -17,10 +17,12 @@ PAIRS = 5
 
 @pytest.fixture(scope="module")
 def system(stack: Stack) -> Iterator[Stack]:
-    stack.run(worker(stack.ports, WORKER), gateway(stack.ports, GATEWAY, EDGE))
+    services = (worker(stack.ports, WORKER), gateway(stack.ports, GATEWAY, EDGE))
+    stack.run(*services)
     yield stack
-    for name in (GATEWAY, WORKER):
-        stack.stop_part(name)
+    for service in reversed(services):
+        stack.stop_part(service.name)
+        service.forget(stack.folder)
 
 
 @pytest.mark.timeout(240)

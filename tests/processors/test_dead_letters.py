@@ -9,6 +9,7 @@ from confluent_kafka import Message
 from cli.letters import letter_of
 from events.topics import SUBMISSIONS
 from infra.producer import Publisher
+from infra.settings import KafkaSettings
 from processors.dead_letters import BYTES_MAX, DeadLetters
 from tests.examples import NOON, codec
 
@@ -28,7 +29,8 @@ class Remembering(Publisher):
 
 async def set_aside(key: bytes, value: bytes) -> tuple[Message, BaseException | None]:
     """The letter that is left of a record, and why it could not be published, if so."""
-    publisher = Remembering("127.0.0.1:1", codec(), message_timeout_seconds=1, on_fatal=pytest.fail)
+    nowhere = KafkaSettings(bootstrap="127.0.0.1:1")
+    publisher = Remembering(nowhere, codec(), message_timeout_seconds=1, on_fatal=pytest.fail)
     await publisher.start()
     record = Message(SUBMISSIONS.name, 2, 7, key, value, timestamp=(2, NOON))
     letter = DeadLetters("admission", publisher).set_aside(record, "malformed", "x" * 5_000)
