@@ -19,8 +19,13 @@ def parse(text: str) -> dict[Stack, float]:
     for line in text.splitlines():
         frames, _, weight = line.rpartition(" ")
         if frames and weight.isdigit():
-            found[tuple(frames.split(";"))] += int(weight)
+            found[tuple(map(_named, frames.split(";")))] += int(weight)
     return dict(found)
+
+
+def _named(frame: str) -> str:
+    """A frame; where all that is known is a file, its name, not where it lies on a machine."""
+    return frame.rpartition("/")[2] if frame.startswith("/") else frame
 
 
 def collapsed(stacks: Stacks) -> str:

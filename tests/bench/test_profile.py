@@ -25,6 +25,12 @@ def test_stacks_are_read_added_and_written():
     assert stacks.parse(stacks.collapsed(found)) == found
 
 
+def test_of_a_file_only_its_name_is_kept():
+    assert stacks.parse("java/lang/Thread.run;/some/where/lib.so.6 3\n") == {
+        ("java/lang/Thread.run", "lib.so.6"): 3
+    }
+
+
 def test_small_frames_become_one_and_no_weight_is_lost():
     pruned = stacks.pruned(stacks.parse(TEXT), share_min=0.02)
     assert pruned == {
