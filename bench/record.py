@@ -3,15 +3,12 @@
 Files of these in `docs/performance/` are what the tables of docs/performance.md are made from.
 """
 
-import os
-import platform
-import time
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from bench.jitter import DISTURBED_SHARE
+from bench.circumstances import disturbances, machine, now
 from bench.scenarios.edge import EdgeResult
 from bench.scenarios.profile import ProfileResult
 from bench.scenarios.scale import ScaleResult
@@ -52,26 +49,3 @@ def write(kept: Record, file: Path) -> None:
 def read(file: Path) -> Record | None:
     """The record in a file; None when there is no such file."""
     return msgspec.json.decode(file.read_bytes(), type=Record) if file.exists() else None
-
-
-def now() -> str:
-    """The time, in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def machine() -> str:
-    """What this machine is, in one line."""
-    gibibytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-    return (
-        f"{os.cpu_count()} cores, {gibibytes:.0f} GiB, {platform.machine()}, "
-        f"Python {platform.python_version()}"
-    )
-
-
-def disturbances(before: float, after: float) -> list[str]:
-    """What the probe of jitter says, before and after."""
-    return [
-        f"{when} the run a sleeper lost {share:.0%} of its time"
-        for when, share in (("before", before), ("after", after))
-        if share > DISTURBED_SHARE
-    ]

@@ -1,8 +1,5 @@
 """How results are told: a JSON file for programs, tables for people."""
 
-import os
-import platform
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.bars import Bar, Result, bars
+from bench.circumstances import disturbances, machine, now
 from bench.cost import OTHERS_CORES_MAX
-from bench.jitter import DISTURBED_SHARE
 from bench.ledger import Stage
 from bench.scenarios.capacity import CapacityResult, is_sustained
 from bench.scenarios.idle import IdleResult
@@ -47,8 +44,8 @@ class Report(Struct, frozen=True, kw_only=True):
 def report(gateways: int, workers: str, results: list[Result]) -> Report:
     """A report of results."""
     return Report(
-        measured_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        machine=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+        measured_at=now(),
+        machine=machine(),
         gateways=gateways,
         workers=workers,
         results=results,
@@ -199,19 +196,32 @@ def _floats(counts: dict[str, int]) -> dict[str, float]:
 
 
 def _disturbances(result: Result) -> list[str]:
-    lines = []
-    if isinstance(result, LatencyResult | CapacityResult):
-        for when, share in (("before", result.jitter_before), ("after", result.jitter_after)):
-            if share > DISTURBED_SHARE:
-                lines.append(f"{when} the run a sleeper lost {share:.0%} of its time")
-        steps = [result.traffic] if isinstance(result, LatencyResult) else result.steps
-        for step in steps:
-            if step.others_cores > OTHERS_CORES_MAX:
-                lines.append(
-                    f"at {step.offered_per_second:.0f}/s other programs used "
-                    f"{step.others_cores:.2f} of the cores"
-                )
-    return lines
+    if isinstance(result, IdleResult | RestartResult):
+        return []
+    return [
+        *disturbances(result.jitter_before, result.jitter_after),
+        *(
+            f"at {step.offered_per_second:.0f}/s other programs used "
+            f"{step.others_cores:.2f} of the cores"
+            for step in _steps(result)
+            if step.others_cores > OTHERS_CORES_MAX
+        ),
+    ]
+
+
+def _steps(result: Result) -> list[Traffic]:
+    """The stretches of load of a result."""
+    match result:
+        case LatencyResult():
+            return [result.traffic]
+        case CapacityResult():
+            return result.steps
+        case OverloadResult():
+            return [result.calm, *result.steps, result.recovered]
+        case StormResult():
+            return [result.calm, result.stormy, result.after]
+        case _:
+            return []
 
 
 def _named(values: dict[str, float]) -> str:

@@ -55,9 +55,9 @@ class Handshakes:
             return later(429, "Too many sockets from there.", _CROWDED_SECONDS)
         if sockets >= self._rules.sockets_max:
             return later(503, "No room for another socket.", self._turn(now))
+        if (turn := self.turn_if_full(now)) is not None:
+            return later(503, "Too many handshakes at once.", turn)
         place = max(self._next, now)
-        if place - now > self._rules.queue_seconds:
-            return later(503, "Too many handshakes at once.", self._turn(now))
         self._next = place + self._interval
         return place - now
 

@@ -59,11 +59,10 @@ class Bucket:
     def take(self, now: float) -> float:
         """0 when one more is allowed, otherwise the seconds until it would be."""
         until = max(self._until, now) + self._interval
-        excess = until - now - self._tolerance
-        if excess > 1e-9:
-            return excess
-        self._until = until
-        return 0.0
+        wait_seconds = _beyond(until - now, self._tolerance)
+        if not wait_seconds:
+            self._until = until
+        return wait_seconds
 
 
 class Rates:
@@ -93,8 +92,7 @@ class Rates:
     def wait_seconds(self, key: str, now: float) -> float:
         """The same without taking it."""
         until = self._until.get(self._known(key, now), now)
-        excess = max(until, now) + self._interval - now - self._tolerance
-        return excess if excess > 1e-9 else 0.0
+        return _beyond(max(until, now) + self._interval - now, self._tolerance)
 
     def _known(self, key: str, now: float) -> str:
         """The key, or the one that those share for whom there is no room."""
@@ -104,6 +102,12 @@ class Rates:
             self._forget_at = now + _FORGET_SECONDS
             self._until = {known: until for known, until in self._until.items() if until > now}
         return key if len(self._until) < self._keys_max else _THE_REST
+
+
+def _beyond(taken_seconds: float, tolerance: float) -> float:
+    """By how much what is taken passes what may be; 0 when it does not, but for rounding."""
+    excess = taken_seconds - tolerance
+    return excess if excess > 1e-9 else 0.0
 
 
 class UserRates:

@@ -3,13 +3,12 @@
 In: systems, rounds, effort. Out: a `Comparison`, also when it is ended by Ctrl-C after some turns.
 """
 
-import os
 import platform
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.circumstances import machine, now
 from bench.driver import raise_open_files_limit
 from bench.peers.results import Comparison, Described, Turn
 from bench.peers.rounds import ATTEMPTS_MAX, is_taken_again, order
@@ -43,7 +42,7 @@ class Comparing:
         self._turns: list[Turn] = []
         self._discarded: list[Turn] = []
         self._systems = [_described(system) for system in options.systems]
-        self._measured_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._measured_at = now()
 
     def run(self, on_turn: Callable[[Turn, bool], None], report: OnProgress) -> None:
         """Take every turn; `on_turn` is told each, and whether it is to be taken again."""
@@ -65,8 +64,7 @@ class Comparing:
         options = self._options
         return Comparison(
             measured_at=self._measured_at,
-            machine=f"{os.cpu_count()} cores, {_memory_gib()} GiB, {platform.machine()}, "
-            f"Linux {platform.release()}, Python {platform.python_version()}",
+            machine=f"{machine()}, Linux {platform.release()}",
             command=options.command,
             rounds=options.rounds,
             body_bytes=BODY_BYTES,
@@ -92,7 +90,3 @@ def _described(system: System) -> Described:
         rate=workload.rate,
         pairs=workload.pairs,
     )
-
-
-def _memory_gib() -> int:
-    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)

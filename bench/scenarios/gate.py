@@ -6,7 +6,8 @@ from statistics import median
 
 import msgspec
 
-from bench import calibration, record
+from bench import calibration
+from bench.circumstances import machine, now
 from bench.commands import Connected, ConnectPairs
 from bench.cost import OTHERS_CORES_MAX
 from bench.gate import Baseline, Outcome, Round, judged, ratio, spread
@@ -87,8 +88,8 @@ def baseline_of(rounds: Sequence[Round], options: Options, command: str) -> Base
     clean = [one for one in rounds if not one.disturbance]
     processes = judged(clean)
     return Baseline(
-        measured_at=record.now(),
-        machine=record.machine(),
+        measured_at=now(),
+        machine=machine(),
         command=command,
         rate=options.rate,
         ratios={process: ratio(clean, process) for process in processes},

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.balancer import files
-from infra.balancer.certificate import NAME, self_signed
 from infra.balancer.standing import Standing, gateway_at
 from infra.errors import UserError
 from infra.stack.ports import PortBook
 from infra.stack.services import Service
+from infra.stack.vault import Vault
 
 NGINX, ASKER = "nginx", "balancer"
 PROXIES = "127.0.0.1"
@@ -28,14 +28,14 @@ def balanced(folder: Path, ports: PortBook, gateways: Sequence[Service]) -> tupl
     folder = folder.resolve()
     place = folder / NGINX
     place.mkdir(parents=True, exist_ok=True)
-    certificate, key = self_signed(folder / "tls")
+    certificate = Vault(folder).certificate(NGINX)
     status_port, pid_file = ports.port(f"{NGINX}.status"), place / "nginx.pid"
     listener = files.Listener(
         host="127.0.0.1",
         port=ports.port(NGINX),
         status_port=status_port,
         certificate=certificate,
-        key=key,
+        key=certificate,  # one file holds both
         sockets_per_address_max=_SOCKETS_PER_ADDRESS_MAX,
     )
     named = [f"127.0.0.1:{one.port}:{ports.port(f'{one.name}.health')}" for one in gateways]
@@ -66,10 +66,9 @@ def balanced(folder: Path, ports: PortBook, gateways: Sequence[Service]) -> tupl
 
 def address(folder: Path, nginx: Service) -> dict[str, str]:
     """The settings by which clients find the gateways behind it."""
-    certificate, _ = self_signed(folder / "tls")
     return {
-        "CHAT_GATEWAY_URLS": f"wss://{NAME}:{nginx.port}/v1/ws",
-        "CHAT_GATEWAY_CA_FILE": str(certificate),
+        "CHAT_GATEWAY_URLS": f"wss://localhost:{nginx.port}/v1/ws",
+        "CHAT_GATEWAY_CA_FILE": str(Vault(folder).ca_file),
     }
 
 

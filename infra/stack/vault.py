@@ -1,4 +1,4 @@
-"""The secrets of a locked instance: a CA, a certificate for each part, a password for each name.
+"""The secrets of an instance: a CA, a certificate for each part, a password for each name.
 
 They lie in the instance's folder, readable by its owner only, and are made when they are first
 asked for. Certificates are made anew when they will soon end; whoever deletes one, or a password,
@@ -180,7 +180,10 @@ def _pem_of(key: EllipticCurvePrivateKey) -> bytes:
 
 
 def _days_left(file: Path) -> float:
-    certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    try:
+        certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    except ValueError:  # damaged
+        return 0.0
     left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
     return left.total_seconds() / 86_400
 

@@ -1,9 +1,7 @@
 """Which gateways are in nginx's list, and the files that it reads."""
 
 import itertools
-import os
 import signal
-import stat
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,11 +10,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
-from cryptography import x509
 
 from infra.balancer import files
 from infra.balancer.asking import Asker, reload
-from infra.balancer.certificate import self_signed
 from infra.balancer.standing import READY_MIN, Answer, Gateway, Standing, gateway_at, judged
 from infra.errors import UserError
 from infra.settings import BalancerSettings, EdgeSettings, load
@@ -140,23 +136,3 @@ def test_only_an_nginx_is_told_to_reload(tmp_path: Path) -> None:
     told.write_text("nonsense")
     assert not reload(told)
     assert not reload(tmp_path / "missing")
-
-
-def test_a_certificate_is_kept_and_its_key_is_nobodys_business(tmp_path: Path) -> None:
-    certificate, key = self_signed(tmp_path / "tls")
-    first = certificate.read_bytes()
-
-    assert stat.S_IMODE(os.stat(key).st_mode) == 0o600
-    assert self_signed(tmp_path / "tls")[0].read_bytes() == first
-    names = x509.load_pem_x509_certificate(first).extensions.get_extension_for_class(
-        x509.SubjectAlternativeName
-    )
-    assert names.value.get_values_for_type(x509.DNSName) == ["localhost"]
-
-
-@pytest.mark.parametrize("damage", [b"", b"-----BEGIN CERTIFICATE-----"])
-def test_a_damaged_certificate_is_made_anew(tmp_path: Path, damage: bytes) -> None:
-    certificate, _ = self_signed(tmp_path)
-    certificate.write_bytes(damage)
-
-    assert x509.load_pem_x509_certificate(self_signed(tmp_path)[0].read_bytes())

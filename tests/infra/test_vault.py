@@ -4,6 +4,7 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 
 from infra.stack.vault import Vault
@@ -41,6 +42,20 @@ def test_what_was_deleted_is_made_anew(tmp_path: Path) -> None:
 def test_a_certificate_is_signed_by_the_instances_ca(tmp_path: Path) -> None:
     vault = Vault(tmp_path)
     certificate(vault.certificate("redis")).verify_directly_issued_by(certificate(vault.ca_file))
+
+
+def test_a_certificate_is_good_for_this_machine(tmp_path: Path) -> None:
+    names = certificate(Vault(tmp_path).certificate("nginx")).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    assert names.value.get_values_for_type(x509.DNSName) == ["localhost"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"-----BEGIN CERTIFICATE-----"])
+def test_a_damaged_certificate_is_made_anew(tmp_path: Path, damage: bytes) -> None:
+    file = Vault(tmp_path).certificate("nginx")
+    file.write_bytes(damage)
+    assert certificate(Vault(tmp_path).certificate("nginx"))
 
 
 def test_only_the_owner_reads(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
+import msgspec
 import pytest
 
 from bench.commands import (
@@ -39,15 +40,7 @@ FLOW = Flow(
     read_after_seconds=0.0,
     settle_seconds_max=0.5,
 )
-IN_GROUP = Flow(
-    in_flight=2,
-    warm_up_seconds=0.1,
-    seconds=0.4,
-    body_bytes=80,
-    read_after_seconds=0.0,
-    settle_seconds_max=0.5,
-    in_group=True,
-)
+IN_GROUP = msgspec.structs.replace(FLOW, in_group=True)
 
 
 async def wait(driver: Driver, wanted: type[Answer]) -> Answer:
