@@ -22,6 +22,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 from events.codec import schema_of
 from events.topics import EVENT_TOPICS
 from infra.errors import UserError
+from infra.files import write_whole
 from infra.registry_client import RegistryClient
 from infra.settings import RegistrySettings, SchemaSettings
 
@@ -87,9 +88,7 @@ def apply(
             for version in after:
                 entries.append(_entry(subject, version, *client.schema(subject.name, version)))
     schemas.ids.parent.mkdir(parents=True, exist_ok=True)
-    partial = schemas.ids.with_suffix(".partial")
-    partial.write_text(json.dumps({"schemas": entries}, indent=1) + "\n")
-    partial.replace(schemas.ids)
+    write_whole(schemas.ids, json.dumps({"schemas": entries}, indent=1) + "\n")
     return SchemaChanges(tuple(registered), tuple(unchanged))
 
 

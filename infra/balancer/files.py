@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.balancer.standing import Gateway, Standing
+from infra.files import write_whole
 
 CONFIGURATION = Path(__file__).parents[1] / "nginx.conf"
 GATEWAYS_FILE_NAME = "gateways.conf"
@@ -48,9 +49,7 @@ def write_gateways(file: Path, standings: Mapping[Gateway, Standing]) -> bool:
     text = gateways(standings)
     if file.is_file() and file.read_text() == text:
         return False
-    partial = file.with_suffix(".partial")
-    partial.write_text(text)
-    partial.replace(file)
+    write_whole(file, text)
     return True
 
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from infra.errors import UserError
+from infra.files import write_whole
 from infra.stack.lock import one_at_a_time
 
 FILE_NAME = "cluster.json"
@@ -85,9 +86,7 @@ def decide(folder: Path, brokers: int | None = None, secure: bool | None = None)
                 f"{'' if known.secure else 'not '}under lock.",
                 "Start it as it is, or delete its data first: `chatlog down --wipe`.",
             )
-        partial = folder / "cluster.partial"
-        partial.write_text(json.dumps(asdict(known), indent=2) + "\n")
-        partial.replace(folder / FILE_NAME)
+        write_whole(folder / FILE_NAME, json.dumps(asdict(known), indent=2) + "\n")
     return known
 
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from infra.files import write_whole
 from infra.stack.lock import one_at_a_time
 
 _LOWEST = 15_000
@@ -66,9 +67,7 @@ class PortBook:
         return one_at_a_time(self._file.with_suffix(".lock"))
 
     def _save(self, known: dict[str, int]) -> None:
-        partial = self._file.with_suffix(".partial")
-        partial.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
-        partial.replace(self._file)
+        write_whole(self._file, json.dumps(known, indent=2, sort_keys=True) + "\n")
 
 
 def find_free_port(*, avoid: set[int]) -> int:

@@ -21,6 +21,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from infra.files import write_whole
+
 MARKER = "CHATLOG_PROCESS_OF"
 LOG_BYTES_MAX = 10 << 20
 _POLL_SECONDS = 0.02
@@ -63,9 +65,7 @@ def spawn(
     child.returncode = 0
     started = _start_ticks(child.pid)
     record = ProcessRecord(child.pid, started or 0, _boot_id(), time.time())
-    partial = pid_file.with_suffix(".partial")
-    partial.write_text(json.dumps(asdict(record)))
-    partial.replace(pid_file)
+    write_whole(pid_file, json.dumps(asdict(record)))
     return record
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from infra.access import COMPONENTS, OPERATOR, redis_rules
 from infra.errors import UserError
+from infra.files import OWNER_ONLY, write_whole
 from infra.stack.part import Part
 from infra.stack.place import Place
 from infra.stack.probes import redis_answers
@@ -70,7 +71,7 @@ def _write_users(vault: Vault, folder: Path) -> None:
     for name in names:
         digest = hashlib.sha256(vault.password(name).encode()).hexdigest()
         lines.append(f"user {name} on #{digest} {' '.join(redis_rules(name))}")
-    (folder / _USERS_FILE_NAME).write_text("\n".join(lines) + "\n")
+    write_whole(folder / _USERS_FILE_NAME, "\n".join(lines) + "\n", OWNER_ONLY)
 
 
 def find_redis(path: str | None = None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from infra.access import REGISTRY
+from infra.files import OWNER_ONLY, write_whole
 from infra.stack.cluster import broker_names
 from infra.stack.part import Part
 from infra.stack.place import Place
@@ -87,9 +88,10 @@ def _write_secrets(folder: Path, vault: Vault) -> None:
     """Its password in a file of its own, since everybody sees the arguments of a process."""
     file = folder / "config" / "application.properties"
     file.parent.mkdir(exist_ok=True)
-    file.touch(mode=0o600)
     module = "org.apache.kafka.common.security.scram.ScramLoginModule"
-    file.write_text(
+    write_whole(
+        file,
         f"apicurio.kafka.common.sasl.jaas.config={module} required"
-        f' username="{REGISTRY}" password="{vault.password(REGISTRY)}";\n'
+        f' username="{REGISTRY}" password="{vault.password(REGISTRY)}";\n',
+        OWNER_ONLY,
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from events.topics import GROUPS
 from infra.access import edge_principal
+from infra.files import write_whole
 from infra.stack.part import Part
 from infra.stack.ports import PortBook
 from infra.stack.probes import http_answers
@@ -50,7 +51,7 @@ class Service:
         """Write it into its own folder of the instance."""
         part_folder = folder / self.name
         part_folder.mkdir(parents=True, exist_ok=True)
-        (part_folder / FILE_NAME).write_text(json.dumps(asdict(self), indent=2) + "\n")
+        write_whole(part_folder / FILE_NAME, json.dumps(asdict(self), indent=2) + "\n")
 
     def forget(self, folder: Path) -> None:
         """It is no part of the instance any more; its log stays."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from infra.access import OPERATOR
 from infra.errors import UserError
+from infra.files import OWNER_ONLY, write_whole
 from infra.settings import inherited_environment
 from infra.stack import artifacts, cluster, locks, nginx, process
 from infra.stack.accounts import credentials, own_environment
@@ -239,10 +240,7 @@ class Stack:
     def write_environment(self) -> None:
         """Write `environment` into the folder as KEY=VALUE lines."""
         lines = [f"{name}={value}\n" for name, value in self.environment().items()]
-        partial = self.folder / "environment.partial"
-        partial.touch(mode=0o600)
-        partial.write_text("".join(lines))
-        partial.replace(self.folder / "environment")
+        write_whole(self.folder / "environment", "".join(lines), OWNER_ONLY)
 
     # Inside
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import json
-import os
 import secrets
 import ssl
-import tempfile
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from infra.files import OWNER_ONLY, write_whole
 from infra.stack.lock import one_at_a_time
 from infra.tls import client_context
 
@@ -80,7 +79,7 @@ class Vault:
             if name not in known:
                 # hexadecimal: no store's grammar or address needs it quoted
                 known[name] = secrets.token_hex(PASSWORD_BYTES)
-                _write(self._passwords_file, json.dumps(known, indent=2).encode())
+                write_whole(self._passwords_file, json.dumps(known, indent=2), OWNER_ONLY)
             return known[name]
 
     def passwords(self) -> dict[str, str]:
@@ -97,7 +96,7 @@ class Vault:
         file = self.folder / f"{part}.pem"
         with self._alone():
             if not file.is_file() or _days_left(file) < RENEW_DAYS:
-                _write(file, self._issue(common_name or part))
+                write_whole(file, self._issue(common_name or part), OWNER_ONLY)
         return file
 
     def _issue(self, common_name: str) -> bytes:
@@ -139,8 +138,8 @@ class Vault:
                 .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
                 .sign(key, hashes.SHA256())
             )
-            _write(key_file, _pem_of(key))
-            _write(self.ca_file, certificate.public_bytes(Encoding.PEM))
+            write_whole(key_file, _pem_of(key), OWNER_ONLY)
+            write_whole(self.ca_file, certificate.public_bytes(Encoding.PEM), OWNER_ONLY)
         return _Authority(key_file, self.ca_file)
 
     def _alone(self) -> AbstractContextManager[None]:
@@ -186,11 +185,3 @@ def _days_left(file: Path) -> float:
         return 0.0
     left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
     return left.total_seconds() / 86_400
-
-
-def _write(file: Path, data: bytes) -> None:
-    """Whole or not at all, and for its owner only."""
-    descriptor, name = tempfile.mkstemp(dir=file.parent)  # made with 0600
-    with os.fdopen(descriptor, "wb") as partial:
-        partial.write(data)
-    os.replace(name, file)

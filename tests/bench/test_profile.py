@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from bench.profile import python, stacks
 from bench.profile.areas import ELSE, RULES, Kind, shares
@@ -14,6 +15,7 @@ from bench.profile.flame import flame
 from bench.profile.java import JavaProfile, by_kind, library
 from bench.profile.threads import Clock, clocks, spent
 from infra.errors import UserError
+from tests.live import kafka_of
 
 TEXT = "main;take;decode 30\nmain;take;write 50\nmain;tiny;tinier 1\nmain;take;decode 19\nbroken\n"
 
@@ -167,7 +169,10 @@ def test_a_running_jvm_is_looked_at(stack, tmp_path: Path):
         pytest.skip(error.sentence)
     (pid,) = (status.pid for status in stack.status() if status.name == "kafka")
     profile = JavaProfile(pid, tmp_path / "raw")
-    time.sleep(2.0)
+    admin = AdminClient(kafka_of(stack).connection())
+    deadline = time.monotonic() + 2.0
+    while time.monotonic() < deadline:  # A broker with nothing to do is hardly seen at all.
+        admin.list_topics(timeout=10)
     found = profile.stacks()
     assert any("kafka" in stack[0] for stack in found)
     again = JavaProfile(pid, tmp_path / "raw")  # What was loaded once is used again.
