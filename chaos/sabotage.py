@@ -18,6 +18,7 @@ from typing import Any
 
 from processors import __main__ as program
 from processors.guard import Guard
+from processors.partitions import Partitions
 from processors.source import Source
 
 STEPS = ("before-effect", "after-effect", "before-commit", "after-commit")
@@ -106,10 +107,10 @@ def plant(mistake: str) -> None:
             _in_handler(lambda records: _raise(), _nothing)
         case "raise-assigned":
 
-            def fails(self: Source, partitions: Any) -> Any:
+            def fails(self: Partitions, partitions: Any) -> Any:
                 return _raise()
 
-            Source._committed = fails  # type: ignore[method-assign]
+            Partitions._committed = fails  # type: ignore[method-assign]
         case "slow-once":
             _in_handler(lambda records: wait() if slow.is_due(records) else None, _nothing)
         case _:

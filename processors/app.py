@@ -27,7 +27,8 @@ from events.topics import Topic
 from processors.context import Context
 from processors.dead_letters import DeadLetters
 from processors.guard import Guard, Handler
-from processors.source import Assignee, Batch, Source
+from processors.partitions import Assignee
+from processors.source import Batch, Source
 
 log = structlog.get_logger()
 

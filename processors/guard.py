@@ -23,8 +23,9 @@ from infra.log_reader import place_of
 from infra.telemetry import Telemetry
 from infra.transient import is_transient
 from processors.dead_letters import DeadLetters
+from processors.partitions import epoch_in
+from processors.progress import Progress
 from processors.received import Confirmation, Poison, Received
-from processors.source import Progress, epoch_in
 
 Handler = Callable[[Sequence[Received]], Awaitable[Confirmation | None]]
 """Takes a batch. What it gives back, if anything, is awaited before the batch is acknowledged,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from infra.telemetry import Telemetry
-from processors.source import Progress
+from processors.progress import Progress
 from processors.watchdog import Watchdog
 
 

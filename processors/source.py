@@ -6,13 +6,9 @@ and the consumer is not looked at again until the agent has handled it. Batches 
 one after the other; some may wait for their confirmation while the next is handled. Offsets are
 stored in order, when a batch is confirmed, and committed in the background. So a crash anywhere
 repeats whole batches and loses none, and a revoke (which arrives inside `poll`) leaves what is
-unconfirmed to the next owner, who repeats it. Partitions that arrive are paused first. What their
-assignee has to do (restoring a state may take seconds) is done on a thread, so that the process's
-other groups go on; this one is not looked at meanwhile, so no partition leaves while its assignee
-claims it for this process. When that fails since Kafka is away, it begins anew after a look. Then
-they are read from where it says. Beside each
-committed offset stands, as commit metadata, the writer epoch that was in force there: a reader that
-starts again in the middle of the log knows which records to ignore (`events.fence`).
+unconfirmed to the next owner, who repeats it (`processors.partitions`). Beside each committed
+offset stands, as commit metadata, the writer epoch that was in force there: a reader that starts
+again in the middle of the log knows which records to ignore (`events.fence`).
 
 Why not Faust's own consumer: it acks an event whose agent raised, and costs sixty times the CPU
 (ADR 0006).
@@ -23,40 +19,28 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import structlog
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from mode import Service
 
-from events.fence import NO_EPOCH
-from infra.log_reader import Place, place_of
+from infra.log_reader import place_of
 from infra.settings import KafkaSettings
 from infra.ticker import Ticker
-from infra.transient import is_transient
+from processors.partitions import Assignee, Partitions, said
+from processors.progress import Progress
 from processors.received import Confirmation
 
 BATCH_RECORDS = 500
 _PATIENT_LOOK_SECONDS = 0.05
 _STOP_LOOK_SECONDS = 0.05
 _KAFKA_SECONDS = 30.0
-_COMMITTED_SECONDS = 5.0
-_SEEK_SECONDS = 5.0
-_BEGIN_AGAIN_SECONDS = 0.5
-_SEEK_AGAIN_SECONDS = 0.01
 _POLL_INTERVAL_MS_MAX = 3_600_000
 _IDLE_WAIT_MS = 500
 _PATIENT_BYTES = 1_048_576
 _UNCONFIRMED_MAX = 8
-_NEVER = 1 << 62
 
 log = structlog.get_logger()
 
@@ -77,32 +61,6 @@ class _Handled(NamedTuple):
     records: int
     arrival: int
     began: float
-
-
-class Assignee(Protocol):
-    """What a source tells of its partitions."""
-
-    async def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
-        """Partitions arrived, with committed offset and metadata; where to start each.
-
-        Until it returns no batch begins and no partition of the group leaves.
-        """
-
-    def revoked(self, partitions: list[TopicPartition]) -> None:
-        """Partitions left; no batch of theirs is being handled."""
-
-
-@dataclass(slots=True)
-class Progress:
-    """What a watchdog and a health check may know of a source. Seconds are monotonic."""
-
-    partitions: int = 0
-    assigned: bool = False
-    records: int = 0
-    batch_since: float | None = None
-    retrying: bool = False
-    polled_at: float = field(default_factory=time.monotonic)
-    failed: str | None = None
 
 
 def _consumer(config: dict[str, Any]) -> Consumer:
@@ -136,9 +94,8 @@ class Source(Service):
         super().__init__(**kwargs)
         self.group = group
         self.progress = Progress()
-        self._topics = list(topics)
+        self._topics = topics
         self._take = take
-        self._assignee = assignee
         self._epoch_of = epoch_of
         self._on_failure = on_failure
         self._ticker = ticker
@@ -148,11 +105,8 @@ class Source(Service):
         self._in_hand: asyncio.Task[None] | None = None
         self._unconfirmed: deque[_Handled] = deque()
         self._confirming: asyncio.Task[None] | None = None
-        self._owned: dict[Place, int] = {}
-        self._arrival = 0
         self._left = False
-        self._arriving: list[TopicPartition] = []
-        self._beginning: asyncio.Task[None] | None = None
+        self._partitions = Partitions(group, assignee, self.progress, self._fail)
         self._config = {
             **kafka.connection(),
             "group.id": group,
@@ -175,12 +129,7 @@ class Source(Service):
 
     async def on_start(self) -> None:
         self._consumer = self._consumer_of(self._config)
-        self._consumer.subscribe(
-            self._topics,
-            on_assign=self._on_assign,
-            on_revoke=self._on_revoke,
-            on_lost=self._on_lost,
-        )
+        self._partitions.subscribe(self._consumer, self._topics)
         self._ticker.add(self._look)
 
     async def on_stop(self) -> None:
@@ -190,7 +139,8 @@ class Source(Service):
             if time.monotonic() > give_up_at:
                 break
             await asyncio.sleep(_STOP_LOOK_SECONDS)
-        for task in (self._in_hand, self._confirming, self._beginning):
+        self._partitions.cancel()
+        for task in (self._in_hand, self._confirming):
             if task is not None:
                 task.cancel()
         with contextlib.suppress(TimeoutError):
@@ -212,7 +162,7 @@ class Source(Service):
         if self._in_hand is not None or len(self._unconfirmed) >= _UNCONFIRMED_MAX:
             return not self.progress.retrying
         now = time.monotonic()
-        if self._beginning is not None:  # may take minutes, and has time limits of its own
+        if self._partitions.is_beginning:  # may take minutes, and has time limits of its own
             self.progress.polled_at = now
             return True
         if now - self.progress.polled_at < self._look_every_seconds:
@@ -225,18 +175,16 @@ class Source(Service):
         except Exception as error:
             self._fail(error)
             return False
-        if self._arriving:
-            self._beginning = asyncio.create_task(self._begin(self._arriving))
-            self._arriving = []
+        self._partitions.begin_arrived()
         if records:
             if self.progress.batch_since is None:
                 self.progress.batch_since = now
             self._in_hand = asyncio.create_task(self._hand_over(records))
-        return bool(found) or self._beginning is not None
+        return bool(found) or self._partitions.is_beginning
 
     async def _hand_over(self, records: list[Message]) -> None:
         """Give a batch to the agent; when it is handled, the next may begin."""
-        arrival, began = self._arrival, time.monotonic()
+        arrival, began = self._partitions.arrival, time.monotonic()
         try:
             batch = Batch(records, asyncio.get_running_loop().create_future())
             await self._take(batch)
@@ -265,11 +213,7 @@ class Source(Service):
             self._fail(error)
 
     def _acknowledge(self, handled: "_Handled") -> None:
-        stayed = [
-            place
-            for place in handled.reached
-            if self._owned.get((place.topic, place.partition), _NEVER) <= handled.arrival
-        ]
+        stayed = self._partitions.stayed(handled.reached, handled.arrival)
         if stayed:
             self._consumer.store_offsets(offsets=stayed)
         self.progress.records += handled.records
@@ -280,7 +224,7 @@ class Source(Service):
 
     def _fail(self, error: Exception) -> None:
         log.error("source failed", group=self.group, exc_info=error)
-        self.progress.failed = _said(error)
+        self.progress.failed = said(error)
         self._on_failure(self.progress.failed)
 
     def _reached(self, records: list[Message]) -> list[TopicPartition]:
@@ -304,86 +248,3 @@ class Source(Service):
             raise KafkaException(error)
         log.warning("kafka notice", group=self.group, error=str(error))
         return True
-
-    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        if not partitions:
-            self.progress.assigned = True
-            return
-        consumer.incremental_assign(partitions)
-        consumer.pause(partitions)
-        self._arrival += 1
-        self._owned.update({(place.topic, place.partition): self._arrival for place in partitions})
-        self.progress.partitions = len(self._owned)
-        self._arriving += partitions
-
-    async def _begin(self, partitions: list[TopicPartition]) -> None:
-        """Start to read partitions that arrived and are paused."""
-        try:
-            committed = await asyncio.to_thread(self._committed, partitions)
-            starts = await self._assignee.assigned(committed)
-            await asyncio.to_thread(self._seek, starts)
-            self._consumer.resume(starts)
-        except Exception as error:
-            if not is_transient(error):
-                self._fail(error)
-                return
-            log.warning("partitions not begun", group=self.group, error=_said(error))
-            # Through the next look at the consumer, which may be told that they have left.
-            await asyncio.sleep(_BEGIN_AGAIN_SECONDS)
-            self._arriving = [*partitions, *self._arriving]
-        else:
-            self.progress.assigned = True
-        self._beginning = None
-
-    def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """Where the group left off in each partition. For a thread."""
-        committed = self._consumer.committed(partitions, timeout=_COMMITTED_SECONDS)
-        for place in committed:
-            if place.error is not None:
-                raise KafkaException(place.error)
-            if place.offset < 0:
-                place.offset = OFFSET_BEGINNING
-        return committed
-
-    def _seek(self, starts: list[TopicPartition]) -> None:
-        """Go to where partitions start; one only just assigned may not listen yet. For a thread."""
-        give_up_at = time.monotonic() + _SEEK_SECONDS
-        for place in starts:
-            while True:
-                try:
-                    self._consumer.seek(place)
-                    break
-                except KafkaException:
-                    if time.monotonic() > give_up_at:
-                        raise
-                    time.sleep(_SEEK_AGAIN_SECONDS)
-
-    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        try:
-            consumer.commit(asynchronous=True)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError._NO_OFFSET:
-                log.warning("commit at revoke failed", group=self.group, error=str(error))
-        self._on_lost(consumer, partitions)
-
-    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        consumer.incremental_unassign(partitions)
-        for place in partitions:
-            self._owned.pop((place.topic, place.partition), None)
-        self._arriving = [
-            place for place in self._arriving if (place.topic, place.partition) in self._owned
-        ]
-        self._assignee.revoked(partitions)
-        self.progress.partitions = len(self._owned)
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
-def epoch_in(place: TopicPartition) -> int:
-    """The writer epoch that was committed beside an offset, or none."""
-    try:
-        return int(place.metadata or NO_EPOCH)
-    except ValueError:
-        return NO_EPOCH

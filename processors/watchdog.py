@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from processors.source import Progress
+from processors.progress import Progress
 
 STUCK_SECONDS = 60.0
 _LOOK_SECONDS = 2.0

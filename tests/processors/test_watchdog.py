@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from processors.source import Progress
+from processors.progress import Progress
 from processors.watchdog import STUCK_SECONDS, Watchdog, complaint
 
 NOW = 1_000.0

@@ -90,7 +90,7 @@ class Group:
 
 
 class SimulatedConsumer:
-    """A consumer of a group, as far as `processors.source` and `edge.deliveries` use one."""
+    """A consumer of a group, as far as `processors` and `edge.deliveries` use one."""
 
     def __init__(self, owner: Process, log: Log, random: Random, group: Group | None) -> None:
         self.process = owner

@@ -118,7 +118,9 @@ def offsets_are_committed_before_the_effect(patch: pytest.MonkeyPatch) -> None:
 
     async def hasty(self: source.Source, records: Any) -> None:
         reached = self._reached(records)
-        self._acknowledge(source._Handled(None, reached, len(records), self._arrival, 0.0))
+        self._acknowledge(
+            source._Handled(None, reached, len(records), self._partitions.arrival, 0.0)
+        )
         self._consumer.commit(asynchronous=True)
         await hand_over(self, records)
 

@@ -10,7 +10,8 @@ from processors.__main__ import attach
 from processors.app import guard_of, source_of
 from processors.context import Context
 from processors.guard import Guard, Handler
-from processors.source import Assignee, Batch, Source
+from processors.partitions import Assignee
+from processors.source import Batch, Source
 from tests.simulation.cassandra import SimulatedDatabase
 from tests.simulation.groups import SimulatedConsumer
 from tests.simulation.kafka import SimulatedProgress, SimulatedPublisher, SimulatedReader

@@ -1,0 +1,19 @@
+"""What a watchdog and a health check may know of a source."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a source is. Seconds are monotonic."""
+
+    partitions: int = 0
+    assigned: bool = False
+    records: int = 0
+    batch_since: float | None = None
+    retrying: bool = False
+    polled_at: float = field(default_factory=time.monotonic)
+    failed: str | None = None
