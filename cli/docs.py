@@ -23,7 +23,7 @@ from cli.access_page import access_page
 from edge.frames import TYPES
 from events.topics import COMMON_CONFIG, EVENT_TOPICS, TOPICS, Topic
 from infra.errors import UserError
-from infra.settings import sections
+from infra.settings import SECTIONS
 from infra.telemetry import METRICS
 
 ROOT = Path(__file__).parent.parent
@@ -150,7 +150,7 @@ def _close_codes() -> Iterator[tuple[str, ...]]:
 
 
 def _settings() -> Iterator[tuple[str, ...]]:
-    for section in sections():
+    for section in SECTIONS:
         for name, variable in section.variables().items():
             field = section.model_fields[name]
             default = "required" if field.is_required() else f"`{_shown(field.default)}`"

@@ -14,6 +14,7 @@ import structlog
 from edge import wire
 from edge.effects import Ask, Check, Effects, Mark, Refuse, Reply, Submit
 from edge.hub import Hub
+from edge.liveness import Doubt, Due, Liveness
 from edge.outbox import Outbox
 from edge.session import Session
 from edge.tokens import Principal, Refusal
@@ -24,9 +25,6 @@ from infra.telemetry import EDGE_CLOSES, EDGE_REFUSALS
 
 CLOSE_SECONDS = 3.0
 """For a client to answer a close; then the socket is cut."""
-
-DOUBTS_MAX = 3
-"""How often a session that is said to be replaced may say, in two heartbeats, that it lives."""
 
 _DEAF = frozenset((CloseCode.RATE_LIMITED, CloseCode.POLICY_VIOLATION))
 """Closes after which nothing is read any more: reading is what the client made too much of."""
@@ -42,16 +40,11 @@ class ClientSocket:
     __slots__ = (
         "_address",
         "_closing",
-        "_doubted_since",
-        "_doubts",
         "_ended",
-        "_heard_at",
         "_hub",
-        "_midway_since",
+        "_liveness",
         "_outbox",
-        "_pinged_at",
         "_reader",
-        "_says_it_lives",
         "_session",
         "_timer",
         "_transport",
@@ -70,12 +63,8 @@ class ClientSocket:
         self._outbox = outbox
         self._session = Session((hub.gateway_id, hub.gateway_epoch), hub.limits, hub.users, now)
         self._reader = wire.Reader(wire.BYTES_MAX)
-        self._heard_at = now
-        self._pinged_at = now
-        self._midway_since: float | None = None
-        self._doubted_since = now
-        self._doubts = 0
-        self._says_it_lives = True
+        settings = hub.settings
+        self._liveness = Liveness(settings.heartbeat_seconds, settings.frame_seconds, now)
         self._timer: asyncio.TimerHandle | None = None
         self._closing = False
         self._unwritten = False
@@ -153,53 +142,42 @@ class ClientSocket:
 
     def announce(self) -> None:
         """Say again that this session is here; not while it is doubted that it is."""
-        if self._session.principal is not None and self._says_it_lives and not self._closing:
+        if self._closing or self._liveness.is_doubted:
+            return
+        if self._session.principal is not None:
             self._say(SessionOpened, self._session.principal)
 
     def replaced(self) -> None:
-        """It is said that a newer session of the device took this one's place.
-
-        That may be its own dead predecessor, announced late, so the client is asked: if it answers,
-        the session is announced again, and the dead one, asked in its turn, answers nothing. Two
-        that live answer in turns, until the older one is the first that was told too often. (Once
-        is not enough: what is told may be told twice.)
-        """
-        if not self._says_it_lives:
-            return  # the question is on its way
-        now, patience_seconds = self._hub.loop.time(), 2 * self._hub.settings.heartbeat_seconds
-        if now - self._doubted_since > patience_seconds:
-            self._doubted_since, self._doubts = now, 0
-        self._doubts += 1
-        if self._doubts > DOUBTS_MAX:
-            self.close(CloseCode.REPLACED, "replaced")
-            return
-        self._says_it_lives = False
-        self.send(wire.PING_FRAME)
+        """It is said that a newer session of the device took this one's place."""
+        match self._liveness.doubt(self._hub.loop.time()):
+            case Doubt.ASK:
+                self.send(wire.PING_FRAME)
+            case Doubt.BELIEVE:
+                self.close(CloseCode.REPLACED, "replaced")
+            case Doubt.IS_ASKED:
+                pass
 
     def visit(self, now: float) -> None:
         """See what is due: a ping, or the end of a silent client, a token or half a frame."""
         if self._closing:
             return
-        heartbeat_seconds = self._hub.settings.heartbeat_seconds
-        silent_seconds = now - self._heard_at
-        if silent_seconds >= 2 * heartbeat_seconds:
-            self._count_close("silent")
-            self._transport.abort()
-            return
-        since = self._midway_since
-        if since is not None and now - since >= self._hub.settings.frame_seconds:
-            self.close(CloseCode.PROTOCOL_ERROR, "half_a_frame")
-            return
-        if silent_seconds >= heartbeat_seconds and now - self._pinged_at >= heartbeat_seconds:
-            self._pinged_at = now
-            self.send(wire.PING_FRAME)
+        match self._liveness.due(now):
+            case Due.SILENT:
+                self._count_close("silent")
+                self._transport.abort()
+                return
+            case Due.HALF_A_FRAME:
+                self.close(CloseCode.PROTOCOL_ERROR, "half_a_frame")
+                return
+            case Due.PING:
+                self.send(wire.PING_FRAME)
+            case Due.NOTHING:
+                pass
         self._apply(self._session.tick(now), now)
 
     def _take(self, data: bytes) -> None:
         now = self._hub.loop.time()
-        self._heard_at = now
-        if not self._says_it_lives:
-            self._says_it_lives = True
+        if self._liveness.heard(now):
             self.announce()
         messages = self._reader.feed(data)
         whole = False
@@ -220,10 +198,8 @@ class ClientSocket:
                 self._apply(self._session.control(now), now)
         if self._reader.failure is not None:
             self.close(self._reader.failure.code, self._reader.failure.reason)
-        elif not self._reader.is_midway:
-            self._midway_since = None
-        elif whole or self._midway_since is None:
-            self._midway_since = now
+        else:
+            self._liveness.read(now, whole=whole, is_midway=self._reader.is_midway)
 
     def _apply(self, effects: Effects, now: float) -> None:
         for effect in effects:

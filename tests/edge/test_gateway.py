@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaException
 
 from edge.gateway import Gateway
-from edge.websocket import DOUBTS_MAX
+from edge.liveness import DOUBTS_MAX
 from events.deliveries import (
     AnnouncementRequested,
     FramesRouted,

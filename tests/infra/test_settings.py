@@ -7,11 +7,11 @@ import pytest
 
 from infra.errors import UserError
 from infra.settings import (
+    SECTIONS,
     CassandraSettings,
     EdgeSettings,
     KafkaSettings,
     load,
-    sections,
 )
 
 
@@ -104,7 +104,7 @@ def test_building_a_section_by_hand_reads_nothing(monkeypatch):
 def test_every_setting_is_described():
     undescribed = [
         variable
-        for section in sections()
+        for section in SECTIONS
         for field, variable in section.variables().items()
         if not section.model_fields[field].description
     ]
@@ -113,7 +113,7 @@ def test_every_setting_is_described():
 
 
 def test_no_two_settings_share_a_variable():
-    names = [name for section in sections() for name in section.variables().values()]
+    names = [name for section in SECTIONS for name in section.variables().values()]
 
     assert len(names) == len(set(names))
 

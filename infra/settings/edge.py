@@ -1,0 +1,123 @@
+"""One gateway, and which tokens it believes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from infra.settings.section import CommaSeparated, Networks, Section
+
+
+class TokenSettings(Section):
+    """Which access tokens are believed."""
+
+    prefix = "CHAT_TOKEN_"
+
+    issuer: str = Field("https://chatlog.local", description="The `iss` a token must name.")
+    audience: str = Field("chatlog", description="The `aud` a token must name.")
+    jwks_file: Path = Field(
+        Path(".chatlog/keys/jwks.json"), description="Public keys (JWKS) that sign tokens."
+    )
+    signing_key_file: Path = Field(
+        Path(".chatlog/keys/signing.pem"),
+        description="Private key that `chatlog token` signs with; made at first start.",
+    )
+    leeway_seconds: float = Field(30.0, ge=0, le=300, description="How far clocks may differ.")
+    environment: Literal["development", "production"] = Field(
+        "development", description="`production` refuses keys made for development."
+    )
+
+
+class EdgeSettings(Section):
+    """One gateway."""
+
+    prefix = "CHAT_EDGE_"
+
+    gateway_id: str = Field(
+        "gateway-1",
+        alias="CHAT_GATEWAY_ID",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
+        description="Name of this gateway, and of its delivery topic.",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=1, le=65_535, description="Port for clients.")
+    health_port: int = Field(8090, ge=1, le=65_535, description="Port for health and metrics.")
+    tls_certificate_file: Path | None = Field(
+        None, description="Chain (PEM) to show clients; without it, TLS ends before the gateway."
+    )
+    tls_key_file: Path | None = Field(None, description="Private key of that certificate (PEM).")
+    allowed_origins: CommaSeparated = Field(
+        (), description="Web origins that may connect; clients that send no origin always may."
+    )
+    trusted_proxies: Networks = Field(
+        (),
+        description="Addresses and networks of our own proxies, whose X-Forwarded-For is believed.",
+    )
+    sockets_max: int = Field(20_000, ge=1, description="Sockets held at once.")
+    address_sockets_max: int = Field(
+        2_000, ge=1, description="Sockets held at once for one address (of IPv6: one /64 network)."
+    )
+    devices_max: int = Field(10, ge=1, description="Devices of a user connected at once.")
+    handshake_rate_per_second: float = Field(
+        250.0, gt=0, description="Handshakes let through a second; others wait, then come later."
+    )
+    handshake_queue_seconds: float = Field(
+        2.0, ge=0, description="A handshake waits so long at most; beyond it the answer is 503."
+    )
+    address_handshake_rate_per_minute: int = Field(
+        1_200, ge=1, description="Handshakes of one address a minute; beyond it the answer is 429."
+    )
+    address_handshake_burst: int = Field(
+        500, ge=1, description="Handshakes of one address at once."
+    )
+    bad_token_rate_per_minute: int = Field(
+        60, ge=1, description="Bad tokens of one address that are looked at, a minute and at once."
+    )
+    send_rate_per_minute: int = Field(
+        100, ge=1, description="Messages a user may send a minute, all devices here together."
+    )
+    send_burst: int = Field(50, ge=1, description="Messages a user may send at once.")
+    query_rate_per_minute: int = Field(
+        600, ge=1, description="Questions (history, inbox) a user may ask a minute."
+    )
+    query_burst: int = Field(300, ge=1, description="Questions a user may ask at once.")
+    unanswered_max: int = Field(
+        2_048,
+        ge=1,
+        description="Messages of this gateway that may wait for an answer; others are told to come "
+        "again, unless no answers come at all.",
+    )
+    frame_rate_per_minute: int = Field(
+        12_000, ge=1, description="Frames of any kind from a socket a minute; more closes it."
+    )
+    frame_burst: int = Field(2_000, ge=1, description="Frames of any kind from a socket at once.")
+    in_flight_max: int = Field(
+        256, ge=1, description="Requests of a socket that may wait for Kafka at once."
+    )
+    outbox_frames_max: int = Field(
+        4_096, ge=1, description="Frames that may wait for a slow client; more closes it."
+    )
+    outbox_bytes_max: int = Field(
+        4_194_304, ge=65_536, description="Bytes that may wait for a slow client; more closes it."
+    )
+    hello_seconds: float = Field(5.0, gt=0, description="Time to authenticate in.")
+    heartbeat_seconds: float = Field(
+        30.0, gt=0, description="A socket silent for so long is pinged; for twice as long, closed."
+    )
+    frame_seconds: float = Field(
+        20.0, gt=0, description="Time for a frame to arrive in whole once it has begun."
+    )
+    message_timeout_seconds: float = Field(
+        10.0, gt=0, description="Time for Kafka to confirm; then a client is told `unavailable`."
+    )
+    drain_seconds: float = Field(
+        10.0, ge=0, description="At a stop, sockets are closed evenly over this time."
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.tls_certificate_file is None) != (self.tls_key_file is None):
+            raise ValueError("TLS needs both a certificate and its key")
+        return self
