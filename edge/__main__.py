@@ -48,7 +48,7 @@ async def serve(settings: ProgramSettings) -> None:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, signalled)
-    codec = Codec.from_file(settings.schemas.ids)
+    codec = Codec.from_file(settings.schemas.ids, remembers=False)
     gateway = Gateway(
         Settings(edge=settings.edge, kafka=settings.kafka, tokens=settings.tokens),
         codec,

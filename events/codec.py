@@ -6,8 +6,9 @@ registry, and read here from a file; nothing talks to the registry at run time. 
 with their logical types for the world; here instants stay plain integers (milliseconds).
 Every value is checked against its type on the way in, so what decodes is well-formed.
 
-Events never change, so the newest small ones are remembered by their bytes: what one role of a
-process wrote, or read, another need not parse again. A third of all parsing in a worker was that.
+Events never change, so a worker remembers the newest small ones by their bytes: what one of its
+roles wrote, or read, another need not parse again. A third of all its parsing was that. A gateway
+sees every record once, and remembers none.
 """
 
 import contextlib
@@ -60,11 +61,15 @@ def schema_of(event: type[Struct]) -> dict[str, Any]:
 class Codec:
     """Encodes and decodes events under the ids of one registry.
 
-    `ids` gives for each schema id the event's name and the schema it was written with.
-    Raises ValueError when an event of the vocabulary has no id.
+    `ids` gives for each schema id the event's name and the schema it was written with. One that
+    `remembers` parses the same bytes once. Raises ValueError when an event of the vocabulary has no
+    id.
     """
 
-    def __init__(self, ids: Iterable[tuple[int, str, dict[str, Any]]]) -> None:
+    def __init__(
+        self, ids: Iterable[tuple[int, str, dict[str, Any]]], *, remembers: bool = True
+    ) -> None:
+        self._remembered_bytes = _REMEMBERED_BYTES if remembers else -1
         self._writers: dict[type[Struct], tuple[bytes, Any, bool]] = {}
         self._readers: dict[bytes, tuple[type[Struct], Any, Any]] = {}
         self._newest: dict[bytes, Struct | dict[str, Any]] = {}
@@ -88,10 +93,11 @@ class Codec:
             raise ValueError(f"no schema id for {', '.join(missing)}: apply the schemas again")
 
     @classmethod
-    def from_file(cls, path: Path) -> "Codec":
+    def from_file(cls, path: Path, *, remembers: bool = True) -> "Codec":
         """A codec from the ids file that applying the schemas wrote."""
         entries = json.loads(path.read_text())["schemas"]
-        return cls((entry["id"], entry["event"], entry["schema"]) for entry in entries)
+        ids = ((entry["id"], entry["event"], entry["schema"]) for entry in entries)
+        return cls(ids, remembers=remembers)
 
     def encode(self, event: Struct) -> bytes:
         """The framed bytes of an event. Raises EncodeError."""
@@ -143,7 +149,7 @@ class Codec:
         return found
 
     def _remember(self, data: bytes, event: Struct | dict[str, Any]) -> None:
-        if len(data) <= _REMEMBERED_BYTES:
+        if len(data) <= self._remembered_bytes:
             if len(self._newest) >= _REMEMBERED_EVENTS:
                 self._newer, self._newest = self._newest, {}
             self._newest[data] = event

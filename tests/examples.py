@@ -29,8 +29,9 @@ def submitted(number: int = 1, **changes: object) -> MessageSubmitted:
     return MessageSubmitted(**(fields | changes))  # type: ignore[arg-type]
 
 
-def codec() -> Codec:
+def codec(*, remembers: bool = True) -> Codec:
     """A codec with ids of its own, for tests without a registry."""
-    return Codec(
+    ids = (
         (number, name, schema_of(event)) for number, (name, event) in enumerate(EVENTS.items(), 1)
     )
+    return Codec(ids, remembers=remembers)

@@ -115,6 +115,13 @@ def test_only_the_newest_small_events_are_remembered() -> None:
     assert one.decode(large) is not one.decode(large)
 
 
+def test_one_that_is_not_to_remember_keeps_nothing() -> None:
+    one = codec(remembers=False)
+    data = one.encode(submitted())
+    assert one.decode(data) == one.decode(data) == submitted()
+    assert not one._newest
+
+
 @pytest.mark.parametrize("attempt", range(5))
 def test_threads_may_decode_an_event_for_the_first_time_at_once(attempt: int) -> None:
     """Otherwise a segmentation fault in msgspec: here four times in five, in a worker rarely."""
