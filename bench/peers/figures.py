@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from bench.peers.results import Phase, Turn
 from bench.peers.rounds import Summary, summary
+from bench.peers.system import IN_FLIGHTS
 
 _Reader = Callable[[Turn], float | None]
 
@@ -93,9 +94,9 @@ def _latency(stage: str, quantile: str) -> _Reader:
 
 
 def _busiest(turn: Turn) -> Phase | None:
-    """The closed loop with the most messages under way."""
-    flows = sorted(turn.flows.items(), key=lambda item: int(item[0]))
-    return _whole(flows[-1][1]) if flows else None
+    """The closed loop with the most messages under way of which none was left behind."""
+    flows = sorted(turn.flows.items(), key=lambda item: int(item[0]), reverse=True)
+    return next((phase for _, phase in flows if _whole(phase)), None)
 
 
 def _cost(of: Callable[[Turn], Phase | None], *parts: str) -> _Reader:
@@ -115,9 +116,17 @@ def _deliveries(turn: Turn) -> float | None:
     return phase.per_second * turn.group_members if phase else None
 
 
+def _under_way(in_flight: str) -> Figure:
+    return Figure(
+        name=f"flow_{in_flight}",
+        heading=f"messages/s, {in_flight} under way",
+        read=_flow(in_flight),
+        more_is_better=True,
+    )
+
+
 FIGURES = (
-    Figure(name="flow_1", heading="messages/s, 1 under way", read=_flow("1"), more_is_better=True),
-    Figure(name="flow_8", heading="messages/s, 8 under way", read=_flow("8"), more_is_better=True),
+    *(_under_way(str(in_flight)) for in_flight in IN_FLIGHTS),
     Figure(name="accepted_p50", heading="acked p50 ms", read=_latency("accepted", "p50_ms")),
     Figure(name="accepted_p99", heading="acked p99 ms", read=_latency("accepted", "p99_ms")),
     Figure(name="delivered_p50", heading="delivered p50 ms", read=_latency("delivered", "p50_ms")),

@@ -13,6 +13,10 @@ from pathlib import Path
 from bench.driver import Driver
 from infra.stack.part import OnProgress
 
+IN_FLIGHTS = (1, 8, 32)
+"""What is kept under way in each pair: those who wait for each other, and queues that are never
+empty, short and long. A system is at its best where it is at its best."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
@@ -39,7 +43,7 @@ class Workload:
     """Messages a second for latencies, open loop."""
     warm_up_seconds: float = 5.0
     """Of load at that rate before anything is measured."""
-    in_flights: tuple[int, ...] = (1, 8)
+    in_flights: tuple[int, ...] = IN_FLIGHTS
     """Messages under way in each pair, closed loop."""
     idle_sockets: int = 1_000
     group_members: int = 256

@@ -36,10 +36,10 @@ _CONFIGURED = (
     "one gateway, two workers; rate limits of the gateway raised; all else as `chatlog up`"
 )
 _DIFFERS = (
-    "20 s of warm-up, in which the Java machines compile what is hot; no group, as chatlog has "
+    "60 s of warm-up, in which the Java machines compile what is hot; no group, as chatlog has "
     "none yet"
 )
-_WORKLOAD = Workload(warm_up_seconds=20.0, group_members=0)
+_WORKLOAD = Workload(warm_up_seconds=60.0, group_members=0)
 
 one_broker = System(
     name="chatlog",

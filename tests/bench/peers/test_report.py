@@ -32,6 +32,13 @@ def test_a_load_that_left_messages_behind_gives_no_figure():
     assert nothing["delivered_p50"].summary is None
 
 
+def test_the_busiest_load_is_the_largest_that_was_carried():
+    flows = {"1": phase(cpu=90.0), "8": phase(cpu=50.0), "32": phase(cpu=30.0, late=7)}
+    found = cells([turn(flows=flows)], ["ours"])["ours"]
+    assert found["flow_32"].summary is None
+    assert found["busy_server"].summary == Summary(50.0, 50.0, 1)
+
+
 def test_deliveries_of_a_group_are_messages_times_members():
     found = cells([turn(group=phase(10.0), group_members=256)], ["ours"])["ours"]
     assert found["group"].summary == Summary(2560.0, 2560.0, 1)
@@ -52,7 +59,7 @@ def test_the_page_holds_figures_words_and_what_to_know():
         discarded=(turn("theirs", jitter=0.3),),
     )
     page = report.page(told)
-    assert "| The theirs | 1.00 | 1.00 | 0.50" in page
+    assert "| The theirs | 1.00 | 1.00 | - | 0.50" in page
     assert "4.00 (4.00)" in page
     assert "- acked: when it is taken" in page
     assert "- theirs, round 1, steady: 1.5 copies of a message are in the archive" in page
