@@ -115,3 +115,14 @@ def test_settings_that_cannot_be_used_are_78(tmp_path, monkeypatch, capsys):
 
     assert run(["topics", "apply"]) == 78
     assert "CHAT_KAFKA_BOTSTRAP is not a setting" in capsys.readouterr().err
+
+
+def test_nginx_is_not_put_before_gateways_that_end_tls_themselves(tmp_path, capsys):
+    status = run(["up", "--nginx", "--secure", "--folder", str(tmp_path / "instance")])
+    said = capsys.readouterr().err
+
+    assert status == 1
+    assert said == (
+        "chatlog: nginx speaks plain text to gateways, which end TLS themselves under lock.\n"
+        "Give one of --nginx and --secure.\n"
+    )
