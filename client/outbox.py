@@ -6,6 +6,7 @@ its line is held for a moment and goes on from there with the same ids, which ca
 time is an argument, and what has to happen is added to an Effects.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from uuid import UUID, uuid5
 
@@ -35,7 +36,7 @@ class Outbox:
         self.entries: dict[str, Entry] = {}
         self.online = False
         self._lines: dict[str, Line] = {}
-        self._ready: dict[str, Line] = {}
+        self._ready: OrderedDict[str, Line] = OrderedDict()
         self._in_flight = 0
         self._pace = Pace()
         self._paced = False
@@ -57,7 +58,7 @@ class Outbox:
         self._pace.allow(limits.get("sends_per_minute"), limits.get("send_burst"))
         self._in_flight_max = min(IN_FLIGHT_MAX, max(1, limits.get("in_flight", 1024) // 2))
         self._in_flight = 0
-        self._ready = dict(self._lines)
+        self._ready = OrderedDict(self._lines)
         for line in self._lines.values():
             line.held = line.syncing = False
             line.attempts = 0

@@ -5,6 +5,8 @@ A few conversations are fetched at a time. No page is trusted to be the last, an
 brings nothing is asked for again after a pause. Pure.
 """
 
+from collections import OrderedDict
+
 from client import frames
 from client.conversations import Conversation
 from client.effects import Effects, Wait
@@ -27,9 +29,9 @@ class Sync:
         self.conversations: dict[str, Conversation] = {}
         self.heads_complete = False
         self._online = False
-        self._wanted: dict[str, Conversation] = {}
+        self._wanted: OrderedDict[str, Conversation] = OrderedDict()
         self._asked: dict[str, tuple[Conversation, int]] = {}
-        self._given_up: dict[str, Conversation] = {}
+        self._given_up: OrderedDict[str, Conversation] = OrderedDict()
         self._requests = 0
 
     def conversation(self, conversation_id: str) -> Conversation:
@@ -70,7 +72,7 @@ class Sync:
         if not self._online:
             return
         while self._wanted and len(self._asked) < FETCHES_MAX:
-            conversation = self._wanted.pop(next(iter(self._wanted)))
+            _, conversation = self._wanted.popitem(last=False)
             if not conversation.behind or conversation.request_id is not None:
                 continue
             request_id = conversation.request_id = self.next_request_id()
@@ -137,4 +139,4 @@ class Sync:
                 self.pause(conversation, 0.0, out)
                 self._given_up[request_id] = conversation
         while len(self._given_up) > GIVEN_UP_MAX:
-            del self._given_up[next(iter(self._given_up))]
+            self._given_up.popitem(last=False)

@@ -8,6 +8,7 @@ minute, and on a token with an unknown key, but never more than once a minute.
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class Keyring:
         self._now = now
         self._clock = clock
         self._bad_tokens = Rates(bad_tokens_per_minute, bad_tokens_per_minute)
-        self._remembered: dict[str, Principal] = {}
+        self._remembered: OrderedDict[str, Principal] = OrderedDict()
         self._seen: tuple[int, int] | None = None
         self._looked_at = 0.0
         self._keys: Keys = {}
@@ -93,7 +94,7 @@ class Keyring:
 
     def _remember(self, token: str, principal: Principal) -> None:
         if len(self._remembered) >= REMEMBERED_MAX:
-            del self._remembered[next(iter(self._remembered))]
+            self._remembered.popitem(last=False)
         self._remembered[token] = principal
 
     def _verify(self, token: str, now: float) -> Principal | Refusal:
