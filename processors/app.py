@@ -130,20 +130,19 @@ def source_of(
     **options: Any,
 ) -> Source:
     """The source of a guard's batches; `options` are those of `Source`."""
-    source = Source(
+    return Source(
         group=guard.group,
         topics=[topic.name for topic in topics],
         kafka=context.settings.kafka,
         take=take,
         assignee=guard if assignee is None else assignee(guard),
         epoch_of=guard.epoch_of,
+        progress=guard.progress,
         on_failure=context.end_process,
         client_id=context.worker_id,
         ticker=context.ticker,
         **options,
     )
-    source.progress = guard.progress
-    return source
 
 
 def _agent_of(guard: Guard, end_process: Callable[[str], None]) -> Callable[[Any], Any]:

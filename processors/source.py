@@ -70,7 +70,8 @@ def _consumer(config: dict[str, Any]) -> Consumer:
 class Source(Service):
     """One consumer group's records, batch by batch, to `take`.
 
-    `epoch_of` gives the metadata to commit beside a partition's offset. With patience the broker
+    `epoch_of` gives the metadata to commit beside a partition's offset; `progress` is kept up to
+    date, and says in turn whether what takes the batches is trying again. With patience the broker
     keeps records for so long to give them together: fewer, larger batches, for roles that nobody
     waits for. `consumer_of` makes the consumer from its configuration.
     """
@@ -84,6 +85,7 @@ class Source(Service):
         take: Callable[[Batch], Awaitable[None]],
         assignee: Assignee,
         epoch_of: Callable[[str, int], int],
+        progress: Progress,
         on_failure: Callable[[str], None],
         client_id: str,
         ticker: Ticker,
@@ -93,7 +95,7 @@ class Source(Service):
     ) -> None:
         super().__init__(**kwargs)
         self.group = group
-        self.progress = Progress()
+        self.progress = progress
         self._topics = topics
         self._take = take
         self._epoch_of = epoch_of

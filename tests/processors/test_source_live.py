@@ -14,6 +14,7 @@ from infra.settings import KafkaSettings
 from infra.stack.stack import Stack
 from infra.ticker import Ticker
 from processors.received import Confirmation
+from processors.progress import Progress
 from processors.source import Batch, Source
 from tests.live import kafka_of, until
 
@@ -80,6 +81,7 @@ async def run(kafka: KafkaSettings, topic: str) -> AsyncIterator[Run]:
                 take=take,
                 assignee=owner,
                 epoch_of=lambda topic, partition: 7,
+                progress=Progress(),
                 on_failure=pytest.fail,
                 client_id="test",
                 ticker=Ticker(asyncio.get_running_loop()),
