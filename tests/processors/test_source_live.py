@@ -13,8 +13,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from infra.settings import KafkaSettings
 from infra.stack.stack import Stack
 from infra.ticker import Ticker
-from processors.received import Confirmation
 from processors.progress import Progress
+from processors.received import Confirmation
 from processors.source import Batch, Source
 from tests.live import kafka_of, until
 
