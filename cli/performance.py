@@ -17,11 +17,13 @@ from bench.record import Record
 from bench.scenarios.edge import EdgeResult
 from bench.scenarios.profile import ProfileResult
 from bench.scenarios.scale import Axis, ScaleResult
+from bench.scenarios.traffic import SETTLE_SECONDS_MAX, Traffic
 from infra.stack.place import CHECKOUT
 
 BASELINE = CHECKOUT / "bench" / "baseline.json"
 
 _PLACE = re.compile(r"(<!-- table: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_LAST = ("load", "total")
 _NAMES = {"worker-1": "worker-1 (front)", "worker-2": "worker-2 (back)"}
 
 Rows = Iterable[Sequence[str]]
@@ -130,10 +132,11 @@ def line(axis: Axis, head: str, example: str) -> Callable[[Path, Path], str]:
                     ),
                     f"{point.traffic.loaded.latencies['delivered']['p50_ms']:.0f}",
                     "all" if point.traffic.loaded.is_whole else "**not all**",
+                    _stored_after(point.traffic),
                 )
                 for point in result.points
             ]
-            heads = (head, *columns, "delivered p50, ms", "arrived")
+            heads = (head, *columns, "delivered p50, ms", "arrived", "all stored after, s")
             return _table(heads, lines) + _source(kept, "CPU microseconds a message.")
 
         command = f"chatlog bench scale --{axis} {example}"
@@ -174,9 +177,15 @@ TABLES: dict[str, Callable[[Path, Path], str]] = {
 
 
 def _processes(result: ScaleResult) -> list[str]:
-    """Every process that any point has, the sum last."""
+    """Every process that any point has, the load and the sum last."""
     names = [name for point in result.points for name in point.traffic.cpu_microseconds_a_message]
-    return [*(name for name in dict.fromkeys(names) if name != "total"), "total"]
+    return [*(name for name in dict.fromkeys(names) if name not in _LAST), *_LAST]
+
+
+def _stored_after(traffic: Traffic) -> str:
+    """How long after the last tick the followers had nothing before them."""
+    seconds = traffic.caught_up_after_seconds
+    return f"more than {SETTLE_SECONDS_MAX:.0f}" if seconds is None else f"{seconds:.1f}"
 
 
 def _of(file: Path, kind: type[Result], rows: Callable[[Record, Result], str], command: str) -> str:

@@ -20,6 +20,9 @@ and commits twice a second."""
 BODY_BYTES = 80
 READ_AFTER_SECONDS = 0.02
 
+SETTLE_SECONDS_MAX = 10.0
+"""For what was sent to arrive, and for followers to store it."""
+
 _MARGIN_SECONDS = 30.0
 
 
@@ -30,7 +33,7 @@ class Stretch:
     rate: float
     warm_up_seconds: float
     seconds: float
-    settle_seconds_max: float = 10.0
+    settle_seconds_max: float = SETTLE_SECONDS_MAX
 
 
 class Traffic(Struct, frozen=True, kw_only=True):

@@ -71,12 +71,17 @@ def test_areas_have_their_microseconds(tmp_path):
 
 
 def test_a_line_has_a_row_for_each_point(tmp_path):
-    points = [Point(at=1_000, traffic=traffic()), Point(at=2_000, traffic=traffic(lost=1))]
+    points = [
+        Point(at=1_000, traffic=traffic()),
+        Point(at=2_000, traffic=traffic(lost=1, caught_up=None)),
+    ]
     result = ScaleResult(axis=Axis.SOCKETS, points=points, jitter_before=0.0, jitter_after=0.0)
     record.write(kept(result), tmp_path / "scale-sockets.json")
     made = table("sockets", tmp_path)
-    assert "| sockets | gateway-1 | total | delivered p50, ms | arrived |" in made
-    assert "| 1,000 | 90 | 90 | 5 | all |\n| 2,000 | 90 | 90 | 5 | **not all** |" in made
+    columns = "gateway-1 | load | total | delivered p50, ms | arrived | all stored after, s"
+    assert f"| sockets | {columns} |" in made
+    assert "| 1,000 | 90 | 0 | 90 | 5 | all | 0.5 |" in made
+    assert "| 2,000 | 90 | 0 | 90 | 5 | **not all** | more than 10 |" in made
 
 
 def test_the_edge_and_the_gate_have_theirs(tmp_path):
