@@ -13,6 +13,7 @@ from rich.table import Table
 from bench.peers.figures import FIGURES, Cell, cells, trouble
 from bench.peers.results import Comparison
 from bench.peers.rounds import disturbance, phases
+from bench.peers.system import IN_FLIGHTS
 from infra.stack.place import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "peers.md"
@@ -92,14 +93,14 @@ def _page(comparison: Comparison) -> Iterator[str]:
         body=comparison.body_bytes,
         steady=comparison.steady_seconds,
         flow=comparison.flow_seconds,
-        rounds=comparison.rounds,
+        under_way=", ".join(map(str, IN_FLIGHTS)),
     ).splitlines()
 
 
 _METHOD = """\
 ## How it was measured
 - Systems take turns: each in every round, in the same order, all others stopped. A turn starts the system in an empty folder, loads it and ends it. A sleeper looks at the machine before and after each turn; where it lost more than 5 % of its time, or other programs took more than a tenth of a core from a load, the turn is taken again.
-- The same workload for all but where *differs* says so: 50 pairs, {body} bytes a message. *Acked* and *delivered*: 500 messages a second for {steady:g} s at due times that do not look at the system, after a warm-up of 5 s; latency counts from the due time. *1, 8, 32 under way*: the next message of a pair goes when the last was delivered to the other device, for {flow:g} s. *Steady* is CPU at the due rate, *busiest* with the most under way of which none was left behind.
+- The same workload for all but where *differs* says so: 50 pairs, {body} bytes a message. *Acked* and *delivered*: 500 messages a second for {steady:g} s at due times that do not look at the system, after a warm-up of 5 s; latency counts from the due time. *{under_way} under way*: the next message of a pair goes when the last was delivered to the other device, for {flow:g} s. *Steady* is CPU at the due rate, *busiest* with the most under way of which none was left behind.
 - One ledger judges all: lost, doubled, out of order, missing. A load that a system did not settle within 15 s gives no figure, and it is said why.
 - One lean load program a system on the same event loop, beside it on the same machine: raw XMPP over TCP, Matrix over HTTP, our WebSocket. What it costs is in the table.
 - CPU is user and system time of all processes of a system, from /proc. Memory of a socket: growth (PSS) of the process that holds 1,000 idle authenticated sockets, divided by their number (accounts of XMPP servers are made meanwhile, and some keep them in memory); memory that workers, Java machines or the kernel hold for them is not in it.
