@@ -1,9 +1,10 @@
 """Writes a long log straight to Kafka: submissions, and the decisions about them.
 
-In: how many messages over how many conversations. Out: `chat.submissions` and `chat.conversations`
-as an admission worker would have left them: one claim a partition, then a fact for each submission,
-decided by the real decider, in order, with offsets that are true. Only the receipts are missing.
-It is the one way to a log of a million facts in a minute.
+In: how many messages over how many conversations, and in how many of these people talk at a time.
+Out: `chat.submissions` and `chat.conversations` as an admission worker would have left them: one
+claim a partition, then a fact for each submission, decided by the real decider, in order, with
+offsets that are true. Only the receipts are missing. It is the one way to a log of a million facts
+in a minute.
 """
 
 import time
@@ -35,10 +36,14 @@ _FLUSH_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How long a log, over how many conversations, and how fast the messages came."""
+    """How long a log, over how many conversations, and how fast the messages came.
+
+    So many conversations are talked in at a time, all of them alike, then the next so many.
+    """
 
     messages: int = 1_000_000
     conversations: int = 50_000
+    at_a_time: int = 50_000
     per_second: float = 2_500.0
     seed: int = 1
 
@@ -54,7 +59,7 @@ def write(kafka: KafkaSettings, codec: Codec, plan: Plan) -> None:
     draw = Random(plan.seed)
     first_at = int((time.time() - plan.messages / plan.per_second) * 1000)
     for number in range(plan.messages):
-        submitted = _message(draw, number, plan.conversations)
+        submitted = message(draw, number, plan)
         partition = partition_of(submitted.conversation_id)
         at = first_at + int(number * 1000 / plan.per_second)
         place = Place(epoch=0, submission_offset=offsets[partition], at=at)
@@ -89,8 +94,12 @@ def renewed(submitted: MessageSubmitted) -> MessageSubmitted:
     return msgspec.structs.replace(submitted, client_message_id=str(uuid.uuid4()))
 
 
-def _message(draw: Random, number: int, conversations: int) -> MessageSubmitted:
-    which = draw.randrange(conversations)
+def message(draw: Random, number: int, plan: Plan) -> MessageSubmitted:
+    """The message of this number in the log, below `plan.messages`."""
+    at_a_time = min(plan.at_a_time, plan.conversations)
+    stretches = -(-plan.conversations // at_a_time)
+    first = number * stretches // plan.messages * at_a_time
+    which = first + draw.randrange(min(at_a_time, plan.conversations - first))
     one, other = f"user-{which}-a", f"user-{which}-b"
     return MessageSubmitted(
         conversation_id=direct_conversation(one, other),

@@ -112,11 +112,12 @@ def scale(
     for axis, values in lines.items():
         if not values:
             continue
-        result = measure_line(axis, values, options, progress, tell)
         spoken = _spoken(rate, warm_up_seconds, seconds)
-        command = f"chatlog bench scale --{axis} {','.join(map(str, values))} {spoken}"
-        keep(record.record(command, result), folder / f"scale-{axis}.json")
-        for point in result.points:
+        for result in measure_line(axis, values, options, progress, tell):
+            measured = ",".join(str(point.at) for point in result.points)
+            command = f"chatlog bench scale --{axis} {measured} {spoken}"
+            keep(record.record(command, result), folder / f"scale-{axis}.json")
+            point = result.points[-1]
             costs = point.traffic.cpu_microseconds_a_message.items()
             tell(f"{axis} {point.at:,}: " + ", ".join(f"{name} {cost:.0f}" for name, cost in costs))
     return 0

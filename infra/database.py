@@ -21,7 +21,7 @@ from infra.statements import Row, Statement, batches_of
 Write = tuple[str, Sequence[Any]]
 """A statement and its values; None leaves the column as it is."""
 
-_BATCHES_UNDER_WAY = 8
+_BATCHES_UNDER_WAY = 32
 _READS_UNDER_WAY = 64
 
 

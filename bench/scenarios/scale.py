@@ -4,7 +4,7 @@ One thing changes from point to point, the load stays the same: so many messages
 their receipts. What a message costs each process is the answer, and where it stays flat.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -32,6 +32,7 @@ _STORING = ("history", "receipts", "fanout", "snapshots")
 
 _CATCH_UP_SECONDS = 120.0
 _CONVERSATIONS_MAX = 50_000
+_CONVERSATIONS_AT_A_TIME = 100
 
 Progress = Callable[[], AbstractContextManager[OnProgress]]
 Tell = Callable[[str], None]
@@ -70,29 +71,30 @@ class ScaleResult(Struct, frozen=True, kw_only=True, tag_field="scenario", tag="
 
 def measure(
     axis: Axis, values: Sequence[int], options: Options, progress: Progress, tell: Tell
-) -> ScaleResult:
-    """Measure each point on a fresh stack of its own."""
+) -> Iterator[ScaleResult]:
+    """Measure each point on a fresh stack of its own; gives the line so far after each of them."""
     before = lost_share()
     points = []
     for value in values:
         tell(f"{axis}: {value:,}")
-        match axis:
-            case Axis.PARTITIONS:
-                points.append(Point(at=value, traffic=_partitions(value, options, tell)))
-            case Axis.WORKERS:
-                points.append(_workers(value, options, progress))
-            case Axis.SOCKETS:
-                pairs = replace(options, pairs=max(1, value // 2))
-                with world(Shape(), progress) as fresh:
-                    traffic = latency.measure(fresh, pairs).traffic
-                points.append(Point(at=value, traffic=traffic))
-            case Axis.STORED:
-                points.append(_stored(value, options, progress, tell))
-    return ScaleResult(axis=axis, points=points, jitter_before=before, jitter_after=lost_share())
+        points.append(_point(axis, value, options, progress, tell))
+        yield ScaleResult(
+            axis=axis, points=[*points], jitter_before=before, jitter_after=lost_share()
+        )
 
 
-def _partitions(partitions: int, options: Options, tell: Tell) -> Traffic:
-    return variant.measure(partitions, options, tell).traffic
+def _point(axis: Axis, value: int, options: Options, progress: Progress, tell: Tell) -> Point:
+    match axis:
+        case Axis.PARTITIONS:
+            return Point(at=value, traffic=variant.measure(value, options, tell).traffic)
+        case Axis.WORKERS:
+            return _workers(value, options, progress)
+        case Axis.SOCKETS:
+            pairs = replace(options, pairs=max(1, value // 2))
+            with world(Shape(), progress) as fresh:
+                return Point(at=value, traffic=latency.measure(fresh, pairs).traffic)
+        case Axis.STORED:
+            return _stored(value, options, progress, tell)
 
 
 def _workers(processes: int, options: Options, progress: Progress) -> Point:
@@ -114,7 +116,9 @@ def _stored(messages: int, options: Options, progress: Progress, tell: Tell) -> 
         environment = fresh.stack.environment()
         codec = Codec.from_file(load(_Settings, environment).schemas.ids)
         plan = long_log.Plan(
-            messages=messages, conversations=max(1, min(_CONVERSATIONS_MAX, messages // 10))
+            messages=messages,
+            conversations=max(1, min(_CONVERSATIONS_MAX, messages // 10)),
+            at_a_time=_CONVERSATIONS_AT_A_TIME,
         )
         tell(f"writing {messages:,} facts …")
         long_log.write(fresh.kafka(), codec, plan)
