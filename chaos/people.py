@@ -17,10 +17,10 @@ import aiohttp
 
 from chaos.history import Began, Ended, Linked, Marked, Recorder, Shown, Ticked
 from client.client import Client
-from client.engine import Options
 from client.errors import ClientError, Refused, Stopped
 from client.memory import MemoryStore
 from client.messages import LinkChanged, MarkerMoved, Notice, Problem, direct_conversation
+from client.options import Options
 from client.outgoing import Outgoing
 
 _OPTIONS = Options(heartbeat_seconds=2.0, retry_base_seconds=0.2, retry_cap_seconds=1.0)

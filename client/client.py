@@ -19,9 +19,10 @@ from uuid import uuid4
 from aiohttp import ClientSession
 
 from client import frames
-from client.engine import Engine, Options, TokenSource
+from client.engine import Engine
 from client.errors import ClientError
 from client.messages import Link, Message, Notice, direct_conversation, others_in
+from client.options import Options, TokenSource
 from client.outgoing import Outgoing
 from client.state import State
 from client.store import Store

@@ -21,9 +21,9 @@ from cli.chat.plain import Plain
 from cli.chat.room import Room
 from cli.chat.screen import Screen
 from client.client import Client
-from client.engine import Options
 from client.errors import ClientError
 from client.messages import Notice
+from client.options import Options
 from client.store import SqliteStore
 from events.ids import is_name
 from infra.errors import UserError

@@ -17,7 +17,7 @@ from cli.demo.people import Person
 from cli.demo.promises import Seen
 from cli.progress import Report
 from client.client import Client
-from client.engine import Options
+from client.options import Options
 from client.store import SqliteStore
 from events.codec import Codec
 from events.conversations import MessageSent

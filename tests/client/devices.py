@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from client.client import Client
-from client.engine import Options
 from client.memory import MemoryStore
 from client.messages import Message, Notice
+from client.options import Options
 from client.store import Store
 from tests.client.server import FakeServer
 

@@ -8,10 +8,10 @@ from aiohttp import web
 
 from client.backoff import backoff_seconds
 from client.client import Client
-from client.engine import Options
 from client.errors import Stopped
 from client.memory import MemoryStore
 from client.messages import Link, LinkChanged, Notice
+from client.options import Options
 from client.pace import Pace
 from tests.client.devices import bodies, device, take
 from tests.client.server import DROP, once, running, soon

@@ -1,0 +1,55 @@
+"""Frames that wait for the socket, in order."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from client.connection import Connection
+
+FRAMES_MAX = 1_000
+"""Beyond them nothing is read from the socket either."""
+
+
+class FrameQueue:
+    """What is to be written; empty at the start of every connection."""
+
+    def __init__(self) -> None:
+        self._frames: deque[bytes] = deque()
+        self._filled = asyncio.Event()
+        self._drained = asyncio.Event()
+
+    def put(self, encoded: Sequence[bytes]) -> None:
+        """Put frames behind those that wait."""
+        self._frames.extend(encoded)
+        self._filled.set()
+
+    def clear(self) -> None:
+        """Forget what waits: the core says again what counts."""
+        self._frames.clear()
+
+    async def room(self) -> None:
+        """Wait, when too many frames do, until all of them are written."""
+        if len(self._frames) > FRAMES_MAX:
+            self._drained.clear()
+            await self._drained.wait()
+
+    async def flush(self, timeout_seconds: float) -> None:
+        """Wait until all is written, for a bounded time."""
+        if self._frames:
+            self._drained.clear()
+            flushed = asyncio.ensure_future(self._drained.wait())
+            await asyncio.wait([flushed], timeout=timeout_seconds)
+            flushed.cancel()
+
+    async def write_to(self, connection: Connection) -> None:
+        """Write what comes, until the socket ends."""
+        while True:
+            while self._frames:
+                try:
+                    await connection.send(self._frames.popleft())
+                except ConnectionError:
+                    self._drained.set()
+                    return  # the reader finds out why the socket ended
+            self._drained.set()
+            self._filled.clear()
+            await self._filled.wait()

@@ -1,0 +1,30 @@
+"""How a client behaves on its link, and where its tokens come from."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import Random
+
+from client.backoff import backoff_seconds
+
+TokenSource = Callable[[], Awaitable[str]]
+"""Gives an access token; asked again before every connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a client behaves on its link. A retry waits up to base * 2^n seconds, at most the cap."""
+
+    heartbeat_seconds: float = 30.0
+    token_refresh_seconds: float | None = None
+    retry_base_seconds: float = 0.25
+    retry_cap_seconds: float = 20.0
+
+    def backoff(self, attempt: int, random: Random, at_least_seconds: float) -> float:
+        """Seconds to wait before the next attempt."""
+        return backoff_seconds(
+            attempt,
+            random,
+            base_seconds=self.retry_base_seconds,
+            cap_seconds=self.retry_cap_seconds,
+            at_least_seconds=at_least_seconds,
+        )

@@ -1,0 +1,194 @@
+"""The wire of a device: connects again and again, hands on frames and time, sends what waits.
+
+In: urls to try in turn, a token for each connection, frames to send. Out: calls of a `Listener`,
+one after the other, none of which waits.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from random import Random
+from ssl import SSLContext
+from typing import Protocol
+
+from aiohttp import ClientSession, TCPConnector
+
+from client import frames
+from client.connection import Connection, Disconnected, connect
+from client.errors import ClientError, Stopped
+from client.frame_queue import FrameQueue
+from client.messages import Link, LinkChanged
+from client.options import Options, TokenSource
+
+logger = logging.getLogger(__name__)
+
+_CLOCK_SECONDS = 2.0
+_FLUSH_SECONDS = 1.0
+_STABLE_SECONDS = 5.0
+
+
+class Listener(Protocol):
+    """Who is told what happens on the wire. What it raises ends the connection."""
+
+    def connected(self, welcome: frames.Welcome) -> None:
+        """There is an authenticated connection."""
+        ...
+
+    def disconnected(self) -> None:
+        """There is none any more."""
+        ...
+
+    def received(self, frame: frames.ServerFrame | frames.Unknown) -> None:
+        """A frame came."""
+        ...
+
+    def passed(self) -> None:
+        """Some time has passed on a connection."""
+        ...
+
+    def changed(self, notice: LinkChanged) -> None:
+        """The link is up, down, or about to be."""
+        ...
+
+    def end(self, error: ClientError) -> None:
+        """There will be no further connection."""
+        ...
+
+
+class Wire:
+    """One connection at a time, for as long as the client runs."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        token_source: TokenSource,
+        http: ClientSession | None,
+        tls: SSLContext | None,
+        options: Options,
+        random: Random,
+        listener: Listener,
+    ) -> None:
+        self._urls = tuple(urls)
+        self._token_source = token_source
+        self._http = http
+        self._owns_http = http is None
+        self._tls = tls
+        self._options = options
+        self._random = random
+        self._listener = listener
+        self._connection: Connection | None = None
+        self._queue = FrameQueue()
+        self._running: asyncio.Task[None] | None = None
+
+    @property
+    def online(self) -> bool:
+        """Whether there is an authenticated connection."""
+        return self._connection is not None
+
+    def start(self) -> None:
+        """Begin to connect."""
+        if self._http is None:
+            self._http = ClientSession(connector=TCPConnector(limit=0, ssl=self._tls or True))
+        self._running = asyncio.create_task(self._run())
+
+    def send(self, encoded: Sequence[bytes]) -> None:
+        """Put frames behind those that wait; without a connection they are dropped."""
+        if self._connection is not None:
+            self._queue.put(encoded)
+
+    async def flush(self) -> None:
+        """Wait a moment until the socket has taken what waits."""
+        if self._connection is not None:
+            await self._queue.flush(_FLUSH_SECONDS)
+
+    async def close(self) -> None:
+        """End the connection, and make no other."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+        if self._owns_http and self._http is not None:
+            await self._http.close()
+
+    async def _run(self) -> None:
+        """Connect, serve, and again, until told otherwise."""
+        attempt = turn = refusals = 0
+        try:
+            while True:
+                url = self._urls[turn % len(self._urls)]
+                turn += 1
+                self._listener.changed(LinkChanged(Link.CONNECTING, url))
+                started_at = time.monotonic()
+                try:
+                    await self._serve(url)
+                except Disconnected as gone:
+                    refusals = refusals + 1 if gone.unauthorized else 0
+                    if not gone.reconnect and refusals != 1:
+                        raise Stopped(gone.stop_code, gone.detail) from gone
+                    if time.monotonic() - started_at > _STABLE_SECONDS:
+                        attempt = 0
+                    attempt += 1
+                    self._listener.changed(LinkChanged(Link.OFFLINE, gone.detail))
+                    wait_seconds = self._options.backoff(
+                        attempt, self._random, gone.retry_after_seconds
+                    )
+                    await asyncio.sleep(wait_seconds)
+        except ClientError as error:
+            self._listener.end(error)
+        except Exception as error:
+            self._listener.end(ClientError("internal", f"the client failed: {error!r}"))
+            raise
+
+    async def _serve(self, url: str) -> None:
+        """One connection from its beginning to its end, which is always an exception."""
+        assert self._http is not None
+        try:
+            token = await self._token_source()
+        except (OSError, TimeoutError) as error:
+            raise Disconnected(f"no access token: {error}", reconnect=True) from error
+        connection, welcome = await connect(
+            self._http, url, token, heartbeat_seconds=self._options.heartbeat_seconds
+        )
+        self._connection = connection
+        self._queue.clear()
+        try:
+            self._listener.connected(welcome)
+            self._listener.changed(LinkChanged(Link.ONLINE, url))
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read_frames(connection))
+                tasks.create_task(self._queue.write_to(connection))
+                tasks.create_task(self._watch_clock())
+        except ExceptionGroup as group:
+            raise _what_counts(group) from None
+        finally:
+            self._connection = None
+            self._listener.disconnected()
+            await connection.close()
+
+    async def _read_frames(self, connection: Connection) -> None:
+        while True:
+            self._listener.received(await connection.receive())
+            await self._queue.room()
+
+    async def _watch_clock(self) -> None:
+        every_seconds = self._options.token_refresh_seconds
+        refresh_at = None if every_seconds is None else time.monotonic() + every_seconds
+        while True:
+            await asyncio.sleep(_CLOCK_SECONDS)
+            self._listener.passed()
+            if refresh_at is not None and time.monotonic() >= refresh_at:
+                try:
+                    self.send([frames.token(await self._token_source())])
+                except (OSError, TimeoutError) as error:
+                    logger.warning("no fresh access token, trying again: %s", error)
+                else:
+                    refresh_at = time.monotonic() + (every_seconds or 0.0)
+
+
+def _what_counts(group: ExceptionGroup[Exception]) -> Exception:
+    """Of what ended a connection, the error that decides what happens next."""
+    for kind in (ClientError, Disconnected):
+        for error in group.exceptions:
+            if isinstance(error, kind):
+                return error
+    return group.exceptions[0]
