@@ -2,9 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-
-from client.connection import Connection
+from collections.abc import Awaitable, Callable, Sequence
 
 FRAMES_MAX = 1_000
 """Beyond them nothing is read from the socket either."""
@@ -41,12 +39,12 @@ class FrameQueue:
             await asyncio.wait([flushed], timeout=timeout_seconds)
             flushed.cancel()
 
-    async def write_to(self, connection: Connection) -> None:
-        """Write what comes, until the socket ends."""
+    async def write(self, send: Callable[[bytes], Awaitable[None]]) -> None:
+        """Send what comes, one after the other, until the socket ends (a ConnectionError)."""
         while True:
             while self._frames:
                 try:
-                    await connection.send(self._frames.popleft())
+                    await send(self._frames.popleft())
                 except ConnectionError:
                     self._drained.set()
                     return  # the reader finds out why the socket ended

@@ -156,7 +156,7 @@ class Wire:
             self._listener.changed(LinkChanged(Link.ONLINE, url))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read_frames(connection))
-                tasks.create_task(self._queue.write_to(connection))
+                tasks.create_task(self._queue.write(connection.send))
                 tasks.create_task(self._watch_clock())
         except ExceptionGroup as group:
             raise _what_counts(group) from None
