@@ -9,13 +9,10 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from bench.commands import (
-    Answer,
     Connected,
     ConnectIdle,
     ConnectPairs,
     Finished,
-    Flow,
-    Load,
     Loaded,
     Measuring,
     Sent,
@@ -23,25 +20,7 @@ from bench.commands import (
 from bench.driver import Driver
 from infra.errors import UserError
 from tests.bench.gateway import ScriptedGateway
-
-LOAD = Load(
-    rate=400,
-    warm_up_seconds=0.2,
-    seconds=0.5,
-    body_bytes=80,
-    read_after_seconds=0.01,
-    settle_seconds_max=0.5,
-)
-
-
-FLOW = Flow(
-    in_flight=3,
-    warm_up_seconds=0.2,
-    seconds=0.5,
-    body_bytes=80,
-    read_after_seconds=0.01,
-    settle_seconds_max=0.5,
-)
+from tests.bench.short import FLOW, LOAD, wait
 
 
 def driver_of(server: TestServer, folder) -> Driver:
@@ -53,10 +32,6 @@ def driver_of(server: TestServer, folder) -> Driver:
             "CHAT_TOKEN_SIGNING_KEY_FILE": str(folder / "signing.pem"),
         }
     )
-
-
-async def wait(driver: Driver, wanted: type[Answer]) -> Answer:
-    return await asyncio.to_thread(driver.wait, wanted, 20.0)
 
 
 async def loaded_by(gateway: ScriptedGateway, folder) -> Loaded:

@@ -9,52 +9,33 @@ import msgspec
 import pytest
 
 from bench.commands import (
-    Answer,
     Connected,
     ConnectGroup,
     ConnectIdle,
     ConnectPairs,
     Finished,
-    Flow,
-    Load,
     Loaded,
     Measuring,
     Sent,
 )
 from bench.driver import Driver
+from tests.bench import short
 from tests.bench.peers.xmpp_server import ScriptedXmpp
 
-LOAD = Load(
-    rate=400,
-    warm_up_seconds=0.1,
-    seconds=0.5,
-    body_bytes=80,
-    read_after_seconds=0.0,
-    settle_seconds_max=0.5,
-)
-FLOW = Flow(
-    in_flight=2,
-    warm_up_seconds=0.1,
-    seconds=0.4,
-    body_bytes=80,
-    read_after_seconds=0.0,
-    settle_seconds_max=0.5,
-)
+# These read nothing, so there is nothing to wait for before it.
+LOAD = msgspec.structs.replace(short.LOAD, read_after_seconds=0.0)
+FLOW = msgspec.structs.replace(short.FLOW, in_flight=2, read_after_seconds=0.0)
 IN_GROUP = msgspec.structs.replace(FLOW, in_group=True)
-
-
-async def wait(driver: Driver, wanted: type[Answer]) -> Answer:
-    return await asyncio.to_thread(driver.wait, wanted, 20.0)
 
 
 async def loaded_by(server: ScriptedXmpp, connect, load, *options: str) -> tuple[Sent, Loaded]:
     async with server.serving() as port:
         with Driver(os.environ, "bench.peers.xmpp", (str(port), *options)) as driver:
             driver.tell(connect)
-            await wait(driver, Connected)
+            await short.wait(driver, Connected)
             driver.tell(load)
-            await wait(driver, Measuring)
-            return await wait(driver, Sent), await wait(driver, Loaded)
+            await short.wait(driver, Measuring)
+            return await short.wait(driver, Sent), await short.wait(driver, Loaded)
 
 
 async def test_acks_are_asked_for_and_given():
@@ -111,7 +92,7 @@ async def test_idle_clients_are_held_and_those_that_the_server_ends_are_counted(
     async with server.serving() as port:
         with Driver(os.environ, "bench.peers.xmpp", (str(port),)) as driver:
             driver.tell(ConnectIdle(30))
-            assert (await wait(driver, Connected)).sockets == 30
+            assert (await short.wait(driver, Connected)).sockets == 30
             server.writers["idle-7"].close()
             await asyncio.sleep(0.2)
             assert (await asyncio.to_thread(driver.finish)) == Finished({"lost": 1})
