@@ -1,9 +1,10 @@
 """The core of a client: what a frame, a connection or a wish of the application leads to.
 
-In go server frames, `connected`, `disconnected`, `send`, `read` and the passing of time; out come
-Effects, which the shell carries out in their order. It keeps: messages of a conversation are
-handed on once each and in the order of their seq; a message in the outbox leaves it only when it
-is in the log or refused; watermarks never fall. Pure: `now` is the server's clock in milliseconds.
+In go server frames (`client.inbound`), `connected`, `disconnected`, `send`, `read` and the passing
+of time; out come Effects, which the shell carries out in their order. It keeps: messages of a
+conversation are handed on once each and in the order of their seq; a message in the outbox leaves
+it only when it is in the log or refused; watermarks never fall. Pure: `now` is the server's clock
+in milliseconds.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,11 +22,10 @@ from client.effects import (
     IdentityLearnt,
     Mark,
     MarkersChanged,
-    MessageStored,
 )
 from client.errors import ClientError
-from client.frames import Event
-from client.messages import Arrived, Message, Problem, Tick, direct_conversation
+from client.inbound import Identity, Inbound
+from client.messages import Tick, direct_conversation
 from client.outbox import LINE, PACE, Outbox
 from client.refresh import REFRESH, Refresh
 from client.sync import Sync
@@ -37,16 +37,26 @@ class State:
     """Everything that one device of one user knows."""
 
     def __init__(self, saved: Iterable[Change] = ()) -> None:
-        self.user_id = ""
-        self.device_id = ""
+        self._identity = Identity()
         self.limits: Mapping[str, int] = {}
         self.outbox = Outbox()
         self.sync = Sync()
         self._unresolved: list[Entry] = []
         self._newest_order = 0
         self.refresh = Refresh(self.sync.next_request_id)
+        self._inbound = Inbound(self._identity, self.outbox, self.sync, self.refresh)
         for change in saved:
             self._restore(change)
+
+    @property
+    def user_id(self) -> str:
+        """Whose device it is; empty until the server has said so once."""
+        return self._identity.user_id
+
+    @property
+    def device_id(self) -> str:
+        """Which of the user's devices it is; empty until then."""
+        return self._identity.device_id
 
     @property
     def conversations(self) -> dict[str, Conversation]:
@@ -105,7 +115,8 @@ class State:
         """Authenticated: repeat the watermarks and send what waits, in order."""
         out = Effects()
         if not self.user_id:
-            self.user_id, self.device_id = welcome.user_id, welcome.device_id
+            self._identity.user_id = welcome.user_id
+            self._identity.device_id = welcome.device_id
             out.changes.append(IdentityLearnt(self.user_id, self.device_id))
         elif (self.user_id, self.device_id) != (welcome.user_id, welcome.device_id):
             raise ClientError(
@@ -162,113 +173,9 @@ class State:
     def receive(self, frame: frames.ServerFrame | frames.Unknown, now: int) -> Effects:
         """Take one frame (the welcome goes to `connected`)."""
         out = Effects()
-        match frame:
-            case Event():
-                self._event(frame, out)
-            case frames.Accepted():
-                self._accepted(frame, out)
-            case frames.Receipt():
-                self._receipt(frame, out)
-            case frames.Page():
-                self._page(frame, out)
-            case frames.Heads():
-                self._heads(frame, out)
-            case frames.Rejected():
-                stale = self.outbox.rejected(frame, out)
-                if stale is not None:
-                    self._sync_first(stale, out)
-            case frames.Inbox():
-                self._inbox(frame, out)
-            case frames.Error():
-                self._error(frame, now, out)
-            case frames.Unknown():
-                out.notices.append(Problem("unknown_frame", frame.detail))
+        self._inbound.take(frame, now, out)
         self._pump(now, out)
         return out
-
-    def _event(self, event: Event, out: Effects) -> None:
-        if self.outbox.entries and event.sender_id == self.user_id:
-            self.outbox.settle(event.id, event.seq, event.sent_at, out)
-        conversation = self.sync.conversation(event.conversation_id)
-        self._release(conversation, conversation.place(event), out)
-        self.sync.check(conversation)
-
-    def _accepted(self, frame: frames.Accepted, out: Effects) -> None:
-        conversation = self.sync.conversation(frame.conversation_id)
-        entry = self.outbox.settle(frame.id, frame.seq, frame.sent_at, out)
-        if entry is None:
-            conversation.head = max(conversation.head, frame.seq)
-        else:
-            event = Event(
-                conversation_id=frame.conversation_id,
-                seq=frame.seq,
-                sender_id=self.user_id,
-                device_id=self.device_id,
-                id=entry.id,
-                kind=entry.kind,
-                body=entry.body,
-                reply_to=entry.reply_to,
-                sent_at=frame.sent_at,
-            )
-            self._release(conversation, conversation.place(event), out)
-        self.sync.check(conversation)
-
-    def _receipt(self, frame: frames.Receipt, out: Effects) -> None:
-        conversation = self.sync.conversation(frame.conversation_id)
-        read = frame.seq if frame.kind == "read" else 0
-        marker = frames.Markers(frame.user_id, frame.seq, read)
-        watermarks.moved(conversation, self.user_id, marker, frame.at, out)
-
-    def _page(self, page: frames.Page, out: Effects) -> None:
-        known = self.conversations.get(page.conversation_id)
-        if known is not None:
-            for marker in page.receipts:
-                watermarks.moved(known, self.user_id, marker, 0, out)
-        conversation = self.sync.answered(page.id)
-        if conversation is None:
-            out.answers.append((page.id, page))
-            return
-        released: list[Event] = []
-        for event in page.events:
-            if self.outbox.entries and event.sender_id == self.user_id:
-                self.outbox.settle(event.id, event.seq, event.sent_at, out)
-            released += conversation.place(event)
-        self._release(conversation, released, out)
-        self.sync.paged(conversation, bool(released), out)
-        self._renew_stale(conversation, out)
-
-    def _heads(self, frame: frames.Heads, out: Effects) -> None:
-        for conversation_id, seq in frame.heads.items():
-            conversation = self.sync.conversation(conversation_id)
-            conversation.head = max(conversation.head, seq)
-            self.sync.check(conversation)
-        if frame.more:
-            return
-        self.sync.heads_complete = True
-        for conversation in self.conversations.values():
-            self._renew_stale(conversation, out)
-        if any(c.unsettled or c.waits_for_ticks(self.user_id) for c in self.conversations.values()):
-            self.refresh.want()
-
-    def _inbox(self, inbox: frames.Inbox, out: Effects) -> None:
-        for item in inbox.conversations:
-            conversation = self.sync.conversation(item.conversation_id)
-            conversation.head = max(conversation.head, item.seq)
-            self.sync.check(conversation)
-            for marker in item.receipts:
-                watermarks.moved(conversation, self.user_id, marker, 0, out)
-        if not self.refresh.answered(inbox.id):
-            out.answers.append((inbox.id, inbox))
-
-    def _error(self, error: frames.Error, now: int, out: Effects) -> None:
-        if error.id is None:
-            out.notices.append(Problem(error.code, error.detail))
-        elif error.id in self.outbox.entries:
-            self.outbox.failed(error, now, out)
-        elif (conversation := self.sync.answered(error.id)) is not None:
-            self.sync.pause(conversation, error.retry_after_seconds or 0.0, out)
-        elif not self.refresh.failed(error.id, error.retry_after_seconds or 0.0, out):
-            out.answers.append((error.id, error))
 
     # Steps that several of them share
 
@@ -289,42 +196,11 @@ class State:
                 return
         self.outbox.add(entry)
 
-    def _release(self, conversation: Conversation, events: list[Event], out: Effects) -> None:
-        """Store what is next in order, and tell the senders that it is here."""
-        if not events:
-            return
-        count = 0
-        newest_of_others = 0
-        for event in events:
-            if event.event == "message":
-                out.changes.append(MessageStored(Message.of(event)))
-                count += 1
-            if event.sender_id == self.user_id:
-                conversation.mine = event.seq
-            else:
-                newest_of_others = event.seq
-        if newest_of_others:
-            conversation.delivered = newest_of_others
-            conversation.unsettled = True
-            out.marks.append(Mark("delivered", conversation.id, newest_of_others))
-        out.changes.append(watermarks.saved(conversation))
-        if count:
-            out.notices.append(Arrived(conversation.id, count))
-
-    def _sync_first(self, conversation_id: str, out: Effects) -> None:
-        conversation = self.sync.conversation(conversation_id)
-        conversation.forced = True
-        self.sync.check(conversation)
-
-    def _renew_stale(self, conversation: Conversation, out: Effects) -> None:
-        """Once a conversation is known up to its head, what is stale in its line is sent anew."""
-        if self.sync.heads_complete and not conversation.behind:
-            self.outbox.synced(conversation.id, out)
-
     def _restore(self, change: Change) -> None:
         match change:
             case IdentityLearnt():
-                self.user_id, self.device_id = change.user_id, change.device_id
+                self._identity.user_id = change.user_id
+                self._identity.device_id = change.device_id
             case ConversationChanged():
                 conversation = self.sync.conversation(change.conversation_id)
                 conversation.cursor = conversation.head = change.cursor

@@ -41,6 +41,7 @@ PURE = sorted(
         ROOT / "edge/hardening.py",
         ROOT / "edge/strict_json.py",
         ROOT / "client/state.py",
+        ROOT / "client/inbound.py",
     ]
 )
 IMPURE = {"time", "random", "secrets", "asyncio", "os", "socket", "aiohttp", "redis", "cassandra"}
