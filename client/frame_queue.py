@@ -13,17 +13,20 @@ class FrameQueue:
 
     def __init__(self) -> None:
         self._frames: deque[bytes] = deque()
+        self._is_open = True
         self._filled = asyncio.Event()
         self._drained = asyncio.Event()
 
     def put(self, encoded: Sequence[bytes]) -> None:
-        """Put frames behind those that wait."""
-        self._frames.extend(encoded)
-        self._filled.set()
+        """Put frames behind those that wait; nothing, once the socket has ended."""
+        if self._is_open:
+            self._frames.extend(encoded)
+            self._filled.set()
 
     def clear(self) -> None:
-        """Forget what waits: the core says again what counts."""
+        """Begin with nothing, on a new socket: the core says again what counts."""
         self._frames.clear()
+        self._is_open = True
 
     async def room(self) -> None:
         """Wait, when too many frames do, until all of them are written."""
@@ -46,6 +49,8 @@ class FrameQueue:
                 try:
                     await send(self._frames.popleft())
                 except ConnectionError:
+                    self._frames.clear()
+                    self._is_open = False
                     self._drained.set()
                     return  # the reader finds out why the socket ended
             self._drained.set()

@@ -12,12 +12,18 @@ TokenSource = Callable[[], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How a client behaves on its link. A retry waits up to base * 2^n seconds, at most the cap."""
+    """How a client behaves on its link.
+
+    A retry waits up to base * 2^n seconds, at most the cap; n begins anew after a connection that
+    was stable. A token that takes longer than `token_seconds` counts as not given.
+    """
 
     heartbeat_seconds: float = 30.0
     token_refresh_seconds: float | None = None
     retry_base_seconds: float = 0.25
     retry_cap_seconds: float = 20.0
+    stable_seconds: float = 5.0
+    token_seconds: float = 10.0
 
     def backoff(self, attempt: int, random: Random, at_least_seconds: float) -> float:
         """Seconds to wait before the next attempt."""

@@ -25,7 +25,6 @@ logger = logging.getLogger(__name__)
 
 _CLOCK_SECONDS = 2.0
 _FLUSH_SECONDS = 1.0
-_STABLE_SECONDS = 5.0
 
 
 class Listener(Protocol):
@@ -79,6 +78,7 @@ class Wire:
         self._listener = listener
         self._connection: Connection | None = None
         self._queue = FrameQueue()
+        self._connected_at = float("inf")
         self._running: asyncio.Task[None] | None = None
 
     @property
@@ -118,14 +118,14 @@ class Wire:
                 url = self._urls[turn % len(self._urls)]
                 turn += 1
                 self._listener.changed(LinkChanged(Link.CONNECTING, url))
-                started_at = time.monotonic()
+                self._connected_at = float("inf")
                 try:
                     await self._serve(url)
                 except Disconnected as gone:
                     refusals = refusals + 1 if gone.unauthorized else 0
                     if not gone.reconnect and refusals != 1:
                         raise Stopped(gone.stop_code, gone.detail) from gone
-                    if time.monotonic() - started_at > _STABLE_SECONDS:
+                    if time.monotonic() - self._connected_at > self._options.stable_seconds:
                         attempt = 0
                     attempt += 1
                     self._listener.changed(LinkChanged(Link.OFFLINE, gone.detail))
@@ -143,12 +143,13 @@ class Wire:
         """One connection from its beginning to its end, which is always an exception."""
         assert self._http is not None
         try:
-            token = await self._token_source()
-        except (OSError, TimeoutError) as error:
+            token = await self._token()
+        except OSError as error:
             raise Disconnected(f"no access token: {error}", reconnect=True) from error
         connection, welcome = await connect(
             self._http, url, token, heartbeat_seconds=self._options.heartbeat_seconds
         )
+        self._connected_at = time.monotonic()
         self._connection = connection
         self._queue.clear()
         try:
@@ -165,6 +166,11 @@ class Wire:
             self._listener.disconnected()
             await connection.close()
 
+    async def _token(self) -> str:
+        """A fresh access token. Raises OSError, also for one that takes too long."""
+        async with asyncio.timeout(self._options.token_seconds):
+            return await self._token_source()
+
     async def _read_frames(self, connection: Connection) -> None:
         while True:
             self._listener.received(await connection.receive())
@@ -178,8 +184,8 @@ class Wire:
             self._listener.passed()
             if refresh_at is not None and time.monotonic() >= refresh_at:
                 try:
-                    self.send([frames.token(await self._token_source())])
-                except (OSError, TimeoutError) as error:
+                    self.send([frames.token(await self._token())])
+                except OSError as error:
                     logger.warning("no fresh access token, trying again: %s", error)
                 else:
                     refresh_at = time.monotonic() + (every_seconds or 0.0)

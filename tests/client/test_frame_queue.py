@@ -65,6 +65,9 @@ async def test_a_socket_that_ends_lets_go_who_waits():
     await asyncio.sleep(0)
     socket.gate.set()
     await asyncio.wait_for(asyncio.gather(waiting, writing), 1.0)
+    queue.put([b"y"] * (FRAMES_MAX + 2))
+    await asyncio.wait_for(queue.room(), 1.0)
+    await asyncio.wait_for(queue.flush(5.0), 1.0)
     assert socket.taken == []
 
 

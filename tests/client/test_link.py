@@ -79,6 +79,40 @@ async def test_a_token_is_renewed_in_place_and_a_failure_to_get_one_is_no_end() 
         assert server.connections == 1
 
 
+async def test_slow_failures_are_no_stable_connection() -> None:
+    asked = 0
+
+    async def token() -> str:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.05)
+        raise OSError("the identity provider is away")
+
+    options = Options(retry_base_seconds=0.05, retry_cap_seconds=60.0, stable_seconds=0.02)
+    async with Client(["ws://127.0.0.1:1"], token, MemoryStore(), options=options):
+        await asyncio.sleep(3.0)
+    assert 2 <= asked <= 15  # without growing waits it is more than twenty
+
+
+async def test_a_token_that_never_comes_is_asked_for_again() -> None:
+    asked = 0
+
+    async def token() -> str:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            await asyncio.sleep(3_600)
+        return "ann/phone"
+
+    options = Options(token_seconds=0.1, retry_base_seconds=0.01)
+    async with (
+        running() as server,
+        Client([server.url], token, MemoryStore(), options=options) as ann,
+    ):
+        await ann.until_online(5)
+    assert asked == 2
+
+
 async def test_a_cut_link_goes_to_the_next_gateway() -> None:
     async with (
         running() as one,
