@@ -24,7 +24,7 @@ from events.topics import SESSIONS
 from infra.telemetry import EDGE_CLOSES, EDGE_REFUSALS
 
 CLOSE_SECONDS = 3.0
-"""For a client to answer a close; then the socket is cut."""
+"""For a client to answer a close, or to read what was said before its own; then it is cut."""
 
 _DEAF = frozenset((CloseCode.RATE_LIMITED, CloseCode.POLICY_VIOLATION))
 """Closes after which nothing is read any more: reading is what the client made too much of."""
@@ -275,19 +275,24 @@ class ClientSocket:
         self._begin_to_close(CloseCode.TOO_SLOW)
 
     def _begin_to_close(self, code: int) -> None:
-        self._closing = True
         self._count_close(str(int(code)))
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._hub.loop.call_later(CLOSE_SECONDS, self._transport.abort)
+        self._cut_soon()
 
     def _closed_by_client(self, code: object) -> None:
         if not self._closing:
             answer = code if isinstance(code, int) and code != 1005 else CloseCode.NORMAL
             self.send(wire.close_frame(answer, ""))
-            self._closing = True
+        if not self._closing:
+            self._cut_soon()
         self.flush()
-        self._transport.close()
+        self._transport.close()  # waits for a client that does not read
+
+    def _cut_soon(self) -> None:
+        """Nothing is said any more; the other side has a moment to take what was."""
+        self._closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._hub.loop.call_later(CLOSE_SECONDS, self._transport.abort)
 
     def _count_close(self, code: str) -> None:
         self._hub.telemetry.count(EDGE_CLOSES, 1, code)

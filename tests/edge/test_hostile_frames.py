@@ -9,6 +9,7 @@ import pytest
 
 from edge.frames import FRAME_BYTES_MAX
 from edge.gateway import Gateway
+from edge.websocket import CLOSE_SECONDS
 from events.deliveries import FramesRouted, RoutedFrame
 from events.topics import delivery_topic
 from tests.edge.conftest import World
@@ -220,6 +221,20 @@ async def test_a_client_that_does_not_read_is_cut_and_slows_nobody(world: World)
         assert (await slow.closed()).code in (4002, None)
         slow.end()
         quick.end()
+
+
+async def test_30_a_goodbye_of_a_client_that_does_not_read_frees_its_socket(world: World) -> None:
+    async with world.gateway(outbox_bytes_max=64 * MIB) as gateway:
+        client = await open_socket(world, gateway)
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        big = json.dumps({"x": "x" * 100_000}).encode()
+        for _ in range(25):  # 20 MB: more than both kernels' buffers take
+            await route(world, gateway, client, *[big] * 8)
+        await asyncio.sleep(0.5)
+        client.writer.write(frame((1000).to_bytes(2, "big"), CLOSE))
+        await asyncio.sleep(CLOSE_SECONDS + 1)
+        assert gateway.connections.sockets == 0
+        client.end()
 
 
 async def test_a_client_that_reads_late_gets_everything_in_order(world: World) -> None:
