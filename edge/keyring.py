@@ -42,7 +42,7 @@ class Keyring:
         self._bad_tokens = Rates(bad_tokens_per_minute, bad_tokens_per_minute)
         self._remembered: OrderedDict[str, Principal] = OrderedDict()
         self._seen: tuple[int, int] | None = None
-        self._looked_at = 0.0
+        self._looked_at = float("-inf")
         self._keys: Keys = {}
 
     def load(self) -> None:
@@ -59,7 +59,7 @@ class Keyring:
 
     def refresh(self) -> None:
         """Read the file again if it changed; at most once a minute. Bad keys change nothing."""
-        now = self._now()
+        now = self._clock()
         if now - self._looked_at < RELOAD_SECONDS:
             return
         self._looked_at = now

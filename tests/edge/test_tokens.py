@@ -233,21 +233,21 @@ def test_a_remembered_token_still_expires(tmp_path: Path) -> None:
 def test_a_changed_file_is_read_at_most_once_a_minute(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     first = ensure_development_key(settings)
-    now = time.time()
-    keyring = keyring_of(settings, now=lambda: now)
+    clock = 1_000.0
+    keyring = keyring_of(settings, clock=lambda: clock)
     keyring.load()
     old = minted(first, settings)
     assert isinstance(keyring.check(old, ADDRESS), Principal)
     text = minted(OTHER_KEY, settings)
     assert isinstance(keyring.check(text, ADDRESS), Refusal)
     settings.jwks_file.write_text(json.dumps({"keys": [public_jwk(OTHER_KEY)]}))
-    now += RELOAD_SECONDS - 1
+    clock += RELOAD_SECONDS - 1
     assert isinstance(keyring.check(text, ADDRESS), Refusal)
-    now += 1
+    clock += 1
     assert isinstance(keyring.check(text, ADDRESS), Principal)
     assert isinstance(keyring.check(old, ADDRESS), Refusal)
     settings.jwks_file.write_text("broken")
-    now += RELOAD_SECONDS
+    clock += RELOAD_SECONDS
     keyring.refresh()
     assert isinstance(keyring.check(text, ADDRESS), Principal)
 
