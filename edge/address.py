@@ -32,6 +32,12 @@ def client_address(peer: str, forwarded_for: Sequence[str], trusted: tuple[Netwo
     return str(known)
 
 
+def is_ours(peer: str, trusted: tuple[Network, ...]) -> bool:
+    """Whether the other end of a connection is one of our proxies."""
+    address = _read(peer)
+    return address is not None and _is_ours(address, trusted)
+
+
 def _read(text: str) -> IPv4Address | IPv6Address | None:
     """An address in its one spelling: an IPv4 address that came as IPv6 is IPv4."""
     try:

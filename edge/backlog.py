@@ -6,9 +6,10 @@ the workers behind it can work off, so without this a load beyond capacity would
 longer and longer. With it what waits is bounded, so the wait is (what waits, divided by what is
 answered in a second), the workers stay fully occupied, and who is refused is told when to retry.
 
-Places in the log are watermarks: none can be forgotten for ever, since the next says more. When no
-answers come at all, nothing is held back: then something is broken behind the log, which is what
-the log is for, and the messages are safe in it. Pure: time is an argument.
+Places in the log are watermarks: none can be forgotten for ever, since the next says more. In a
+partition from which no answers come, nothing is held back, and what waits there holds back nothing
+elsewhere: then something is broken behind the log, which is what the log is for, and the messages
+are safe in it. Pure: time is an argument.
 """
 
 from collections import deque
@@ -20,49 +21,60 @@ SILENT_SECONDS = 2.0
 """Without an answer for so long, the workers are not slow: they are away."""
 
 
+class _Partition:
+    __slots__ = ("answered", "answered_at", "unconfirmed", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[int] = deque(maxlen=PLACES_MAX)
+        self.unconfirmed = 0
+        self.answered = -1
+        self.answered_at = float("-inf")
+
+
 class Backlog:
     """The submissions of one gateway that wait for an answer."""
 
-    def __init__(self, unanswered_max: int) -> None:
+    def __init__(self, unanswered_max: int, partitions: int) -> None:
         self._unanswered_max = unanswered_max
-        self._waiting: dict[int, deque[int]] = {}
-        self._answered: dict[int, int] = {}
-        self._unconfirmed = 0
-        self._answered_at = float("-inf")
-        self.unanswered = 0
+        self._partitions = tuple(_Partition() for _ in range(partitions))
+
+    @property
+    def unanswered(self) -> int:
         """How many wait in the log."""
+        return sum([len(partition.waiting) for partition in self._partitions])
 
-    def submitted(self) -> None:
+    def submitted(self, partition: int) -> None:
         """A message is on its way to Kafka."""
-        self._unconfirmed += 1
+        self._partitions[partition].unconfirmed += 1
 
-    def failed(self) -> None:
+    def failed(self, partition: int) -> None:
         """Kafka did not take it."""
-        self._unconfirmed -= 1
+        self._partitions[partition].unconfirmed -= 1
 
     def confirmed(self, partition: int, offset: int) -> None:
         """Kafka has it, at this place."""
-        self._unconfirmed -= 1
-        if offset <= self._answered.get(partition, -1):
-            return
-        waiting = self._waiting.setdefault(partition, deque(maxlen=PLACES_MAX))
-        self.unanswered += len(waiting) < PLACES_MAX
-        waiting.append(offset)
+        place = self._partitions[partition]
+        place.unconfirmed -= 1
+        if offset > place.answered:
+            place.waiting.append(offset)
 
     def answered(self, partition: int, offset: int, now: float) -> None:
         """Everything up to this place is answered."""
-        self._answered_at = now
-        if offset <= self._answered.get(partition, -1):
+        place = self._partitions[partition]
+        if offset <= place.answered:
             return
-        self._answered[partition] = offset
-        waiting = self._waiting.setdefault(partition, deque(maxlen=PLACES_MAX))
+        place.answered, place.answered_at = offset, now
+        waiting = place.waiting
         while waiting and waiting[0] <= offset:
             waiting.popleft()
-            self.unanswered -= 1
 
-    def is_full(self, now: float) -> bool:
-        """Whether no further message is to be taken."""
-        return (
-            self.unanswered + self._unconfirmed >= self._unanswered_max
-            and now - self._answered_at < SILENT_SECONDS
-        )
+    def is_full(self, partition: int, now: float) -> bool:
+        """Whether no further message is to be taken for this partition."""
+        lately = now - SILENT_SECONDS
+        if self._partitions[partition].answered_at <= lately:
+            return False
+        waiting = 0
+        for one in self._partitions:
+            if one.answered_at > lately:
+                waiting += len(one.waiting) + one.unconfirmed
+        return waiting >= self._unanswered_max

@@ -20,6 +20,8 @@ from edge.websocket import ClientSocket
 from events.frames import CloseCode
 from infra.telemetry import EDGE_HANDSHAKES
 
+_LOG_AWAY_SECONDS = 5.0
+
 
 class Door:
     """The way in."""
@@ -31,13 +33,7 @@ class Door:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; returns when its socket has ended."""
-        address = share_of(
-            client_address(
-                request.remote or "",
-                request.headers.getall("X-Forwarded-For", ()),
-                self._hub.settings.trusted_proxies,
-            )
-        )
+        address = self._address_of(request)
         now, sockets = self._hub.loop.time(), self._hub.connections.sockets
         wait_seconds = self._handshakes.ask(address, sockets, now)
         if isinstance(wait_seconds, hardening.Refusal):
@@ -50,6 +46,20 @@ class Door:
             return await self._serve(request, address, *granted)
         finally:
             self._handshakes.ended(address)
+
+    async def astray(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request for anything else, and end its connection."""
+        now = self._hub.loop.time()
+        return self._refused(self._handshakes.astray(self._address_of(request), now))
+
+    def _address_of(self, request: web.Request) -> str:
+        return share_of(
+            client_address(
+                request.remote or "",
+                request.headers.getall("X-Forwarded-For", ()),
+                self._hub.settings.trusted_proxies,
+            )
+        )
 
     def _refused(self, refusal: hardening.Refusal) -> web.Response:
         self._hub.telemetry.count(EDGE_HANDSHAKES, 1, str(refusal.status))
@@ -107,6 +117,8 @@ class Door:
             await asyncio.sleep(wait_seconds)
         if not self.is_open:
             return hardening.later(503, "This gateway goes down.", 1.0)
+        if self._hub.publisher.unsaid >= self._hub.settings.unsaid_max:
+            return hardening.later(503, "The log is away.", _LOG_AWAY_SECONDS)
         token = hardening.bearer(request.headers)
         if token is None or isinstance(token, hardening.Refusal):
             return (upgrade, None) if token is None else token

@@ -14,13 +14,14 @@ from collections.abc import Callable
 import structlog
 from aiohttp import web
 
+from edge.address import client_address, is_ours
 from edge.announcer import Announcer
 from edge.backlog import Backlog
 from edge.connections import Connections
 from edge.deliveries import Deliveries
 from edge.door import Door
 from edge.drain import drain
-from edge.handshakes import Handshakes, Rules
+from edge.handshakes import Handshakes, Rules, share_of
 from edge.health import Readiness, health_app
 from edge.hub import Hub
 from edge.keyring import Keyring
@@ -28,7 +29,7 @@ from edge.limits import Limits
 from edge.porch import Porch
 from edge.publisher import EdgePublisher
 from events.codec import Codec
-from events.topics import DELIVERIES, delivery_topic
+from events.topics import DELIVERIES, SUBMISSIONS, delivery_topic
 from infra import topics
 from infra.producer import Publisher
 from infra.settings import EdgeSettings, KafkaSettings, TokenSettings
@@ -72,7 +73,7 @@ class Gateway:
         self.epoch = uuid.uuid4().hex
         self.telemetry = Telemetry("edge", instance_id=edge.gateway_id)
         self.connections = Connections(loop, edge.heartbeat_seconds, edge.devices_max)
-        self.backlog = Backlog(edge.unanswered_max)
+        self.backlog = Backlog(edge.unanswered_max, SUBMISSIONS.partitions)
         self._settings = settings
         self._on_fatal = on_fatal
         self._keyring = Keyring(
@@ -190,15 +191,25 @@ class Gateway:
     def _porch(self, clients: web.AppRunner) -> Porch:
         assert clients.server is not None
         loop, handshakes, telemetry = self._hub.loop, self._handshakes, self.telemetry
+        proxies = self._settings.edge.trusted_proxies
+
+        def knock(peer: str) -> float:
+            # Behind a proxy are many; it is for the proxy to bound the connections of each.
+            if proxies and is_ours(peer, proxies):
+                return 0.0
+            return handshakes.knock(share_of(client_address(peer, (), ())), loop.time())
+
         return Porch(
             clients.server,
             lambda: handshakes.turn_if_full(loop.time()),
-            lambda: telemetry.count(EDGE_HANDSHAKES, 1, "503"),
+            knock,
+            lambda status: telemetry.count(EDGE_HANDSHAKES, 1, str(status)),
         )
 
     def _app(self) -> web.Application:
         app = web.Application()
         app.router.add_route("*", SOCKET_PATH, self._door.serve)
+        app.router.add_route("*", "/{path:.*}", self._door.astray)
         return app
 
 

@@ -21,6 +21,9 @@ from edge.limits import Rates
 TURN_SECONDS_MAX = 30.0
 """Beyond this nobody is sent away; then turns are given twice."""
 
+CONNECTIONS_A_HANDSHAKE = 2
+"""Connections of an address for each handshake that it may make: some ask for nothing."""
+
 _CROWDED_SECONDS = 60.0
 _IPV6_NETWORK_BITS = 64
 
@@ -43,9 +46,23 @@ class Handshakes:
         self._rules = rules
         self._interval = 1.0 / rules.per_second
         self._rates = Rates(rules.address_per_minute, rules.address_burst)
+        self._knocks = Rates(
+            CONNECTIONS_A_HANDSHAKE * rules.address_per_minute,
+            CONNECTIONS_A_HANDSHAKE * rules.address_burst,
+        )
         self._sockets: dict[str, int] = {}
         self._next = float("-inf")
         self._next_turn = float("-inf")
+
+    def knock(self, address: str, now: float) -> float:
+        """0 when another connection may come from there, otherwise the seconds until it may."""
+        return self._knocks.take(address, now)
+
+    def astray(self, address: str, now: float) -> Refusal:
+        """The answer to a request for anything else; it counts like a handshake."""
+        if wait_seconds := self._rates.take(address, now):
+            return later(429, "Too many requests from there.", wait_seconds)
+        return Refusal(404, "There is nothing here.")
 
     def ask(self, address: str, sockets: int, now: float) -> float | Refusal:
         """Seconds until the handshake may go on; `sockets` is how many the gateway holds."""

@@ -29,6 +29,9 @@ _AGAIN_SECONDS = 1.0
 Outcome = Callable[[bool], None]
 """Told whether Kafka confirmed."""
 
+_Said = tuple[Topic, Struct, str, Callable[[], bool]]
+"""An event with its topic and key, and whether it is still so."""
+
 log = structlog.get_logger()
 
 
@@ -53,16 +56,18 @@ class EdgePublisher:
         self._markers_flushed_at = float("-inf")
         self.confirmed_at = float("-inf")
         """When Kafka last confirmed something, on the monotonic clock."""
+        self.unsaid = 0
+        """Announcements that Kafka does not have yet."""
 
     def submit(self, event: Struct, key: str, outcome: Outcome) -> None:
         """Submit a message, unless too many wait; the outcome may be told before this returns."""
         backlog = self._backlog
-        if backlog.is_full(self._loop.time()):
+        partition = partition_of(key, SUBMISSIONS.partitions)
+        if backlog.is_full(partition, self._loop.time()):
             self._telemetry.count(EDGE_UNAVAILABLE, 1, "backlog")
             outcome(False)
             return
-        backlog.submitted()
-        partition = partition_of(key, SUBMISSIONS.partitions)
+        backlog.submitted(partition)
         self._publisher.send(
             SUBMISSIONS.name,
             self._encode(event),
@@ -106,19 +111,15 @@ class EdgePublisher:
         self, topic: Topic, event: Struct, key: str, still: Callable[[], bool] = lambda: True
     ) -> None:
         """Publish until Kafka has it, or it is no longer so."""
-        self._publisher.send(
-            topic.name,
-            self._encode(event),
-            partial(self._announced, (topic, event, key, still)),
-            key.encode(),
-        )
+        self.unsaid += 1
+        self._announce((topic, event, key, still))
 
     def _submitted(
         self, partition: int, outcome: Outcome, offset: int | None, error: Exception | None
     ) -> None:
         self._count(SUBMISSIONS.name, error)
         if offset is None:
-            self._backlog.failed()
+            self._backlog.failed(partition)
         else:
             self._backlog.confirmed(partition, offset)
         outcome(error is None)
@@ -138,17 +139,20 @@ class EdgePublisher:
         for marker in packed.markers:
             self.mark(marker)
 
-    def _announced(
-        self,
-        said: tuple[Topic, Struct, str, Callable[[], bool]],
-        offset: int | None,
-        error: Exception | None,
-    ) -> None:
-        topic, event, key, still = said
+    def _announce(self, said: _Said) -> None:
+        topic, event, key, _ = said
+        self._publisher.send(
+            topic.name, self._encode(event), partial(self._announced, said), key.encode()
+        )
+
+    def _announced(self, said: _Said, offset: int | None, error: Exception | None) -> None:
+        topic, event, _, still = said
         self._count(topic.name, error)
         if error is not None and still():
             log.warning("announced again", topic=topic.name, kind=type(event).__name__)
-            self._loop.call_later(_AGAIN_SECONDS, self.announce, topic, event, key, still)
+            self._loop.call_later(_AGAIN_SECONDS, self._announce, said)
+        else:
+            self.unsaid -= 1
 
     def _count(self, topic: str, error: Exception | None) -> None:
         if error is None:

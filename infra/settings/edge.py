@@ -67,7 +67,10 @@ class EdgeSettings(Section):
         2.0, ge=0, description="A handshake waits so long at most; beyond it the answer is 503."
     )
     address_handshake_rate_per_minute: int = Field(
-        1_200, ge=1, description="Handshakes of one address a minute; beyond it the answer is 429."
+        1_200,
+        ge=1,
+        description="Handshakes of one address a minute; beyond it the answer is 429. Connections, "
+        "also those that ask for nothing, may be twice as many.",
     )
     address_handshake_burst: int = Field(
         500, ge=1, description="Handshakes of one address at once."
@@ -88,6 +91,12 @@ class EdgeSettings(Section):
         ge=1,
         description="Messages of this gateway that may wait for an answer; others are told to come "
         "again, unless no answers come at all.",
+    )
+    unsaid_max: int = Field(
+        50_000,
+        ge=1,
+        description="Sessions that began or ended and are not in the log yet; with more of them no "
+        "socket is opened.",
     )
     frame_rate_per_minute: int = Field(
         12_000, ge=1, description="Frames of any kind from a socket a minute; more closes it."

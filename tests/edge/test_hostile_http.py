@@ -66,6 +66,32 @@ async def test_6_the_path_and_the_method_are_fixed(gateway: Gateway) -> None:
         assert await status_of(gateway, request(path)) == 404
 
 
+async def test_6_who_asks_for_something_else_has_one_answer_and_a_limit(world: World) -> None:
+    limits = {"address_handshake_rate_per_minute": 60, "address_handshake_burst": 3}
+    async with world.gateway(**limits) as gateway:
+        client = await Client.connect(gateway.port, request("/") + request("/elsewhere"))
+        assert (client.status, client.headers["connection"]) == (404, "close")
+        rest = await asyncio.wait_for(client.reader.read(), 5)
+        assert b"HTTP/1.1" not in rest  # the second request is not answered
+        statuses = [await status_of(gateway, request("/")) for _ in range(3)]
+        assert statuses == [404, 404, 429]
+        assert await status_of(gateway, request()) == 429
+
+
+async def test_12_connections_that_say_nothing_are_bounded_for_an_address(world: World) -> None:
+    limits = {"address_handshake_rate_per_minute": 60, "address_handshake_burst": 3}
+    async with world.gateway(**limits) as gateway:
+        silent = [await Client.dial(gateway.port) for _ in range(6)]
+        await asyncio.sleep(0.2)
+        one_more = await Client.connect(gateway.port)
+        assert (one_more.status, one_more.headers["retry-after"]) == (429, "1")
+        assert await one_more.reader.read() == b"Too many connections from there.\n"
+        elsewhere = await Client.connect(gateway.port, local_address="127.0.0.2")
+        assert elsewhere.status == 101
+        for client in (*silent, one_more, elsewhere):
+            client.end()
+
+
 async def test_7_older_http_and_other_upgrades_are_refused(gateway: Gateway) -> None:
     assert await status_of(gateway, request().replace(b"HTTP/1.1", b"HTTP/1.0")) == 400
     assert await status_of(gateway, request(Upgrade="h2c")) == 426

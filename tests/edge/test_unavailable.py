@@ -9,6 +9,7 @@ from events.sessions import SessionClosed, SessionOpened
 from events.submissions import MarkersSubmitted, MessageSubmitted
 from infra.stack.stack import Stack
 from tests.edge.conftest import World
+from tests.edge.socket import Client
 from tests.edge.test_gateway import of, until_published
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -59,6 +60,31 @@ async def test_while_kafka_is_away_clients_are_told_and_afterwards_nothing_is_mi
             assert await until_published(world, kind, user, of(gateway, user))
         client.end()
         coming.end()
+
+
+async def test_what_is_to_be_said_of_sessions_is_bounded(stack: Stack, world: World) -> None:
+    async with world.gateway(message_timeout_seconds=2.0, unsaid_max=5) as gateway:
+        known = await world.hello(gateway, "unsaid-known")
+        clients = []
+        stack.pause("kafka")
+        try:
+            for number in range(8):
+                token = world.token(f"unsaid-{number}")
+                client = await Client.connect(gateway.port, Authorization=f"Bearer {token}")
+                if client.status != 101:
+                    break
+                clients.append(client)
+                await client.receive()
+            assert (client.status, client.headers["retry-after"]) == (503, "5")
+            assert 3 <= len(clients) <= 5  # that the gateway is alive may wait too
+        finally:
+            stack.resume("kafka")
+        for number in range(len(clients)):
+            user = f"unsaid-{number}"
+            assert await until_published(world, SessionOpened, user, of(gateway, user))
+        again = await world.hello(gateway, "unsaid-again")
+        for client in (known, again, *clients):
+            client.end()
 
 
 async def test_readiness_follows_kafka(stack: Stack, world: World) -> None:

@@ -17,7 +17,7 @@ from edge.outbox import Outbox
 from edge.publisher import EdgePublisher
 from edge.tokens import Refusal
 from edge.websocket import ClientSocket
-from events.topics import delivery_topic
+from events.topics import SUBMISSIONS, delivery_topic
 from infra.settings import KafkaSettings
 from tests.simulation.kafka import SimulatedPublisher
 from tests.simulation.machine import Process
@@ -112,7 +112,7 @@ class SimulatedGateway:
         )
         self._keyring._keys = KEYS
         self.connections = Connections(loop, _HEARTBEAT_SECONDS, _DEVICES_MAX)
-        backlog = Backlog(_UNANSWERED_MAX)
+        backlog = Backlog(_UNANSWERED_MAX, SUBMISSIONS.partitions)
         self.voice = EdgePublisher(publisher, CODEC, TELEMETRY, loop, backlog)
         announcer = Announcer(name, epoch, self.connections, self.voice)
         parts.log.create(delivery_topic(name))
