@@ -50,7 +50,7 @@ def kafka_settings(vault: Vault, port: int, inner: int, controller: int) -> dict
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": str(vault.ca_file),
         "ssl.enabled.protocols": "TLSv1.3,TLSv1.2",
-        "ssl.principal.mapping.rules": "RULE:^CN=([^,]+).*$/$1/",
+        "ssl.principal.mapping.rules": f"RULE:^CN={BROKER}$/{BROKER}/,RULE:^.*$/nobody/",
         "sasl.enabled.mechanisms": "SCRAM-SHA-512",
         "listener.name.client.scram-sha-512.sasl.jaas.config": "org.apache.kafka.common.security"
         ".scram.ScramLoginModule required;",

@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from infra.access import BROKER
 from infra.files import OWNER_ONLY, write_whole
 from infra.stack.lock import one_at_a_time
 from infra.tls import client_context
@@ -39,6 +40,10 @@ CA_DAYS = 3_650
 DAYS = 365
 RENEW_DAYS = 30
 PASSWORD_BYTES = 24
+
+PEERS = frozenset({BROKER, "cassandra"})
+"""Parts that come to their like with their certificate. All others' is for answering only: who has
+stolen it is let in by nobody."""
 
 
 _SIGNS = x509.KeyUsage(
@@ -95,11 +100,12 @@ class Vault:
         """A file with a private key and its certificate, good for this machine's own addresses."""
         file = self.folder / f"{part}.pem"
         with self._alone():
-            if not file.is_file() or _days_left(file) < RENEW_DAYS:
-                write_whole(file, self._issue(common_name or part), OWNER_ONLY)
+            usages = _usages(part)
+            if not file.is_file() or not _is_fit(file, usages):
+                write_whole(file, self._issue(common_name or part, usages), OWNER_ONLY)
         return file
 
-    def _issue(self, common_name: str) -> bytes:
+    def _issue(self, common_name: str, usages: x509.ExtendedKeyUsage) -> bytes:
         key = generate_private_key(SECP256R1())
         authority = self._authority
         names = [
@@ -112,12 +118,7 @@ class Vault:
             .public_key(key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
-            .add_extension(
-                x509.ExtendedKeyUsage(
-                    [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-                ),
-                critical=False,
-            )
+            .add_extension(usages, critical=False)
             .add_extension(_authority_key(authority.certificate), critical=False)
             .sign(authority.key, hashes.SHA256())
         )
@@ -178,10 +179,17 @@ def _pem_of(key: EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _days_left(file: Path) -> float:
+def _usages(part: str) -> x509.ExtendedKeyUsage:
+    client = [ExtendedKeyUsageOID.CLIENT_AUTH] if part in PEERS else []
+    return x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, *client])
+
+
+def _is_fit(file: Path, usages: x509.ExtendedKeyUsage) -> bool:
+    """Whether the certificate is whole, for this use, and will not end soon."""
     try:
         certificate = x509.load_pem_x509_certificate(file.read_bytes())
-    except ValueError:  # damaged
-        return 0.0
+        found = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (ValueError, x509.ExtensionNotFound):
+        return False
     left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
-    return left.total_seconds() / 86_400
+    return found == usages and left > datetime.timedelta(days=RENEW_DAYS)

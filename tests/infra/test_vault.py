@@ -51,6 +51,25 @@ def test_a_certificate_is_good_for_this_machine(tmp_path: Path) -> None:
     assert names.value.get_values_for_type(x509.DNSName) == ["localhost"]
 
 
+def usages(file: Path) -> set[str]:
+    found = certificate(file).extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    return {usage._name for usage in found.value}
+
+
+def test_only_those_that_come_to_their_like_may_show_theirs_to_come_in(tmp_path: Path) -> None:
+    vault = Vault(tmp_path)
+    for part in ("redis", "registry", "nginx", "edge-gateway-1"):
+        assert usages(vault.certificate(part)) == {"serverAuth"}
+    for part in ("kafka", "cassandra"):
+        assert usages(vault.certificate(part)) == {"serverAuth", "clientAuth"}
+
+
+def test_a_certificate_that_is_good_for_more_is_made_anew(tmp_path: Path) -> None:
+    vault = Vault(tmp_path)
+    vault.certificate("kafka").rename(vault.folder / "redis.pem")
+    assert usages(vault.certificate("redis")) == {"serverAuth"}
+
+
 @pytest.mark.parametrize("damage", [b"", b"-----BEGIN CERTIFICATE-----"])
 def test_a_damaged_certificate_is_made_anew(tmp_path: Path, damage: bytes) -> None:
     file = Vault(tmp_path).certificate("nginx")

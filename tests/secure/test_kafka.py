@@ -23,7 +23,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from events.topics import GROUPS, TOPICS
 from infra import acls
-from infra.access import COMPONENTS, EDGE
+from infra.access import BROKER, COMPONENTS, EDGE
 from infra.errors import UserError
 from infra.settings import KafkaSettings
 from infra.stack import locks
@@ -282,21 +282,37 @@ def test_no_listener_takes_plain_text(stack: Stack, listener: str) -> None:
     assert not answers({"bootstrap.servers": address})[0]
 
 
-def test_brokers_know_each_other_by_certificate_and_that_of_another_part_gives_no_rights(
-    stack: Stack,
-) -> None:
+def with_certificate(stack: Stack, part: str) -> dict[str, object]:
+    """How one comes to the brokers' own listener with the certificate of a part."""
     vault = Vault(stack.folder)
-    address = {"bootstrap.servers": f"127.0.0.1:{stack.ports.port('kafka.internal')}"}
-    broker = {**locks.as_broker(vault), **address}
-    redis = str(vault.certificate("redis"))
-    other = {**broker, "ssl.certificate.location": redis, "ssl.key.location": redis}
+    certificate = str(vault.certificate(part))
+    return {
+        **locks.as_broker(vault),
+        "bootstrap.servers": f"127.0.0.1:{stack.ports.port('kafka.internal')}",
+        "ssl.certificate.location": certificate,
+        "ssl.key.location": certificate,
+    }
+
+
+def test_brokers_know_each_other_by_certificate(stack: Stack) -> None:
+    broker = with_certificate(stack, BROKER)
     without = {key: value for key, value in broker.items() if "certificate" not in key}
     without.pop("ssl.key.location")
 
     assert answers(broker)[0]
     assert not answers(without)[0]
     assert AdminClient(broker).list_topics(timeout=10).topics
-    assert not AdminClient(other).list_topics(timeout=10).topics
+
+
+@pytest.mark.parametrize("part", [GATEWAY, "redis", "registry", "nginx"])
+def test_the_certificate_of_another_part_lets_nobody_in(stack: Stack, part: str) -> None:
+    assert not answers(with_certificate(stack, part))[0]
+
+
+def test_the_certificate_of_another_part_nodes_gives_no_rights(stack: Stack) -> None:
+    cassandra = with_certificate(stack, "cassandra")
+    assert answers(cassandra)[0]
+    assert not AdminClient(cassandra).list_topics(timeout=10).topics
 
 
 def test_every_worker_role_has_rights_of_its_own() -> None:

@@ -75,6 +75,31 @@ def test_old_versions_are_refused(system: Stack, name: str) -> None:
         shake_hands(port, up_to(ssl.TLSVersion.TLSv1_1, vault))
 
 
+@pytest.mark.parametrize(
+    ("part", "is_let_in"),
+    [("cassandra", True), ("edge-gateway-1", False), ("redis", False), ("registry", False)],
+)
+def test_no_certificate_but_a_nodes_is_let_in_among_nodes(
+    system: Stack, part: str, is_let_in: bool
+) -> None:
+    vault = Vault(system.folder)
+    tls = client_context(vault.ca_file)
+    tls.load_cert_chain(vault.certificate(part))
+    port = system.ports.port("cassandra.storage")
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", port), 10) as connection,
+            tls.wrap_socket(connection, server_hostname="127.0.0.1") as spoken,
+        ):
+            spoken.settimeout(2.0)
+            waits = spoken.recv(1) != b""
+    except TimeoutError:
+        waits = True  # for what a node has to say
+    except (ssl.SSLError, ConnectionError):
+        waits = False
+    assert waits == is_let_in
+
+
 @pytest.mark.parametrize("name", ["registry", "gateway-1"])
 def test_plain_http_is_not_answered(system: Stack, name: str) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", system.ports.port(name), timeout=10)
