@@ -53,6 +53,14 @@ def write_gateways(file: Path, standings: Mapping[Gateway, Standing]) -> bool:
     return True
 
 
+def read_gateways(file: Path) -> set[str]:
+    """The addresses that the list says are down; none when there is no list."""
+    if not file.is_file():
+        return set()
+    lines = [line.split() for line in file.read_text().splitlines()]
+    return {line[1] for line in lines if len(line) > 2 and line[2] == "down;"}
+
+
 def gateways(standings: Mapping[Gateway, Standing]) -> str:
     """The lines of the upstream; those that are out are there and down."""
     return "".join(

@@ -38,7 +38,7 @@ class BalancerSettings(Section):
 
     gateways: Gateways = Field(min_length=1, description="Every gateway: host:port:health_port,…")
     list_file: Path = Field(
-        Path("/etc/nginx/chatlog/gateways.conf"), description="nginx's list of gateways."
+        Path("/etc/nginx/gateways.conf"), description="nginx's list of gateways."
     )
     nginx_pid_file: Path = Field(Path("/run/nginx.pid"), description="Where nginx keeps its pid.")
     ask_seconds: float = Field(1.0, gt=0, description="Time from one question to the next.")

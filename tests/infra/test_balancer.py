@@ -1,6 +1,8 @@
 """Which gateways are in nginx's list, and the files that it reads."""
 
+import asyncio
 import itertools
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,6 +125,37 @@ async def test_a_change_is_written_once(tmp_path: Path) -> None:
         await asker.ask(http)
         assert file.read_text().count("down") == 2
     await runner.cleanup()
+
+
+async def test_a_reload_is_owed_until_there_is_an_nginx_that_gets_it(tmp_path: Path) -> None:
+    gateways = [Gateway("127.0.0.1", 1, 1), Gateway("127.0.0.1", 2, 1)]
+    pid_file = tmp_path / "pid"
+    asker = Asker(gateways, tmp_path / "gateways.conf", pid_file)
+    called_nginx = shutil.copy("/bin/sleep", tmp_path / "nginx")
+    async with aiohttp.ClientSession() as http:
+        await asker.ask(http)  # writes the list: nobody is there yet who could be told
+        nginx = await asyncio.create_subprocess_exec(called_nginx, "60")
+        pid_file.write_text(str(nginx.pid))
+        await asker.ask(http)
+        assert await asyncio.wait_for(nginx.wait(), 5) == -signal.SIGHUP
+        nginx = await asyncio.create_subprocess_exec(called_nginx, "60")
+        pid_file.write_text(str(nginx.pid))
+        await asker.ask(http)  # nothing is owed any more
+        await asyncio.sleep(0.1)
+        assert nginx.returncode is None
+        nginx.kill()
+        await nginx.wait()
+
+
+def test_who_was_out_is_out_for_an_asker_that_starts_anew(tmp_path: Path) -> None:
+    gateways = [Gateway("127.0.0.1", 1, 1), Gateway("127.0.0.1", 2, 1)]
+    file = tmp_path / "gateways.conf"
+    out = {gateways[0]: Standing(is_in=False), gateways[1]: Standing()}
+    files.write_gateways(file, out)
+    assert Asker(gateways, file, tmp_path / "no-pid").standings == out
+    assert Asker(gateways, tmp_path / "none", tmp_path / "no-pid").standings == {
+        gateway: Standing() for gateway in gateways
+    }
 
 
 def test_only_an_nginx_is_told_to_reload(tmp_path: Path) -> None:

@@ -325,6 +325,8 @@ async def test_what_is_no_upgrade_of_ours_ends_here(front: Front) -> None:
     answers = {what: (await front.ask(raw)).status for what, (raw, _) in NOT_OURS.items()}
 
     assert answers == {what: status for what, (_, status) in NOT_OURS.items()}
+    told = await front.ask(request(Upgrade="h2c"))
+    assert (told.status, told.headers["upgrade"]) == (426, "websocket")
     assert not front.one.requests + front.two.requests
 
 
@@ -362,7 +364,8 @@ async def test_an_address_holds_so_many_sockets_and_no_more(front: Front) -> Non
     assert reload(front.place / "nginx.pid")
     await asyncio.sleep(0.5)
     clients = [await front.connect() for _ in range(3)]
-    assert (await front.ask(request())).status == 429
+    refused = await front.ask(request())
+    assert (refused.status, refused.headers["retry-after"]) == (429, "60")
     clients[0].end()
     await front.until(lambda: sum(front.open) == 2)
     await asyncio.sleep(0.2)
