@@ -29,6 +29,7 @@ from edge.limits import Limits
 from edge.porch import Porch
 from edge.publisher import EdgePublisher
 from events.codec import Codec
+from events.frames import CloseCode
 from events.topics import DELIVERIES, SUBMISSIONS, delivery_topic
 from infra import topics
 from infra.producer import Publisher
@@ -77,7 +78,9 @@ class Gateway:
         self._settings = settings
         self._on_fatal = on_fatal
         self._keyring = Keyring(
-            settings.tokens, bad_tokens_per_minute=edge.bad_token_rate_per_minute
+            settings.tokens,
+            bad_tokens_per_minute=edge.bad_token_rate_per_minute,
+            on_changed=self._keys_changed,
         )
         self._publisher = Publisher(
             settings.kafka,
@@ -182,6 +185,11 @@ class Gateway:
             if runner is not None:
                 await runner.cleanup()
         log.info("gateway stopped", unsent=unsent)
+
+    def _keys_changed(self) -> None:
+        for socket in self.connections.all_sessions():
+            if socket.principal is not None and not self._keyring.believes(socket.principal):
+                socket.close(CloseCode.TOKEN_EXPIRED, "key_withdrawn")
 
     def _task_ended(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -3,7 +3,8 @@
 A signature costs about as much CPU as five messages, so a believed token is remembered until it
 expires (a bounded number of them), and an address from which too many bad ones came has to wait
 before another is looked at. The file is read again when it has changed: looked at once a
-minute, and on a token with an unknown key, but never more than once a minute.
+minute, and on a token with an unknown key, but never more than once a minute. Whom a key vouched
+for that is not in it any more is not believed any longer, connected or not.
 """
 
 import asyncio
@@ -33,10 +34,12 @@ class Keyring:
         settings: TokenSettings,
         *,
         bad_tokens_per_minute: int,
+        on_changed: Callable[[], None] = lambda: None,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
+        self._on_changed = on_changed
         self._now = now
         self._clock = clock
         self._bad_tokens = Rates(bad_tokens_per_minute, bad_tokens_per_minute)
@@ -67,6 +70,10 @@ class Keyring:
             self._read(self._settings.jwks_file)
         except (OSError, BadKeys) as error:
             log.error("token keys not read", error=str(error))
+
+    def believes(self, principal: Principal) -> bool:
+        """Whether the key that vouched for somebody is still in force."""
+        return principal.key_id in self._keys
 
     async def keep_fresh(self) -> None:
         """Look at the file once a minute, until cancelled."""
@@ -115,3 +122,4 @@ class Keyring:
             self._keys = keys_of(path.read_bytes(), production=production)
             self._seen = seen
             self._remembered.clear()
+            self._on_changed()

@@ -36,11 +36,12 @@ Keys = Mapping[str, Ed25519PublicKey]
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A device of a user, until an instant (seconds since 1970-01-01 UTC)."""
+    """A device of a user, until an instant (seconds since 1970-01-01 UTC), by the word of a key."""
 
     user_id: str
     device_id: str
     expires_at: float
+    key_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,8 @@ def verify(
             return Refusal("the algorithm is not EdDSA")
         if str(header.get("typ")).lower() not in ("at+jwt", "application/at+jwt"):
             return Refusal("the type is not at+jwt")
-        key = keys.get(header.get("kid", ""))
+        key_id = header.get("kid", "")
+        key = keys.get(key_id)
         if key is None:
             return Refusal("the key is unknown", unknown_key=True)
         claims = jwt.decode(
@@ -120,10 +122,12 @@ def verify(
         )
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
         return Refusal(f"the token is not valid: {type(error).__name__}")
-    return _timely(claims, now, leeway_seconds)
+    return _timely(claims, now, leeway_seconds, key_id)
 
 
-def _timely(claims: dict[str, Any], now: float, leeway_seconds: float) -> Principal | Refusal:
+def _timely(
+    claims: dict[str, Any], now: float, leeway_seconds: float, key_id: str
+) -> Principal | Refusal:
     user_id, device_id = claims["sub"], claims["did"]
     if not isinstance(user_id, str) or not is_name(user_id):
         return Refusal("the subject is no user id")
@@ -137,4 +141,4 @@ def _timely(claims: dict[str, Any], now: float, leeway_seconds: float) -> Princi
         return Refusal("the token has expired")
     if issued_at > now + leeway_seconds or valid_from > now + leeway_seconds:
         return Refusal("the token is from the future")
-    return Principal(user_id, device_id, expires_at + leeway_seconds)
+    return Principal(user_id, device_id, expires_at + leeway_seconds, key_id)

@@ -46,8 +46,10 @@ class OverloadResult(Struct, frozen=True, kw_only=True, tag_field="scenario", ta
 
     @property
     def worst_share(self) -> float:
-        """Of the peak, what was left at the highest rate."""
-        return round(goodput(self.steps[-1]) / self.peak_per_second, 3)
+        """Of the peak, the least that was left at any higher rate."""
+        delivered = [goodput(step) for step in self.steps]
+        peak = max(delivered)
+        return round(min(delivered[delivered.index(peak) :]) / peak, 3)
 
     @property
     def broken(self) -> int:

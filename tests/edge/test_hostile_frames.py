@@ -43,6 +43,12 @@ async def route(world: World, gateway: Gateway, client: Client, *bodies: bytes) 
     )
 
 
+def submissions(gateway: Gateway) -> list[str]:
+    """What the gateway counts of what it submitted."""
+    lines = gateway.telemetry.render().decode().splitlines()
+    return [line for line in lines if "chat.submissions" in line]
+
+
 async def test_14_without_a_hello_the_socket_ends(gateway: Gateway) -> None:
     client = await Client.connect(gateway.port)
     began_at = time.monotonic()
@@ -188,6 +194,31 @@ async def test_34_hostile_json_is_an_error_twice_and_then_the_end(
 async def test_34_100_000_keys_are_too_much_for_one_frame(world: World, gateway: Gateway) -> None:
     text = "{" + ",".join(f'"{n}":1' for n in range(100_000)) + "}"
     assert await code_after(world, gateway, frame(text)) == 1009
+
+
+@pytest.mark.parametrize(
+    "hostile", ["a/b", "../../etc", "o'brien", "x'); DROP TABLE timeline; --", "a\nb", "x" * 10_000]
+)
+async def test_62_63_hostile_ids_are_an_error_and_reach_nothing(
+    world: World, gateway: Gateway, hostile: str
+) -> None:
+    frames = [
+        {"type": "send", "id": hostile, "to": "bob", "body": "x"},
+        {"type": "send", "id": new_id(), "to": hostile, "body": "x"},
+        {"type": "send", "id": new_id(), "conversation_id": f"d:{hostile}:bob", "body": "x"},
+        {"type": "send", "id": new_id(), "to": "bob", "body": "x", "after": hostile},
+        {"type": "delivered", "conversation_id": hostile, "seq": 1},
+        {"type": "read", "conversation_id": hostile, "seq": 1},
+        {"type": "fetch", "id": "1", "conversation_id": hostile, "after": 0},
+    ]
+    published = submissions(gateway)
+    for one in frames:
+        client = await open_socket(world, gateway)
+        client.send(one)
+        error = await client.receive()
+        assert (error["type"], error["code"]) == ("error", "bad_request"), one
+        client.end()
+    assert submissions(gateway) == published
 
 
 async def test_35_unknown_types_are_told_and_unknown_fields_ignored(

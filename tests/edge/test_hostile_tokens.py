@@ -1,6 +1,9 @@
 """Hostile tokens on real sockets. Numbers are the rows of the threat table in docs/threats.md."""
 
+import json
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -8,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.gateway import Gateway
+from infra.settings import TokenSettings
 from infra.tokens import ensure_development_key, public_jwk
 from tests.edge import test_tokens
 from tests.edge.conftest import World
@@ -118,3 +122,26 @@ async def test_44_renewing_as_somebody_else_ends_the_session(
         client.send({"type": "token", "token": world.token(user, device)})
         assert (await client.closed()).code == 4501
         client.end()
+
+
+async def test_42_a_key_that_is_taken_away_ends_whom_it_vouched_for(
+    world: World, tmp_path: Path
+) -> None:
+    tokens = TokenSettings(jwks_file=tmp_path / "jwks.json", signing_key_file=tmp_path / "key.pem")
+    ensure_development_key(tokens)
+    own = replace(world, tokens=tokens)
+    async with own.gateway() as gateway:
+        ann = await own.hello(gateway, "withdrawn-ann")
+        tokens.jwks_file.write_text(json.dumps({"keys": [public_jwk(OTHER)]}))
+        by_other = forge(own, OTHER, header={"kid": public_jwk(OTHER)["kid"]}, sub="withdrawn-bob")
+        bob = await Client.connect(gateway.port, Authorization=f"Bearer {by_other}")
+        assert bob.status == 101  # the file was looked at for this key
+        closed = await ann.closed()
+        assert (closed.code, closed.reason) == (4003, "key_withdrawn")
+        token = own.token("withdrawn-ann")
+        again = await Client.connect(gateway.port, Authorization=f"Bearer {token}")
+        assert again.status == 401
+        bob.send({"type": "inbox", "id": "1"})
+        assert (await bob.receive())["type"] == "welcome"
+        for client in (ann, bob, again):
+            client.end()

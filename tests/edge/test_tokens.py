@@ -53,8 +53,8 @@ def check(text: str, now: float = NOW) -> Principal | Refusal:
 
 
 def test_a_good_token_names_its_user_and_device() -> None:
-    assert check(token()) == Principal("ann", "phone", NOW + 630)
-    assert check(token(aud="chatlog", nbf=NOW)) == Principal("ann", "phone", NOW + 630)
+    assert check(token()) == Principal("ann", "phone", NOW + 630, KID)
+    assert check(token(aud="chatlog", nbf=NOW)) == Principal("ann", "phone", NOW + 630, KID)
     assert isinstance(check(token(header={"typ": "application/at+jwt"})), Principal)
 
 
