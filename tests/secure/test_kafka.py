@@ -19,11 +19,20 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 
 from events.topics import GROUPS, TOPICS
 from infra import acls
-from infra.access import BROKER, COMPONENTS, EDGE
+from infra.access import BROKER, COMPONENTS, EDGE, OPERATOR, REGISTRY
 from infra.errors import UserError
 from infra.settings import KafkaSettings
 from infra.stack import locks
@@ -32,11 +41,12 @@ from infra.stack.vault import Vault
 from tests.live import kafka_of
 
 GATEWAY = "edge-gateway-1"
-PRINCIPALS = (GATEWAY, *GROUPS)
+PRINCIPALS = (GATEWAY, REGISTRY, *GROUPS)
 DELIVERIES = ("chat.deliveries.gateway-1", "chat.deliveries.gateway-2")
 NAMES = (*(topic.name for topic in TOPICS), *DELIVERIES)
 
-WRITES = {
+WRITES: dict[str, set[str]] = {
+    REGISTRY: set(),
     GATEWAY: {"chat.submissions", "chat.sessions", "chat.queries", "chat.gateways"},
     "admission": {"chat.conversations", "chat.receipts", "admission.dead"},
     "fanout": {*DELIVERIES, "fanout.dead"},
@@ -46,7 +56,8 @@ WRITES = {
     "queries": {*DELIVERIES, "queries.dead"},
     "snapshots": {"chat.snapshots", "snapshots.dead"},
 }
-READS = {
+READS: dict[str, set[str]] = {
+    REGISTRY: set(),
     GATEWAY: {"chat.deliveries.gateway-1"},
     "admission": {"chat.submissions", "chat.conversations", "chat.receipts", "chat.snapshots"},
     "fanout": {"chat.conversations", "chat.receipts"},
@@ -149,13 +160,21 @@ class Somebody:
             self.consumer.close()
 
 
+def kafka_as(stack: Stack, name: str) -> KafkaSettings:
+    """How a principal reaches Kafka; the registry is no program of ours, but has a password."""
+    if name != REGISTRY:
+        return kafka_of(stack, name)
+    password = Vault(stack.folder).password(REGISTRY)
+    return kafka_of(stack).model_copy(update={"username": REGISTRY, "password": password})
+
+
 class People(dict[str, Somebody]):
     def __init__(self, stack: Stack) -> None:
         super().__init__()
         self._stack = stack
 
     def __missing__(self, name: str) -> Somebody:
-        self[name] = Somebody(kafka_of(self._stack, name), name)
+        self[name] = Somebody(kafka_as(self._stack, name), name)
         return self[name]
 
 
@@ -182,7 +201,7 @@ def test_who_reads(people: People, name: str, topic: str) -> None:
 @pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("name", PRINCIPALS)
 def test_who_says_how_far_a_group_has_come(people: People, name: str, group: str) -> None:
-    topic = min(READS[name])
+    topic = min(READS[name], default="chat.submissions")
     assert people[name].commit(group, topic) == (None if group == name else GROUP_DENIED)
 
 
@@ -219,7 +238,7 @@ def denied(action: object) -> int:
 
 @pytest.mark.parametrize("name", PRINCIPALS)
 def test_nobody_makes_or_deletes_a_topic_of_others(stack: Stack, name: str) -> None:
-    admin = AdminClient({**kafka_of(stack, name).connection(), "log_level": 0})
+    admin = AdminClient({**kafka_as(stack, name).connection(), "log_level": 0})
     made = admin.create_topics([NewTopic("chat.more", 1)])["chat.more"]
     deleted = admin.delete_topics(["chat.conversations"])["chat.conversations"]
     assert (denied(made), denied(deleted)) == (TOPIC_DENIED, TOPIC_DENIED)
@@ -228,8 +247,31 @@ def test_nobody_makes_or_deletes_a_topic_of_others(stack: Stack, name: str) -> N
 @pytest.mark.parametrize("name", PRINCIPALS)
 def test_nobody_gives_rights(stack: Stack, name: str) -> None:
     with pytest.raises(UserError) as refused:
-        acls.apply(kafka_of(stack, name).connection(), [name])
+        acls.apply(kafka_as(stack, name).connection(), [name])
     assert refused.value.code == "acls_failed"
+
+
+@pytest.mark.parametrize("name", PRINCIPALS)
+def test_nobody_changes_the_settings_of_others_topics_or_a_password(
+    stack: Stack, name: str
+) -> None:
+    admin = AdminClient({**kafka_as(stack, name).connection(), "log_level": 0})
+    entry = ConfigEntry("retention.ms", "1000", incremental_operation=AlterConfigOpType.SET)
+    topic = ConfigResource(
+        ConfigResource.Type.TOPIC, "chat.conversations", incremental_configs=[entry]
+    )
+    (changed,) = admin.incremental_alter_configs([topic]).values()
+    assert denied(changed) == TOPIC_DENIED
+    stolen = UserScramCredentialUpsertion(
+        OPERATOR, ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4_096), b"stolen"
+    )
+    (changed,) = admin.alter_user_scram_credentials([stolen]).values()
+    assert denied(changed) == KafkaError.CLUSTER_AUTHORIZATION_FAILED
+
+
+def test_a_gateway_does_not_say_how_far_another_has_come(people: People) -> None:
+    topic = min(READS[GATEWAY])
+    assert people[GATEWAY].commit("edge-gateway-2", topic) == GROUP_DENIED
 
 
 def test_a_gateway_makes_its_own_topic_and_no_others(stack: Stack) -> None:
