@@ -14,6 +14,7 @@ import msgspec
 from bench import record
 from bench.gate import Baseline
 from bench.record import Record
+from bench.report import Report
 from bench.scenarios.edge import EdgeResult
 from bench.scenarios.profile import ProfileResult
 from bench.scenarios.scale import Axis, ScaleResult
@@ -24,6 +25,7 @@ BASELINE = CHECKOUT / "bench" / "baseline.json"
 
 _PLACE = re.compile(r"(<!-- table: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _LAST = ("load", "total")
+_LOADS = ("latency", "capacity", "overload", "reconnect", "storm", "idle", "restart")
 _NAMES = {"worker-1": "worker-1 (front)", "worker-2": "worker-2 (back)"}
 
 Rows = Iterable[Sequence[str]]
@@ -117,6 +119,31 @@ def edge(folder: Path, _: Path) -> str:
     return _of(folder / "edge.json", EdgeResult, rows, "chatlog bench edge")
 
 
+def loads(folder: Path, _: Path) -> str:
+    """Every bar of the benchmarks that load the whole system."""
+    rows, dates = [], []
+    for name in _LOADS:
+        file = folder / f"bench-{name}.json"
+        if not file.exists():
+            rows.append((_missing(f"chatlog bench {name}"), "", "", "", ""))
+            continue
+        told = msgspec.json.decode(file.read_bytes(), type=Report)
+        dates.append((told.measured_at, told.machine, *told.disturbances))
+        rows += [
+            (
+                f"`chatlog bench {name}`" if not number else "",
+                bar.what,
+                bar.measured,
+                bar.wanted,
+                "met" if bar.met else "**missed**",
+            )
+            for number, bar in enumerate(told.bars)
+        ]
+    head = ("command", "what", "measured", "wanted", "")
+    said = "; ".join(", ".join(words) for words in dates)
+    return _table(head, rows) + (f"\n\n{said}." if said else "")
+
+
 def line(axis: Axis, head: str, example: str) -> Callable[[Path, Path], str]:
     """How a message's cost grows along one line."""
 
@@ -173,6 +200,7 @@ TABLES: dict[str, Callable[[Path, Path], str]] = {
     "sockets": line(Axis.SOCKETS, "sockets", "2,100,1000,10000"),
     "stored": line(Axis.STORED, "messages stored", "10,1000,100000,1000000"),
     "gate": gate,
+    "loads": loads,
 }
 
 

@@ -10,6 +10,7 @@ from bench.report import Report, report, show
 from bench.scenarios.capacity import CapacityResult, is_sustained
 from bench.scenarios.idle import IdleResult
 from bench.scenarios.latency import LatencyResult
+from bench.scenarios.overload import OverloadResult
 from bench.scenarios.restart import RestartResult, Start
 from bench.scenarios.traffic import Traffic
 from bench.world import Workers
@@ -141,3 +142,18 @@ def test_what_others_took_is_what_the_machine_spent_less_what_we_did():
 @pytest.mark.parametrize("workers", list(Workers))
 def test_every_role_runs_once_however_roles_share_processes(workers: Workers):
     assert sorted(role for roles in workers.processes() for role in roles) == sorted(GROUPS)
+
+
+def test_goodput_that_falls_between_the_peak_and_the_end_counts():
+    def step(per_second: float) -> Traffic:
+        return msgspec.structs.replace(traffic(), throughput_per_second=per_second)
+
+    def share(*delivered: float) -> float:
+        steps = [step(one) for one in delivered]
+        return OverloadResult(
+            calm=traffic(), steps=steps, recovered=traffic(), jitter_before=0.0, jitter_after=0.0
+        ).worst_share
+
+    assert share(100.0, 200.0, 180.0) == 0.9
+    assert share(100.0, 200.0, 20.0, 180.0) == 0.1
+    assert share(20.0, 100.0) == 1.0  # before the peak it is not overload

@@ -5,10 +5,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench import record
+from bench import record, report
 from bench.gate import Baseline
 from bench.record import Record
 from bench.scenarios.edge import EdgeResult, Inbound
+from bench.scenarios.overload import OverloadResult
 from bench.scenarios.profile import Profiled, ProfileResult
 from bench.scenarios.scale import Axis, Point, ScaleResult
 from cli.docs import PERFORMANCE
@@ -101,6 +102,19 @@ def test_the_edge_and_the_gate_have_theirs(tmp_path):
     baseline.write_bytes(msgspec.json.encode(BASELINE))
     assert isinstance(msgspec.json.decode(baseline.read_bytes(), type=Baseline), Baseline)
     assert "| kafka | 6.000 | 4.1% | 900 |" in table("gate", tmp_path, baseline)
+
+
+def test_loads_tell_every_bar_and_what_was_not_measured(tmp_path):
+    result = OverloadResult(
+        calm=traffic(), steps=[traffic(), traffic()], recovered=traffic(),
+        jitter_before=0.0, jitter_after=0.5,
+    )  # fmt: skip
+    report.write(report.report(1, "split", [result]), tmp_path / "bench-overload.json")
+    made = table("loads", tmp_path)
+    assert "| *Not measured yet: `chatlog bench latency`.* |" in made
+    assert "| `chatlog bench overload` | goodput" in made
+    assert made.count("| met |") + made.count("| **missed** |") >= 3
+    assert "after the run a sleeper lost 50% of its time" in made
 
 
 def test_the_page_has_every_table_once():
