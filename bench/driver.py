@@ -5,7 +5,6 @@ a load program that is silent for too long, or dies, is a UserError.
 """
 
 import contextlib
-import resource
 import selectors
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from bench.commands import Answer, Command, Failed, Finish, Finished
+from infra import open_files
 from infra.errors import UserError
 
 _END_SECONDS = 10.0
@@ -95,15 +95,13 @@ class Driver:
 
 def raise_open_files_limit(wanted: int) -> None:
     """Let this process and those it starts open so many files. Raises UserError."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        if hard != resource.RLIM_INFINITY and hard < wanted:
-            raise UserError(
-                "open_files_limit",
-                f"The benchmark opens {wanted} files and this login may open {hard}.",
-                "Raise the hard limit (ulimit -Hn) or hold fewer sockets.",
-            )
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    allowed = open_files.allow(wanted)
+    if allowed < wanted:
+        raise UserError(
+            "open_files_limit",
+            f"The benchmark opens {wanted} files and this login may open {allowed}.",
+            "Raise the hard limit (ulimit -Hn) or hold fewer sockets.",
+        )
 
 
 def _failed(reason: str) -> UserError:

@@ -15,6 +15,7 @@ import uvloop
 
 from edge.gateway import Gateway, Settings
 from events.codec import Codec
+from infra import open_files
 from infra.errors import UserError
 from infra.logs import set_up_logs
 from infra.loops import spare_the_loop
@@ -22,6 +23,9 @@ from infra.settings import EdgeSettings, KafkaSettings, SchemaSettings, TokenSet
 from infra.tokens import ensure_development_key
 
 EXIT_SOFTWARE = 70
+
+SPARE_FILES = 1_000
+"""Beside sockets: Kafka, logs, keys, and connections that have asked for nothing yet."""
 
 log = structlog.get_logger()
 
@@ -50,7 +54,7 @@ async def serve(settings: ProgramSettings) -> None:
         loop.add_signal_handler(name, signalled)
     codec = Codec.from_file(settings.schemas.ids, remembers=False)
     gateway = Gateway(
-        Settings(edge=settings.edge, kafka=settings.kafka, tokens=settings.tokens),
+        Settings(edge=fitting(settings.edge), kafka=settings.kafka, tokens=settings.tokens),
         codec,
         end_process,
     )
@@ -58,6 +62,18 @@ async def serve(settings: ProgramSettings) -> None:
     spare_the_loop()
     await stop.wait()
     await gateway.stop()
+
+
+def fitting(edge: EdgeSettings) -> EdgeSettings:
+    """The settings with no more sockets than this process may open files for.
+
+    Beyond them clients are told when to come again; without files they would be told nothing.
+    """
+    room = open_files.allow(edge.sockets_max + SPARE_FILES) - SPARE_FILES
+    if room >= edge.sockets_max:
+        return edge
+    log.warning("the limit of open files allows fewer sockets", sockets_max=max(1, room))
+    return edge.model_copy(update={"sockets_max": max(1, room)})
 
 
 def end_process(reason: str) -> None:
