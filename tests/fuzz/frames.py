@@ -14,10 +14,10 @@ from edge.strict_json import NotTaken, decode, decode_slowly
 from edge.tokens import Principal, Refusal
 from events.submissions import MarkersSubmitted
 from tests.fuzz.fault import must
-from tests.fuzz.keys import NOW, UNTIL, FixedKeyring
+from tests.fuzz.keys import KEY_ID, NOW, UNTIL, FixedKeyring
 from tests.simulation.parts import CODEC
 
-ANN = Principal("ann", "phone", UNTIL)
+ANN = Principal("ann", "phone", UNTIL, KEY_ID)
 
 _ANSWER_BYTES_MAX = 4_096
 _KEYRING = FixedKeyring()
