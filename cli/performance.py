@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from bench import record
+from bench.bars import Bar, bars
 from bench.gate import Baseline
 from bench.record import Record
 from bench.report import Report
@@ -121,24 +122,21 @@ def edge(folder: Path, _: Path) -> str:
 
 def loads(folder: Path, _: Path) -> str:
     """Every bar of the benchmarks that load the whole system."""
-    rows, dates = [], []
-    for name in _LOADS:
-        file = folder / f"bench-{name}.json"
-        if not file.exists():
-            rows.append((_missing(f"chatlog bench {name}"), "", "", "", ""))
-            continue
+    bars_of: dict[str, Sequence[Bar]] = {}
+    dates = []
+    for file in sorted(folder.glob("bench*.json")):
         told = msgspec.json.decode(file.read_bytes(), type=Report)
+        bars_of |= {str(result.__struct_config__.tag): [*bars(result)] for result in told.results}
         dates.append((told.measured_at, told.machine, *told.disturbances))
-        rows += [
-            (
-                f"`chatlog bench {name}`" if not number else "",
-                bar.what,
-                bar.measured,
-                bar.wanted,
-                "met" if bar.met else "**missed**",
-            )
-            for number, bar in enumerate(told.bars)
-        ]
+    rows: list[Sequence[str]] = []
+    for name in _LOADS:
+        command = f"chatlog bench {name}"
+        if name not in bars_of:
+            rows.append((_missing(command), "", "", "", ""))
+        for number, bar in enumerate(bars_of.get(name, ())):
+            met = "met" if bar.met else "**missed**"
+            told_once = "" if number else f"`{command}`"
+            rows.append((told_once, bar.what, bar.measured, bar.wanted, met))
     head = ("command", "what", "measured", "wanted", "")
     said = "; ".join(", ".join(words) for words in dates)
     return _table(head, rows) + (f"\n\n{said}." if said else "")
