@@ -31,7 +31,7 @@ class HasSender(Protocol):
 
 def message_digest(sent: HasSender, client_message_id: str) -> bytes:
     """What a message id of this sender, device and conversation is remembered by."""
-    # None of the parts can hold a line break: events.ids.
+    # No two messages read alike: the first two are names, the last has always 36 characters.
     text = f"{sent.conversation_id}\n{sent.sender_id}\n{sent.device_id}\n{client_message_id}"
     return blake2b(text.encode(), digest_size=16).digest()
 
