@@ -10,7 +10,7 @@ import asyncio
 from aiohttp import web
 
 from edge import hardening
-from edge.address import client_address
+from edge.address import client_address, is_ours
 from edge.answers import CROWDED_SECONDS
 from edge.handshakes import Handshakes, share_of
 from edge.hub import Hub
@@ -30,6 +30,13 @@ class Door:
         self.is_open = True
         self._hub = hub
         self._handshakes = handshakes
+
+    def knock(self, peer: str) -> float:
+        """0 when another connection may come from there, otherwise the seconds until it may."""
+        if is_ours(peer, self._hub.settings.trusted_proxies):
+            return 0.0  # behind it are many, whose connections it is for the proxy to bound
+        address = share_of(client_address(peer, (), ()))
+        return self._handshakes.knock(address, self._hub.loop.time())
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; returns when its socket has ended."""

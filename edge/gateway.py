@@ -14,14 +14,13 @@ from collections.abc import Callable
 import structlog
 from aiohttp import web
 
-from edge.address import client_address, is_ours
 from edge.announcer import Announcer
 from edge.backlog import Backlog
 from edge.connections import Connections
 from edge.deliveries import Deliveries
 from edge.door import Door
 from edge.drain import drain
-from edge.handshakes import Handshakes, Rules, share_of
+from edge.handshakes import Handshakes, Rules
 from edge.health import Readiness, health_app
 from edge.hub import Hub
 from edge.keyring import Keyring
@@ -199,18 +198,10 @@ class Gateway:
     def _porch(self, clients: web.AppRunner) -> Porch:
         assert clients.server is not None
         loop, handshakes, telemetry = self._hub.loop, self._handshakes, self.telemetry
-        proxies = self._settings.edge.trusted_proxies
-
-        def knock(peer: str) -> float:
-            # Behind a proxy are many; it is for the proxy to bound the connections of each.
-            if proxies and is_ours(peer, proxies):
-                return 0.0
-            return handshakes.knock(share_of(client_address(peer, (), ())), loop.time())
-
         return Porch(
             clients.server,
             lambda: handshakes.turn_if_full(loop.time()),
-            knock,
+            self._door.knock,
             lambda status: telemetry.count(EDGE_HANDSHAKES, 1, str(status)),
         )
 

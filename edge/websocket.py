@@ -282,7 +282,6 @@ class ClientSocket:
         if not self._closing:
             answer = code if isinstance(code, int) and code != 1005 else CloseCode.NORMAL
             self.send(wire.close_frame(answer, ""))
-        if not self._closing:
             self._cut_soon()
         self.flush()
         self._transport.close()  # waits for a client that does not read

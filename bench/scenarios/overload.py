@@ -47,8 +47,7 @@ class OverloadResult(Struct, frozen=True, kw_only=True, tag_field="scenario", ta
     @property
     def worst_share(self) -> float:
         """Of the peak, the least that was left at any higher rate."""
-        delivered = [goodput(step) for step in self.steps]
-        peak = max(delivered)
+        delivered, peak = [*map(goodput, self.steps)], self.peak_per_second
         return round(min(delivered[delivered.index(peak) :]) / peak, 3)
 
     @property

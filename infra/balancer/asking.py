@@ -78,7 +78,9 @@ def reload(pid_file: Path) -> bool:
         if Path(f"/proc/{pid}/comm").read_text().strip() != "nginx":
             return False
         os.kill(pid, signal.SIGHUP)
-    except (FileNotFoundError, ProcessLookupError, ValueError):
+    except PermissionError:
+        raise
+    except (OSError, ValueError):
         return False
     return True
 

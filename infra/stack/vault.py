@@ -96,13 +96,13 @@ class Vault:
             for name, value in json.loads(self._passwords_file.read_text()).items()
         }
 
-    def certificate(self, part: str, common_name: str | None = None) -> Path:
+    def certificate(self, part: str) -> Path:
         """A file with a private key and its certificate, good for this machine's own addresses."""
         file = self.folder / f"{part}.pem"
         with self._alone():
             usages = _usages(part)
             if not file.is_file() or not _is_fit(file, usages):
-                write_whole(file, self._issue(common_name or part, usages), OWNER_ONLY)
+                write_whole(file, self._issue(part, usages), OWNER_ONLY)
         return file
 
     def _issue(self, common_name: str, usages: x509.ExtendedKeyUsage) -> bytes:
