@@ -201,5 +201,5 @@ class SimulatedGateway:
 
     def _ended(self, reason: str) -> None:
         if self.process.alive:
-            self._parts.findings.append(f"{self.process.name} ended: {reason}")
+            self._parts.findings.append(f"fault: {self.process.name} ended: {reason}")
             self.kill()

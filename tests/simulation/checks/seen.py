@@ -1,0 +1,65 @@
+"""A world at rest, as it is seen from outside: what the log, the stores and the devices hold."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from msgspec import Struct
+
+from events.codec import DecodeError
+from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
+from events.fence import Fence
+from events.topics import CONVERSATIONS
+from tests.simulation.device import Device
+from tests.simulation.kafka import Record
+from tests.simulation.parts import CODEC
+from tests.simulation.world import World
+
+Fact = MessageSent | SubmissionRejected | SubmissionRepeated
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a check may look at."""
+
+    world: World
+
+    @cached_property
+    def facts(self) -> list[tuple[Record, Fact]]:
+        """The decisions that count, partition after partition."""
+        return list(self._facts())
+
+    @cached_property
+    def sent(self) -> list[MessageSent]:
+        """The messages among them."""
+        return [fact for _, fact in self.facts if isinstance(fact, MessageSent)]
+
+    def written(self) -> Iterator[tuple[Device, str, list[str]]]:
+        """Each device, a conversation, and the bodies that were written there, in order."""
+        for device in self.world.devices:
+            for other, bodies in device.written.items():
+                yield device, "d:" + ":".join(sorted((device.user_id, other))), bodies
+
+    def _facts(self) -> Iterator[tuple[Record, Fact]]:
+        for number in range(CONVERSATIONS.partitions):
+            fence = Fence()
+            for record in self.world.parts.log.partitions[CONVERSATIONS.name, number]:
+                event = decoded(record)
+                if event is not None and fence.admits(event, record.at):
+                    yield record, event  # type: ignore[misc]
+
+
+def decoded(record: Record) -> Struct | None:
+    """The event of a record; none when it holds none."""
+    try:
+        return CODEC.decode(record.value())
+    except DecodeError:
+        return None
+
+
+def origin(record: Record) -> tuple[str, int, int]:
+    """Where a dead letter comes from: topic, partition, offset."""
+    headers = dict(record.headers())
+    place = (headers["chat-topic"], headers["chat-partition"], headers["chat-offset"])
+    topic, partition, offset = (value.decode() for value in place)  # type: ignore[union-attr]
+    return topic, int(partition), int(offset)

@@ -1,0 +1,50 @@
+"""Records that should not be in the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from events.codec import EncodeError
+from events.topics import CONVERSATIONS, GATEWAYS, QUERIES, SESSIONS, SUBMISSIONS
+from tests.simulation.faults.registry import fault
+from tests.simulation.hostile import anything
+from tests.simulation.parts import CODEC
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+_RETRY_MS_MAX = 60_000
+
+
+@fault
+def poison(world: World) -> None:
+    """Bytes that are no event, in the submissions or among the facts."""
+    topic = world.random.choice((SUBMISSIONS.name, CONVERSATIONS.name))
+    partition = world.random.randrange(SUBMISSIONS.partitions)
+    value = world.random.choice((b"nonsense", b"", b"\x00\x00\x00\x00\x01\xff", None))
+    offset = world.parts.log.append((topic, partition), b"poison", value)
+    world.poison.append((topic, partition, offset))
+
+
+@fault
+def record_appended_twice(world: World) -> None:
+    """A broker's retry that the producer's idempotence did not catch (librdkafka issue 4953)."""
+    place = (SUBMISSIONS.name, world.random.randrange(SUBMISSIONS.partitions))
+    if records := world.parts.log.partitions[place]:
+        last = records[-1]
+        if abs(world.broker_ms() - last.time) < _RETRY_MS_MAX:
+            world.parts.log.append(place, last.key(), last.value())
+
+
+@fault
+def hostile_records(world: World) -> None:
+    """Whole events of any contents, where only gateways should write, at any partition."""
+    for _ in range(4):
+        topic = world.random.choice((SUBMISSIONS, SESSIONS, GATEWAYS, QUERIES))
+        event = anything(world.random, world.random.choice(topic.events))
+        try:
+            value = CODEC.encode(event)
+        except EncodeError:
+            continue
+        place = (topic.name, world.random.randrange(topic.partitions))
+        world.hostile.add((place, world.parts.log.append(place, b"hostile", value)))

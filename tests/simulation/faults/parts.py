@@ -1,0 +1,56 @@
+"""Kafka, Cassandra and Redis that are away, forget, answer late or never."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.simulation.faults.registry import fault
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+@fault
+def redis_loses_everything(world: World) -> None:
+    """FLUSHALL."""
+    world.parts.redis.lose_everything()
+
+
+@fault
+def part_goes_away(world: World) -> None:
+    """Kafka, Cassandra or Redis refuses everything for a while."""
+    away = world.parts.machine.away
+    away |= world.random.choice(({"kafka", "kafka-giving-up"}, {"cassandra"}, {"redis"}))
+
+
+@fault
+def parts_come_back(world: World) -> None:
+    """And is there again."""
+    world.parts.machine.away.clear()
+
+
+@fault
+def calls_fail(world: World) -> None:
+    """From now on some calls time out, whether they had worked or not."""
+    world.fail_chance = 0.15
+
+
+@fault
+def calls_hang(world: World) -> None:
+    """From now on some calls are given up by who asked, and happen later, or never."""
+    world.hang_chance = 0.15
+
+
+@fault
+def call_is_held(world: World) -> None:
+    """One call waits, and whatever else there is goes on."""
+    machine = world.parts.machine
+    calls = machine.ready()
+    if calls := [call for call in calls if call.part == "redis"] or calls:
+        machine.held.add(world.random.choice(calls))
+
+
+@fault
+def held_calls_go_on(world: World) -> None:
+    """All that waited happens."""
+    world.parts.machine.held.clear()

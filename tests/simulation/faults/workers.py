@@ -1,0 +1,51 @@
+"""Workers that die, stand still, come and go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.simulation.faults.registry import fault
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+@fault
+def worker_killed(world: World) -> None:
+    """SIGKILL between any two steps, and a new process."""
+    worker = world.random.choice(world.workers)
+    if worker.process.alive:
+        worker.kill()
+        world.workers.remove(worker)
+        world.start_worker(worker.roles)  # type: ignore[arg-type]
+
+
+@fault
+def worker_added(world: World) -> None:
+    """One more process for the same roles; partitions move."""
+    if len(world.workers) < 4:
+        world.start_worker(world.random.choice(world.workers).roles)  # type: ignore[arg-type]
+
+
+@fault
+def worker_becomes_a_zombie(world: World) -> None:
+    """SIGSTOP for so long that others take its partitions; it goes on later, unknowing."""
+    worker = world.random.choice(world.workers)
+    if worker.process.alive and not worker.process.stopped:
+        worker.process.stopped = True
+        for consumer in worker.consumers:
+            world.parts.group(consumer.group_name).leave(consumer)
+        world.start_worker(worker.roles)  # type: ignore[arg-type]
+
+
+@fault
+def stopped_go_on(world: World) -> None:
+    """SIGCONT."""
+    for one in (*world.workers, *world.gateways):
+        one.process.stopped = False
+
+
+@fault
+def partitions_move(world: World) -> None:
+    """A rebalance for no reason."""
+    world.random.choice(list(world.parts.groups.values())).rebalance()

@@ -1,0 +1,81 @@
+"""Mistakes in what is decided, and by whom: ids, writers, time, membership."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from events import fence
+from events.ids import members_of
+from processors.admission import agent, decider, owner, remembered, restore, state
+from processors.snapshots import agent as snapshots
+from tests.simulation.planted.registry import planted
+
+
+@planted
+def an_id_is_not_remembered(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(remembered.Remembered, "find", lambda self, digest: None)
+
+
+@planted
+def ids_are_forgotten_before_a_resend_is_stale(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(state, "REMEMBERED_MS", 60_000)
+
+
+@planted
+def a_snapshot_forgets_the_ids(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(remembered.Remembered, "packed", lambda self, entries: iter(()))
+
+
+@planted
+def what_was_decided_is_decided_again(patch: pytest.MonkeyPatch) -> None:
+    evolve = state.evolve
+
+    def forgetful(one: state.PartitionState, event: Any) -> None:
+        evolve(one, event)
+        one.submission_offset = -1
+
+    for module in (agent, snapshots, restore):
+        patch.setattr(module, "evolve", forgetful)
+
+
+@planted
+def an_old_writer_is_believed(patch: pytest.MonkeyPatch) -> None:
+    admits = fence.Fence.admits
+
+    def credulous(self: fence.Fence, event: Any, offset: int) -> bool:
+        return admits(self, event, offset) or type(event) in fence._DECISIONS
+
+    patch.setattr(fence.Fence, "admits", credulous)
+
+
+@planted
+def a_late_claim_is_not_noticed(patch: pytest.MonkeyPatch) -> None:
+    """Found here: a claim that lands late fenced the living owner off for ever."""
+
+    async def blind(self: owner.Owner, facts: Any) -> None:
+        pass
+
+    patch.setattr(owner.Owner, "check", blind)
+
+
+@planted
+def time_may_run_back(patch: pytest.MonkeyPatch) -> None:
+    def place(one: state.PartitionState, received: Any) -> decider.Place:
+        return decider.Place(one.epoch, received.offset, received.timestamp)
+
+    patch.setattr(agent, "_place", place)
+
+
+@planted
+def anybody_may_speak_anywhere(patch: pytest.MonkeyPatch) -> None:
+    def everybody(conversation_id: str) -> tuple[str, ...]:
+        return (*members_of(conversation_id), "ann", "bob", "cat")
+
+    patch.setattr(decider, "members_of", everybody)
+
+
+@planted
+def a_marker_may_pass_the_newest_fact(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(decider, "min", lambda marker, newest: marker, raising=False)

@@ -1,0 +1,69 @@
+"""Mistakes between a batch and its effects: offsets, errors, poison."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from events.fence import NO_EPOCH
+from processors import guard, source
+from processors.dead_letters import DeadLetters
+from tests.simulation.planted.registry import planted
+
+
+@planted
+def offsets_are_committed_before_the_effect(patch: pytest.MonkeyPatch) -> None:
+    hand_over = source.Source._hand_over
+
+    async def hasty(self: source.Source, records: Any) -> None:
+        reached = self._reached(records)
+        self._acknowledge(
+            source._Handled(None, reached, len(records), self._partitions.arrival, 0.0)
+        )
+        self._consumer.commit(asynchronous=True)
+        await hand_over(self, records)
+
+    patch.setattr(source.Source, "_hand_over", hasty)
+
+
+@planted
+def the_epoch_is_not_kept_beside_the_offset(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(guard.Guard, "epoch_of", lambda self, topic, partition: NO_EPOCH)
+
+
+@planted
+def an_error_of_a_store_is_swallowed(patch: pytest.MonkeyPatch) -> None:
+    _swallow(patch, ConnectionError)
+
+
+@planted
+def a_time_out_is_taken_for_success(patch: pytest.MonkeyPatch) -> None:
+    _swallow(patch, TimeoutError)
+
+
+@planted
+def poison_is_passed_over_in_silence(patch: pytest.MonkeyPatch) -> None:
+    def silent(self: DeadLetters, record: Any, code: str, detail: str) -> asyncio.Future[int]:
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(0)
+        return done
+
+    patch.setattr(DeadLetters, "set_aside", silent)
+
+
+def _swallow(patch: pytest.MonkeyPatch, kind: type[Exception]) -> None:
+    """Take a batch for handled when it met an error of this kind."""
+    begin = guard.Guard.__init__
+
+    def hopeful(self: guard.Guard, group: str, handler: Any, **more: Any) -> None:
+        async def handle(batch: Any) -> Any:
+            try:
+                return await handler(batch)
+            except kind:
+                return None
+
+        begin(self, group, handle, **more)
+
+    patch.setattr(guard.Guard, "__init__", hopeful)

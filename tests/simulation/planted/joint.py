@@ -1,0 +1,79 @@
+"""Mistakes where sync meets the live stream: sessions, heads, deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from edge import announcer, deliveries
+from processors.fanout import routing
+from projections.routing.store import RoutingStore, record
+from projections.sessions.store import SessionStore
+from tests.simulation.planted.registry import planted, planted_quietly
+
+
+@planted_quietly
+def sessions_are_read_before_heads_are_recorded(patch: pytest.MonkeyPatch) -> None:
+    record_and_find = RoutingStore.record_and_find
+
+    async def hasty(self: RoutingStore, heads: Any, markers: Any, started: Any, users: Any) -> Any:
+        found = await record_and_find(self, {}, {}, (), users)
+        await self._pipe.run(record(heads, markers, started))
+        return found
+
+    patch.setattr(RoutingStore, "record_and_find", hasty)
+
+
+@planted
+def sessions_are_not_announced_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(announcer.Announcer, "sessions", lambda self: None)
+
+
+@planted
+def who_asks_for_sessions_meanwhile_is_not_heard(patch: pytest.MonkeyPatch) -> None:
+    """Found here: an announcement that was asked for while another went on was left out."""
+
+    def deaf(self: Any) -> None:
+        if self._sessions is None or self._sessions.done():
+            self._asked = True
+            self._sessions = asyncio.get_running_loop().create_task(self._announce_sessions())
+
+    patch.setattr(announcer.Announcer, "sessions", deaf)
+
+
+@planted
+def what_is_owed_dies_with_its_process(patch: pytest.MonkeyPatch) -> None:
+    """Found here: a device whose answer was not whole was owed the rest in memory only."""
+
+    async def forgetful(self: SessionStore, devices: Any) -> None:
+        pass
+
+    patch.setattr(SessionStore, "owe", forgetful)
+
+
+@planted
+def deliveries_of_another_epoch_are_taken(patch: pytest.MonkeyPatch) -> None:
+    deliver = deliveries.Deliveries._deliver
+
+    def credulous(self: Any, value: Any) -> None:
+        self._epoch = getattr(self._decode(value), "gateway_epoch", None)
+        deliver(self, value)
+
+    patch.setattr(deliveries.Deliveries, "_deliver", credulous)
+
+
+@planted
+def a_users_other_devices_are_left_out(patch: pytest.MonkeyPatch) -> None:
+    shown = routing._shown
+
+    def selfish(event: Any, sessions: Any) -> Any:
+        others = {user: some for user, some in sessions.items()}
+        sender = getattr(event, "sender_id", None)
+        if sender is not None:
+            own = [one for one in others.get(sender, ()) if one.device_id == event.device_id]
+            others[sender] = own
+        return shown(event, others)
+
+    patch.setattr(routing, "_shown", selfish)

@@ -1,0 +1,26 @@
+"""The register of planted mistakes, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+PLANTED: dict[str, Plant] = {}
+
+QUIET: set[str] = set()
+"""Mistakes that only quiet runs show: whatever comes later mends what was missed."""
+
+
+def planted(plant: Plant) -> Plant:
+    """Register a mistake under the name of its function."""
+    PLANTED[plant.__name__] = plant
+    return plant
+
+
+def planted_quietly(plant: Plant) -> Plant:
+    """Register a mistake that is looked for in quiet runs only."""
+    QUIET.add(plant.__name__)
+    return planted(plant)
