@@ -81,16 +81,19 @@ class Client:
         self._engine.start()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        """Leave in good order: what was sent is on its way or in the outbox."""
+    async def __aexit__(self, error: object, *_: object) -> None:
+        """Leave in good order: what was sent is on its way or in the outbox.
+
+        An error that leaves the block leaves the last message unfinished: it is handed over again.
+        """
+        if error is not None:
+            self._last_given = 0
         await self.close()
 
     async def close(self) -> None:
-        """End the connection and let go of the store."""
+        """End the connection and let go of the store. The last message counts as finished."""
         await self._engine.close()
-        if self._last_given:
-            self._store.handed(self._last_given)
-            self._last_given = 0
+        self._finish()
         self._store.close()
 
     # Sending and reading
@@ -118,8 +121,10 @@ class Client:
     def messages(self) -> "Client":
         """New messages, each conversation in order, each once, one's own at their place.
 
-        Meant for one reader. When the process dies while the application works on a message, that
-        message comes again in the next process. Ends by raising Stopped.
+        Meant for one reader. To ask for the next message is to have finished the one before, and
+        that is stored at once: when the process dies while the application works on a message, that
+        one message, and no other, comes again in the next process. (When the machine loses power,
+        the last few may.) Ends by raising Stopped.
         """
         return self
 
@@ -128,11 +133,9 @@ class Client:
         return self
 
     async def __anext__(self) -> Message:
-        """The next new message. Raises Stopped."""
+        """The next new message; the one before is finished. Raises Stopped."""
+        self._finish()
         while not self._unhanded:
-            if self._last_given:
-                self._store.handed(self._last_given)
-                self._last_given = 0
             self._engine.check_running()
             self._unhanded.extend(self._store.unhanded(_HANDED_BATCH))
             if not self._unhanded:
@@ -140,6 +143,12 @@ class Client:
                 await self._engine.arrived.wait()
         self._last_given, message = self._unhanded.popleft()
         return message
+
+    def _finish(self) -> None:
+        """Store that the application is done with the message that it was given last."""
+        if self._last_given:
+            self._store.handed(self._last_given)
+            self._last_given = 0
 
     # Looking
 

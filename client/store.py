@@ -1,9 +1,10 @@
 """Where a device keeps what it knows: one SQLite file for each device of each user.
 
 `save` writes the changes of one step of the core in one transaction. A message that is to be sent
-is on the disk before it is tried (synchronous FULL); what the server could say again is only safe
-from the death of the process (NORMAL). Messages are handed to the application from here, so
-whatever was stored and not handed over when a process died is handed over by the next.
+is on the disk before it is tried (synchronous FULL); what the server could say again, and how far
+messages were handed over, is only safe from the death of the process (NORMAL). Messages are handed
+to the application from here, so whatever was stored and not handed over when a process died is
+handed over by the next.
 """
 
 import sqlite3

@@ -1,6 +1,7 @@
 """What a device keeps: the same from disk as from memory, after any end of the process."""
 
 import asyncio
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,6 +101,47 @@ async def test_each_message_is_handed_over_once_over_several_processes(tmp_path:
             async with device(server, "ann", store=SqliteStore(tmp_path / "a.db")) as ann:
                 seen += bodies(await take(ann, count))
         assert seen == [f"{n}" for n in range(10)]
+
+
+async def test_a_crash_at_any_step_hands_over_again_only_what_was_being_worked_on(
+    tmp_path: Path,
+) -> None:
+    total = 205  # two batches and a bit
+    store = SqliteStore(tmp_path / "a.db")
+    store.save([MessageStored(message(seq)) for seq in range(1, total + 1)])
+    async with device("ws://127.0.0.1:1/v1/ws", "ann", store=store) as ann:
+        for step in range(1, total + 1):
+            (working_on,) = await take(ann, 1)
+            assert working_on.seq == step
+            assert again_after_a_crash(tmp_path)[0] == step
+    assert again_after_a_crash(tmp_path) == []
+
+
+async def test_what_fails_in_the_hands_of_the_application_comes_again(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "a.db")
+    store.save([MessageStored(message(seq)) for seq in range(1, 6)])
+    ann = device("ws://127.0.0.1:1/v1/ws", "ann", store=store)
+
+    async def fail() -> None:
+        async with ann:
+            await take(ann, 3)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert again_after_a_crash(tmp_path) == [3, 4, 5]
+
+
+def again_after_a_crash(folder: Path) -> list[int]:
+    """What the next process is handed when this one is killed now: the files as they are."""
+    for file in folder.glob("a.db*"):
+        shutil.copy(file, folder / file.name.replace("a.db", "crashed.db"))
+    store = SqliteStore(folder / "crashed.db")
+    seqs = [found.seq for _, found in store.unhanded(1_000)]
+    store.close()
+    for file in folder.glob("crashed.db*"):
+        file.unlink()
+    return seqs
 
 
 _WRITER = """
