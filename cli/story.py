@@ -71,6 +71,8 @@ def _of_readers(event: Struct) -> str:
                 f"{event.user_id} ({event.device_id}) asks for {event.limit} facts of "
                 f"{event.conversation_id} {side} {seq}"
             )
+        case queries.HeadsRequested():
+            return f"{event.user_id} ({event.device_id}) asks for further heads"
         case queries.InboxRequested():
             return f"{event.user_id} ({event.device_id}) asks for {event.limit} conversations"
         case snapshots.SnapshotPartWritten():

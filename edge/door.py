@@ -100,7 +100,7 @@ class Door:
         socket = ClientSocket(self._hub, transport, outbox, address)
         request.protocol.keep_alive(False)
         if upgrade.spoken:
-            socket.open(principal)
+            socket.open(principal, hardening.since(request.headers))
         else:
             socket.close(CloseCode.UNSUPPORTED_PROTOCOL, "unsupported_protocol")
         request.protocol.set_parser(socket)  # type: ignore[arg-type]

@@ -1,8 +1,8 @@
 """What clients may say: the client frames of protocol `chat.v1.json`, and how text becomes one.
 
 In: the text of one WebSocket message. Out: a frame, or a Problem with the error code to answer.
-Fields that a frame does not know are ignored: a client cannot set `sender_id` or `seq` that way,
-and a newer client may say more than an older gateway knows. Pure.
+A field that a frame does not know is refused by name: a question whose cursor was ignored would be
+answered wrongly, and its client would not know. Pure.
 """
 
 from typing import Annotated, Any
@@ -24,25 +24,38 @@ mostly of control characters, each written as six bytes, meets this limit before
 KINDS = frozenset(("text",))
 _CONVERSATION_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-:")
 
+_UNKNOWN_FIELD = "Object contains unknown field"
+"""How msgspec says it."""
+
 Seq = Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
 Cursor = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Opaque = Annotated[str, Meta(min_length=1, max_length=128)]
+"""What the server gave out and alone understands: a cursor, or a token of heads."""
 ConversationId = Annotated[str, Meta(min_length=1, max_length=160)]
 
 
-class Hello(Struct, frozen=True, gc=False):
-    """The first frame of a client that sent no Authorization header."""
+class _Frame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
+    """What all client frames have in common."""
+
+
+class Hello(_Frame, frozen=True, gc=False, tag="hello"):
+    """The first frame of a client that sent no Authorization header.
+
+    `since` is the token of the last heads that this device was told in whole.
+    """
 
     token: str
+    since: Opaque | None = None
 
 
-class Token(Struct, frozen=True, gc=False):
+class Token(_Frame, frozen=True, gc=False, tag="token"):
     """A fresh token for the same device, before the old one expires."""
 
     token: str
 
 
-class Send(Struct, frozen=True, kw_only=True, gc=False):
+class Send(_Frame, frozen=True, kw_only=True, gc=False, tag="send"):
     """A message. `to` names a user (or a conversation); otherwise `conversation_id` is given."""
 
     id: Id
@@ -55,21 +68,21 @@ class Send(Struct, frozen=True, kw_only=True, gc=False):
     first_sent_at: Cursor | None = None
 
 
-class Delivered(Struct, frozen=True, gc=False):
+class Delivered(_Frame, frozen=True, gc=False, tag="delivered"):
     """Everything up to seq has reached this device."""
 
     conversation_id: ConversationId
     seq: Seq
 
 
-class Read(Struct, frozen=True, gc=False):
+class Read(_Frame, frozen=True, gc=False, tag="read"):
     """Everything up to seq was read by this user."""
 
     conversation_id: ConversationId
     seq: Seq
 
 
-class Fetch(Struct, frozen=True, kw_only=True, gc=False):
+class Fetch(_Frame, frozen=True, kw_only=True, gc=False, tag="fetch"):
     """Facts of a conversation after or before a seq, once history holds `up_to`."""
 
     id: Id
@@ -80,14 +93,22 @@ class Fetch(Struct, frozen=True, kw_only=True, gc=False):
     limit: Annotated[int, Meta(ge=1, le=100)] = 100
 
 
-class Inbox(Struct, frozen=True, kw_only=True, gc=False):
-    """The newest conversations."""
+class Inbox(_Frame, frozen=True, kw_only=True, gc=False, tag="inbox"):
+    """The newest conversations; with the `next` of the last answer as cursor, those after them."""
 
     id: Id
     limit: Annotated[int, Meta(ge=1, le=50)] = 50
+    cursor: Opaque | None = None
 
 
-ClientFrame = Hello | Token | Send | Delivered | Read | Fetch | Inbox
+class Heads(_Frame, frozen=True, kw_only=True, gc=False, tag="heads"):
+    """The heads that follow those of a `heads` frame, whose `next` is the cursor."""
+
+    id: Id
+    cursor: Opaque
+
+
+ClientFrame = Hello | Token | Send | Delivered | Read | Fetch | Inbox | Heads
 
 TYPES: dict[str, type[ClientFrame]] = {
     "hello": Hello,
@@ -97,6 +118,7 @@ TYPES: dict[str, type[ClientFrame]] = {
     "read": Read,
     "fetch": Fetch,
     "inbox": Inbox,
+    "heads": Heads,
 }
 """Every client frame by its `type`."""
 
@@ -129,7 +151,9 @@ def parse(text: str) -> ClientFrame | Problem:
     try:
         frame = msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        return Problem(ErrorCode.BAD_REQUEST, str(error), _id_of(value))
+        # A newer client may say more than this gateway knows: that is no abuse.
+        strike = not str(error).startswith(_UNKNOWN_FIELD)
+        return Problem(ErrorCode.BAD_REQUEST, str(error), _id_of(value), strike)
     fault: Problem | None = _CHECKS[kind](frame)
     return frame if fault is None else fault
 
@@ -185,6 +209,7 @@ _CHECKS: dict[type[ClientFrame], Any] = {
     Read: _check_marker,
     Fetch: _check_fetch,
     Inbox: _check_nothing,
+    Heads: _check_nothing,
 }
 
 

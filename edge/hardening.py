@@ -20,6 +20,8 @@ from events.frames import SUBPROTOCOL
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", re.ASCII)
 
+_SINCE = re.compile(r"[!-~]{1,128}", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -111,6 +113,12 @@ def bearer(headers: Headers) -> str | Refusal | None:
     if len(values) > 1 or scheme.lower() != "bearer" or not token.strip():
         return Refusal(401, "Authorize with a Bearer token.", {"WWW-Authenticate": "Bearer"})
     return token.strip()
+
+
+def since(headers: Headers) -> str | None:
+    """The token of heads that the client shows, if it shows one; nothing secret, only a place."""
+    values = headers.getall("Chat-Since", ())
+    return values[0] if len(values) == 1 and _SINCE.fullmatch(values[0]) else None
 
 
 def _words(headers: Headers, name: str, *, fold: bool = True) -> list[str]:

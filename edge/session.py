@@ -8,17 +8,19 @@ socket may say and have waiting for Kafka, is limited; three bad frames, a flood
 token end it. Pure: no socket, no clock.
 """
 
+from typing import Any
+
 from msgspec import Struct
 
 from edge.answers import crowded, flooded, not_believed, rate_limited, unavailable
 from edge.effects import Ask, Check, Close, Effects, Mark, Refuse, Reply, Submit
-from edge.frames import Delivered, Fetch, Hello, Inbox, Problem, Read, Send, Token, parse
+from edge.frames import Delivered, Fetch, Heads, Hello, Inbox, Problem, Read, Send, Token, parse
 from edge.limits import Bucket, Limits, UserRates
 from edge.tokens import Principal, Refusal
 from events import frames
 from events.frames import CloseCode, ErrorCode
 from events.ids import direct_conversation
-from events.queries import HistoryRequested, InboxRequested
+from events.queries import HeadsRequested, HistoryRequested, InboxRequested
 from events.submissions import Marker, MessageSubmitted
 
 STRIKES_MAX = 3
@@ -41,6 +43,7 @@ class Session:
         "_users",
         "principal",
         "session_id",
+        "since",
     )
 
     def __init__(
@@ -49,6 +52,8 @@ class Session:
         """`gateway` is its id and epoch; `users` is what all sessions of a gateway share."""
         self.principal: Principal | None = None
         self.session_id = 0
+        self.since: str | None = None
+        """The token of the last heads that the device was told in whole, as it showed it."""
         self._gateway = gateway
         self._limits = limits
         self._started_at = now
@@ -67,6 +72,7 @@ class Session:
             return self._problem(frame)
         if self.principal is None:
             if type(frame) is Hello:
+                self.since = frame.since
                 return (Check(frame.token),)
             return (Close(CloseCode.NOT_AUTHENTICATED, "hello_first"),)
         match frame:
@@ -76,7 +82,7 @@ class Session:
                 return (self._mark(frame, self.principal, "delivered"),)
             case Read():
                 return (self._mark(frame, self.principal, "read"),)
-            case Fetch() | Inbox():
+            case Fetch() | Inbox() | Heads():
                 return self._ask(frame, self.principal, now)
             case Token():
                 return (Check(frame.token),)
@@ -173,39 +179,38 @@ class Session:
             )
         )
 
-    def _ask(self, frame: Fetch | Inbox, asker: Principal, now: float) -> Effects:
+    def _ask(self, frame: Fetch | Inbox | Heads, asker: Principal, now: float) -> Effects:
         if self._in_flight >= self._limits.in_flight:
             return (unavailable(frame.id),)
         if wait_seconds := self._users.queries.take(asker.user_id, now):
             return (rate_limited(frame.id, wait_seconds),)
         self._in_flight += 1
+        return (Ask(self._question(frame, asker), asker.user_id, frame.id),)
+
+    def _question(self, frame: Fetch | Inbox | Heads, asker: Principal) -> Struct:
         gateway_id, gateway_epoch = self._gateway
-        event: Struct
-        if type(frame) is Fetch:
-            event = HistoryRequested(
-                request_id=frame.id,
-                user_id=asker.user_id,
-                device_id=asker.device_id,
-                gateway_id=gateway_id,
-                gateway_epoch=gateway_epoch,
-                session_id=self.session_id,
-                conversation_id=frame.conversation_id,
-                after_seq=frame.after,
-                before_seq=frame.before,
-                up_to_seq=frame.up_to,
-                limit=frame.limit,
-            )
-        else:
-            event = InboxRequested(
-                request_id=frame.id,
-                user_id=asker.user_id,
-                device_id=asker.device_id,
-                gateway_id=gateway_id,
-                gateway_epoch=gateway_epoch,
-                session_id=self.session_id,
-                limit=frame.limit,
-            )
-        return (Ask(event, asker.user_id, frame.id),)
+        back: dict[str, Any] = {
+            "request_id": frame.id,
+            "user_id": asker.user_id,
+            "device_id": asker.device_id,
+            "gateway_id": gateway_id,
+            "gateway_epoch": gateway_epoch,
+            "session_id": self.session_id,
+        }
+        match frame:
+            case Fetch():
+                return HistoryRequested(
+                    **back,
+                    conversation_id=frame.conversation_id,
+                    after_seq=frame.after,
+                    before_seq=frame.before,
+                    up_to_seq=frame.up_to,
+                    limit=frame.limit,
+                )
+            case Inbox():
+                return InboxRequested(**back, limit=frame.limit, cursor=frame.cursor)
+            case Heads():
+                return HeadsRequested(**back, cursor=frame.cursor)
 
     def _problem(self, problem: Problem) -> Effects:
         error = Refuse(

@@ -8,6 +8,7 @@ log, once.
 
 import asyncio
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -85,9 +86,11 @@ class ClientSocket:
         """Whose socket it is, once it is authenticated."""
         return self._session.principal
 
-    def open(self, principal: Principal | None) -> None:
-        """Begin: with a session at once, or wait for the client's hello."""
+    def open(self, principal: Principal | None, since: str | None = None) -> None:
+        """Begin: with a session at once, or wait for the client's hello. `since` is the token of
+        heads that the upgrade showed."""
         if principal is not None:
+            self._session.since = since
             self._believe(principal, self._hub.loop.time())
         else:
             self._timer = self._hub.loop.call_later(self._hub.limits.hello_seconds, self._hello_due)
@@ -110,7 +113,7 @@ class ClientSocket:
             self._timer.cancel()
         self._hub.connections.remove(self)
         if self._session.principal is not None:
-            self._say(SessionClosed, self._session.principal)
+            self._say_closed(self._session.principal)
 
     def send(self, frame: bytes) -> None:
         """Put a WebSocket frame in the outbox; too much there ends the socket."""
@@ -145,7 +148,7 @@ class ClientSocket:
         if self._closing or self._liveness.is_doubted:
             return
         if self._session.principal is not None:
-            self._say(SessionOpened, self._session.principal)
+            self._say_opened(self._session.principal)
 
     def replaced(self) -> None:
         """It is said that a newer session of the device took this one's place."""
@@ -248,20 +251,26 @@ class ClientSocket:
             self._timer.cancel()
             self._timer = None
         older = connections.authenticated(self, principal)
-        self._say(SessionOpened, principal)
+        self._say_opened(principal)
         if older is not None:
             older.close(CloseCode.REPLACED, "replaced")
 
-    def _say(self, kind: type[SessionOpened] | type[SessionClosed], principal: Principal) -> None:
-        event = kind(
-            user_id=principal.user_id,
-            device_id=principal.device_id,
-            gateway_id=self._hub.gateway_id,
-            gateway_epoch=self._hub.gateway_epoch,
-            session_id=self.session_id,
-        )
-        still = self._is_open if kind is SessionOpened else self._ended.done
-        self._hub.publisher.announce(SESSIONS, event, principal.user_id, still)
+    def _say_opened(self, principal: Principal) -> None:
+        event = SessionOpened(**self._names(principal), since=self._session.since)
+        self._hub.publisher.announce(SESSIONS, event, principal.user_id, self._is_open)
+
+    def _say_closed(self, principal: Principal) -> None:
+        event = SessionClosed(**self._names(principal))
+        self._hub.publisher.announce(SESSIONS, event, principal.user_id)
+
+    def _names(self, principal: Principal) -> dict[str, Any]:
+        return {
+            "user_id": principal.user_id,
+            "device_id": principal.device_id,
+            "gateway_id": self._hub.gateway_id,
+            "gateway_epoch": self._hub.gateway_epoch,
+            "session_id": self.session_id,
+        }
 
     def _is_open(self) -> bool:
         return not self._ended.done()

@@ -132,9 +132,27 @@ def welcome(
     )
 
 
-def heads(conversations: Mapping[str, int], *, more: bool) -> bytes:
-    """How far each conversation of the user goes; `more` when a further frame follows."""
-    return _encode({"type": "heads", "heads": conversations, "more": more})
+def heads(
+    conversations: Mapping[str, int],
+    *,
+    more: bool,
+    next_cursor: str | None = None,
+    token: str | None = None,
+    request_id: str | None = None,
+) -> bytes:
+    """How far conversations of the user go, newest first. `more` says that these are not all: the
+    client asks for what follows with `next`, and where that is null the server will tell the rest.
+    The last one brings a `token`, to be shown at the next connect: only changes are told then."""
+    body: dict[str, Any] = {
+        "type": "heads",
+        "heads": conversations,
+        "more": more,
+        "next": next_cursor,
+        "token": token,
+    }
+    if request_id is not None:
+        body["id"] = request_id
+    return _encode(body)
 
 
 def accepted(sent: MessageSent | SubmissionRepeated) -> bytes:
@@ -221,9 +239,18 @@ def page(
     )
 
 
-def inbox(*, request_id: str, conversations: Iterable[Mapping[str, Any]]) -> bytes:
-    """The newest conversations of the user, newest first."""
-    return _encode({"type": "inbox", "id": request_id, "conversations": list(conversations)})
+def inbox(
+    *, request_id: str, conversations: Iterable[Mapping[str, Any]], next_cursor: str | None
+) -> bytes:
+    """Conversations of the user, newest first; `next` is the cursor of those that follow."""
+    return _encode(
+        {
+            "type": "inbox",
+            "id": request_id,
+            "conversations": list(conversations),
+            "next": next_cursor,
+        }
+    )
 
 
 def error(

@@ -12,6 +12,7 @@ from events.ids import ConversationId, DeviceId, GatewayEpoch, GatewayId, Seq, S
 
 Limit = Annotated[int, Meta(ge=1, le=100)]
 RequestId = Annotated[str, Meta(min_length=1, max_length=64)]
+Cursor = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
 class HistoryRequested(Struct, frozen=True, kw_only=True):
@@ -35,7 +36,7 @@ class HistoryRequested(Struct, frozen=True, kw_only=True):
 
 
 class InboxRequested(Struct, frozen=True, kw_only=True):
-    """A device asked for its user's newest conversations with unread counts."""
+    """A device asked for its user's newest conversations, or those that follow a cursor."""
 
     request_id: RequestId
     user_id: UserId
@@ -44,3 +45,16 @@ class InboxRequested(Struct, frozen=True, kw_only=True):
     gateway_epoch: GatewayEpoch
     session_id: SessionId
     limit: Limit
+    cursor: Cursor | None = None
+
+
+class HeadsRequested(Struct, frozen=True, kw_only=True):
+    """A device asked for the heads that follow those it was told."""
+
+    request_id: RequestId
+    user_id: UserId
+    device_id: DeviceId
+    gateway_id: GatewayId
+    gateway_epoch: GatewayEpoch
+    session_id: SessionId
+    cursor: Cursor

@@ -4,9 +4,13 @@ A session is valid only while its gateway's epoch is alive, so a dead gateway's 
 once without an event for each (ADR 0005).
 """
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from events.ids import DeviceId, GatewayEpoch, GatewayId, SessionId, UserId
+
+Since = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
 class SessionOpened(Struct, frozen=True, kw_only=True):
@@ -17,6 +21,7 @@ class SessionOpened(Struct, frozen=True, kw_only=True):
     gateway_id: GatewayId
     gateway_epoch: GatewayEpoch
     session_id: SessionId
+    since: Since | None = None
 
 
 class SessionClosed(Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ import structlog
 from events import frames
 from events.deliveries import FramesRouted, RoutedFrame
 from events.frames import ErrorCode
-from events.queries import HistoryRequested, InboxRequested
+from events.queries import HeadsRequested, HistoryRequested, InboxRequested
 from events.topics import QUERIES
 from infra.transient import is_transient
 from processors.app import WorkerApp
@@ -24,7 +24,7 @@ from processors.deliveries import deliver
 from processors.reader import RETRY_AFTER_SECONDS, Reader, unavailable
 from processors.received import Received
 
-Request = HistoryRequested | InboxRequested
+Request = HistoryRequested | InboxRequested | HeadsRequested
 
 USER_AT_ONCE = 4
 USER_WAITING_MAX = 50
@@ -107,6 +107,8 @@ class Desk:
             async with asyncio.timeout(_ANSWER_SECONDS), turn:
                 if isinstance(request, InboxRequested):
                     return await self._reader.inbox(request)
+                if isinstance(request, HeadsRequested):
+                    return await self._reader.heads(request)
                 return await self._reader.history(request)
         except Exception as error:
             if not is_transient(error):

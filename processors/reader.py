@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from events import frames
 from events.frames import ErrorCode
 from events.ids import members_of
-from events.queries import HistoryRequested, InboxRequested
+from events.queries import HeadsRequested, HistoryRequested, InboxRequested
 from events.topics import partition_of
 from processors.context import Context
 from processors.entries import entry, newest_first, read_seq, receipts_of
@@ -74,7 +74,12 @@ class Reader:
                 if one in newest
             )
         )
-        return frames.inbox(request_id=request.request_id, conversations=entries)
+        return frames.inbox(request_id=request.request_id, conversations=entries, next_cursor=None)
+
+    async def heads(self, request: HeadsRequested) -> bytes:
+        """A `heads` frame."""
+        answer = (await self._heads.of_users((request.user_id,)))[request.user_id]
+        return frames.heads(answer.heads, more=not answer.whole, request_id=request.request_id)
 
     async def _page(self, conversation_id: str, ask: Ask, head: int) -> Page:
         deadline = self._now() + WAIT_SECONDS

@@ -14,6 +14,7 @@ from edge.frames import (
     TYPES,
     Delivered,
     Fetch,
+    Heads,
     Hello,
     Inbox,
     Problem,
@@ -58,7 +59,10 @@ def code_of(frame: Any) -> str:
             '{"type":"fetch","id":"1","conversation_id":"d:ann:bob","after":0,"up_to":9}',
             Fetch(id="1", conversation_id="d:ann:bob", after=0, up_to=9),
         ),
+        ('{"type":"hello","token":"t","since":"a.1"}', Hello("t", "a.1")),
         ('{"type":"inbox","id":"1","limit":50}', Inbox(id="1")),
+        ('{"type":"inbox","id":"1","cursor":"a.1"}', Inbox(id="1", cursor="a.1")),
+        ('{"type":"heads","id":"1","cursor":"a.1"}', Heads(id="1", cursor="a.1")),
     ],
 )
 def test_each_frame_is_understood(text: str, frame: Any) -> None:
@@ -71,9 +75,13 @@ def test_a_message_with_everything() -> None:
     assert taken(kind="text", **given_fields) == expected
 
 
-def test_fields_that_only_the_server_may_say_are_ignored() -> None:
-    forged = taken(sender_id="eve", seq=1, sent_at=1, device_id="x", delivered_to=["a"], epoch=9)
-    assert forged == taken()
+@pytest.mark.parametrize("name", ["sender_id", "seq", "sent_at", "device_id", "epoch", "cursor"])
+def test_a_field_that_a_frame_does_not_know_is_refused_by_its_name(name: str) -> None:
+    problem = taken(**{name: 1})
+    assert isinstance(problem, Problem)
+    assert (problem.code.value, problem.request_id) == ("bad_request", ID)
+    assert f"`{name}`" in problem.detail
+    assert not problem.strike, "a newer client is no abuser"
 
 
 @pytest.mark.parametrize("name", sorted(TYPES))

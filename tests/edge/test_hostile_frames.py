@@ -221,16 +221,17 @@ async def test_62_63_hostile_ids_are_an_error_and_reach_nothing(
     assert submissions(gateway) == published
 
 
-async def test_35_unknown_types_are_told_and_unknown_fields_ignored(
-    world: World, gateway: Gateway
-) -> None:
+async def test_35_unknown_types_and_unknown_fields_are_told(world: World, gateway: Gateway) -> None:
     client = await open_socket(world, gateway)
     for _ in range(5):
         client.send({"type": "dance", "id": "1"})
         error = await client.receive()
         assert (error["type"], error["code"], error["id"]) == ("error", "unknown_type", "1")
-    client.send({"type": "hello", "token": "x", "version": 2})
-    assert (await client.receive())["code"] == "bad_request"
+    for _ in range(5):
+        client.send({"type": "inbox", "id": "2", "version": 2})
+        error = await client.receive()
+        assert (error["code"], error["id"]) == ("bad_request", "2")
+        assert "`version`" in error["detail"]
     client.end()
 
 

@@ -12,7 +12,7 @@ from edge.effects import Ask, Check, Close, Effect, Mark, Refuse, Reply, Submit
 from edge.limits import Limits, UserRates
 from edge.session import STRIKES_MAX, Session
 from edge.tokens import Principal, Refusal
-from events.queries import HistoryRequested, InboxRequested
+from events.queries import HeadsRequested, HistoryRequested, InboxRequested
 from events.submissions import Marker, MessageSubmitted
 
 ID = "0190f3a2-1111-4222-8333-444455556666"
@@ -89,9 +89,7 @@ def test_a_refused_token_ends_it() -> None:
 
 
 def test_a_message_is_submitted_in_the_name_of_the_token() -> None:
-    (effect,) = opened().receive(
-        message(sender_id="eve", device_id="x", reply_to=2, after=OTHER_ID, first_sent_at=5), 1.0
-    )
+    (effect,) = opened().receive(message(reply_to=2, after=OTHER_ID, first_sent_at=5), 1.0)
     assert effect == Submit(
         MessageSubmitted(
             conversation_id="d:ann:bob",
@@ -139,7 +137,8 @@ def test_questions_are_asked_with_the_way_back() -> None:
     (fetch,) = session.receive(
         text(type="fetch", id="q", conversation_id="d:ann:bob", before=9, limit=5), 1.0
     )
-    (inbox,) = session.receive(text(type="inbox", id="r"), 1.0)
+    (inbox,) = session.receive(text(type="inbox", id="r", cursor="a.2"), 1.0)
+    (heads,) = session.receive(text(type="heads", id="s", cursor="a.1"), 1.0)
     way_back = {
         "user_id": "ann",
         "device_id": "phone",
@@ -154,7 +153,9 @@ def test_questions_are_asked_with_the_way_back() -> None:
         "ann",
         "q",
     )
-    assert inbox == Ask(InboxRequested(request_id="r", limit=50, **way_back), "ann", "r")
+    asked = InboxRequested(request_id="r", limit=50, cursor="a.2", **way_back)
+    assert inbox == Ask(asked, "ann", "r")
+    assert heads == Ask(HeadsRequested(request_id="s", cursor="a.1", **way_back), "ann", "s")
 
 
 def test_three_bad_frames_end_it() -> None:

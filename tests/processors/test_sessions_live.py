@@ -90,7 +90,7 @@ async def test_a_gateway_that_starts_is_asked_to_announce_and_its_devices_are_to
     ]
     await open_session(context, gateway, ann, 5)
     (told,) = await until(lambda: gateway.frames(5), what="heads")  # type: ignore[misc]
-    assert told == {"type": "heads", "heads": heads, "more": False}
+    assert told == {"type": "heads", "heads": heads, "more": False, "next": None, "token": None}
     assert (await HeadsStore(context.redis_pipe).conversations([ann])) == {ann: {*heads, COMPLETE}}
 
 
@@ -105,7 +105,7 @@ async def test_a_session_of_a_gateway_that_is_not_alive_is_told_when_it_announce
     await until(lambda: gateway.received(), what="an announcement")
     await open_session(context, gateway, ann, 5)
     (told,) = await until(lambda: gateway.frames(5), what="heads")  # type: ignore[misc]
-    assert told == {"type": "heads", "heads": {}, "more": False}
+    assert told == {"type": "heads", "heads": {}, "more": False, "next": None, "token": None}
 
 
 async def test_a_newer_session_replaces_the_older_which_is_told(
@@ -151,7 +151,7 @@ async def test_after_redis_lost_everything_gateways_announce_and_all_is_restored
     await until(lambda: gateway.received().count(request) == 2, what="an announcement")
     await open_session(context, gateway, ann, 5)
     told = await until(lambda: gateway.frames(5)[1:], what="heads")
-    assert told == [{"type": "heads", "heads": heads, "more": False}]
+    assert told == [{"type": "heads", "heads": heads, "more": False, "next": None, "token": None}]
     found = await RoutingStore(context.redis_pipe).record_and_find({}, {}, (), [ann])
     assert found == {ann: [Session(PHONE, gateway.gateway_id, "e1", 5)]}
 
@@ -166,7 +166,7 @@ async def test_sessions_of_gateways_that_are_long_gone_are_no_trouble(
     await start(context, gateway)
     await open_session(context, gateway, ann, 6)
     told = await until(lambda: gateway.frames(6), what="heads")
-    assert told == [{"type": "heads", "heads": {}, "more": False}]
+    assert told == [{"type": "heads", "heads": {}, "more": False, "next": None, "token": None}]
 
 
 async def test_while_history_is_behind_devices_are_told_in_part_and_later_the_rest(
@@ -184,12 +184,14 @@ async def test_while_history_is_behind_devices_are_told_in_part_and_later_the_re
                 DeviceOpened(ann, session, 1),
             ]
         )
-        assert gateway.frames(5) == [{"type": "heads", "heads": {}, "more": True}]
+        assert gateway.frames(5) == [
+            {"type": "heads", "heads": {}, "more": True, "next": None, "token": None}
+        ]
         assert (await HeadsStore(context.redis_pipe).conversations([ann])) == {ann: set()}
     finally:
         gateway.stack.resume(WORKER)
     told = await until(lambda: [one for one in gateway.frames(5) if not one["more"]], what="heads")
-    assert told == [{"type": "heads", "heads": heads, "more": False}]
+    assert told == [{"type": "heads", "heads": heads, "more": False, "next": None, "token": None}]
 
 
 async def test_a_fact_that_races_a_session_is_told_or_delivered(
@@ -253,7 +255,13 @@ async def test_a_mass_connect_takes_few_round_trips(
     )
     reads = await reads_of(context) - before
     assert gateway.frames(500) == [
-        {"type": "heads", "heads": {direct_conversation(users[-1], "bob"): 3}, "more": False}
+        {
+            "type": "heads",
+            "heads": {direct_conversation(users[-1], "bob"): 3},
+            "more": False,
+            "next": None,
+            "token": None,
+        }
     ]
     # Large pipelines are read in several pieces, but far fewer than there are devices.
     assert reads < 100
