@@ -53,7 +53,7 @@ def ensure_development_key(settings: TokenSettings) -> Ed25519PrivateKey:
         raise UserError(
             "bad_signing_key",
             f"{settings.signing_key_file} holds no Ed25519 key.",
-            "Delete it; a new one is made at the next start.",
+            "Move it away; a new one is made at the next start.",
         )
     if not settings.jwks_file.is_file():
         _create(settings.jwks_file, json.dumps({"keys": [public_jwk(private)]}, indent=2).encode())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from infra.balancer.standing import Gateway, Standing
 from infra.files import write_whole
+from infra.formats import nginx_word
 
 CONFIGURATION = Path(__file__).parents[1] / "nginx.conf"
 GATEWAYS_FILE_NAME = "gateways.conf"
@@ -35,8 +36,8 @@ def write(folder: Path, listener: Listener, standings: Mapping[Gateway, Standing
     """Write everything nginx needs into a folder; the path of its configuration."""
     for name in ("body", "proxy", "fastcgi", "uwsgi", "scgi"):
         (folder / "tmp" / name).mkdir(parents=True, exist_ok=True)
-    (folder / "instance.conf").write_text(_instance(folder, listener.status_port))
-    (folder / "listen.conf").write_text(_listen(listener))
+    write_whole(folder / "instance.conf", _instance(folder, listener.status_port))
+    write_whole(folder / "listen.conf", _listen(listener))
     write_gateways(folder / GATEWAYS_FILE_NAME, standings)
     return Path(shutil.copy(CONFIGURATION, folder / "nginx.conf"))
 
@@ -71,11 +72,14 @@ def gateways(standings: Mapping[Gateway, Standing]) -> str:
 
 def _instance(folder: Path, status_port: int) -> str:
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    places = [f'{kind}_temp_path "{folder}/tmp/{kind.removeprefix("client_")}";' for kind in kinds]
+    places = [
+        f"{kind}_temp_path {nginx_word(folder / 'tmp' / kind.removeprefix('client_'))};"
+        for kind in kinds
+    ]
     return "\n".join(
         [
             *places,
-            f'access_log "{folder}/access.log" plain;',
+            f"access_log {nginx_word(folder / 'access.log')} plain;",
             "server {",
             f"    listen 127.0.0.1:{status_port};",
             "    access_log off;",
@@ -92,8 +96,8 @@ def _listen(listener: Listener) -> str:
     return "\n".join(
         [
             f"listen {listener.host}:{listener.port} ssl so_keepalive=on;",
-            f'ssl_certificate "{listener.certificate}";',
-            f'ssl_certificate_key "{listener.key}";',
+            f"ssl_certificate {nginx_word(listener.certificate)};",
+            f"ssl_certificate_key {nginx_word(listener.key)};",
             f"limit_conn addresses {listener.sockets_per_address_max};",
             "",
         ]

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from infra.errors import UserError
+from infra.settings import inherited_environment
 from infra.stack.lock import one_at_a_time
 
 POMS = Path(__file__).parent / "maven"
@@ -73,7 +74,9 @@ def download(folder: Path, on_progress: OnProgress = lambda line: None) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
-        text=True,
+        env={**inherited_environment(), "LC_ALL": "C.UTF-8"},
+        encoding="utf-8",
+        errors="replace",
     ) as maven:
         assert maven.stdout is not None
         for line in maven.stdout:

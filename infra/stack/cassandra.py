@@ -6,12 +6,13 @@ memtables stay on it.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from infra.files import write_whole
+from infra.formats import file_url, yaml
 from infra.stack import roles
 from infra.stack.part import Part
-from infra.stack.place import Place
+from infra.stack.place import JVM_ENVIRONMENT, Place
 from infra.stack.probes import cassandra_answers
 from infra.stack.vault import Vault, certified
 
@@ -71,12 +72,11 @@ def cassandra(place: Place) -> Part:
     tls = None if vault is None else certified(vault, "cassandra")
 
     def prepare() -> None:
-        # JSON is YAML.
         settings = _settings(folder, port, storage_port)
         if vault is not None:
             settings |= _locked(vault)
-        (folder / "cassandra.yaml").write_text(json.dumps(settings, indent=2))
-        (folder / "logback.xml").write_text(_LOGBACK)
+        write_whole(folder / "cassandra.yaml", yaml(settings))
+        write_whole(folder / "logback.xml", _LOGBACK)
 
     def command() -> tuple[str, ...]:
         return (
@@ -93,6 +93,7 @@ def cassandra(place: Place) -> Part:
         log_file=folder / "server.log",
         port=port,
         answers=lambda: cassandra_answers(port, tls),
+        environment=JVM_ENVIRONMENT,
         prepare=prepare,
         settle=lambda: None if vault is None else roles.settle(vault, port, DATACENTER),
         # Nobody waits for a row to be written.
@@ -112,10 +113,10 @@ def _flags(folder: Path, jars: Path) -> tuple[str, ...]:
         *(word for package in _EXPORTS for word in ("--add-exports", f"{package}=ALL-UNNAMED")),
         *(word for package in _OPENS for word in ("--add-opens", f"{package}=ALL-UNNAMED")),
         *(f"-D{name}={value}" for name, value in _SYSTEM_PROPERTIES.items()),
-        f"-Dcassandra.config=file://{folder}/cassandra.yaml",
+        f"-Dcassandra.config={file_url(folder / 'cassandra.yaml')}",
         f"-Dcassandra.storagedir={folder}/data",
         f"-Dcassandra.logdir={folder}",
-        f"-Dlogback.configurationFile=file://{folder}/logback.xml",
+        f"-Dlogback.configurationFile={file_url(folder / 'logback.xml')}",
         f"-javaagent:{jars}/jamm-0.4.0.jar",
     )
 

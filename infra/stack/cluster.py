@@ -77,14 +77,14 @@ def decide(folder: Path, brokers: int | None = None, secure: bool | None = None)
             raise UserError(
                 "other_broker_count",
                 f"The instance in {folder} has data of {known.brokers} broker(s), not {brokers}.",
-                "Start it without the number, or delete its data first: `chatlog down --wipe`.",
+                "Start it without the number; another number needs another folder (--folder).",
             )
         if secure not in (None, known.secure):
             raise UserError(
                 "other_profile",
                 f"The instance in {folder} has data of one that is "
                 f"{'' if known.secure else 'not '}under lock.",
-                "Start it as it is, or delete its data first: `chatlog down --wipe`.",
+                "Start it as it is; the other kind needs another folder (--folder).",
             )
         write_whole(folder / FILE_NAME, json.dumps(asdict(known), indent=2) + "\n")
     return known

@@ -10,17 +10,22 @@ died is noticed in 6 s, a joining one is served at once.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from infra.errors import UserError
+from infra.files import write_whole
+from infra.formats import file_url, java_properties
+from infra.settings import inherited_environment
 from infra.stack import cluster, locks
 from infra.stack.part import Part, last_lines
-from infra.stack.place import Place
+from infra.stack.place import JVM_ENVIRONMENT, Place
 from infra.stack.probes import kafka_answers
 from infra.topics import in_sync_min
 
+_FORMAT_SECONDS_MAX = 300
 _LOG4J = """\
 rootLogger.level = WARN
 rootLogger.appenderRef.out.ref = out
@@ -45,16 +50,17 @@ def kafka(place: Place, node_id: int = 1) -> Part:
     configuration = folder / "server.properties"
 
     def java(*flags: str) -> tuple[str, ...]:
-        log4j = f"-Dlog4j2.configurationFile={folder}/log4j2.properties"
+        log4j = f"-Dlog4j2.configurationFile={file_url(folder / 'log4j2.properties')}"
         return place.jvm(folder, *flags, log4j, "--class-path", f"{place.jars}/kafka/*")
 
     def prepare() -> None:
         given = settings(folder, port, voters, node_id)
         if vault is not None:
             given |= locks.kafka_settings(vault, port, inner, voters[node_id - 1])
-        configuration.write_text("".join(f"{key}={value}\n" for key, value in given.items()))
-        (folder / "log4j2.properties").write_text(_LOG4J)
+        write_whole(configuration, java_properties(given))
+        write_whole(folder / "log4j2.properties", _LOG4J)
         if not (folder / "data" / "meta.properties").exists():
+            refuse_data_elsewhere(folder / "data")
             cluster_id = cluster.decide(place.folder, place.brokers).id
             _format_storage(java("-XX:TieredStopAtLevel=1"), configuration, folder, cluster_id)
 
@@ -71,10 +77,27 @@ def kafka(place: Place, node_id: int = 1) -> Part:
         port=port,
         answers=lambda: kafka_answers(inner, shown),
         prepare=prepare,
+        environment=JVM_ENVIRONMENT,
         settle=lambda: None if vault is None else locks.admit_known(place, vault),
         # When all end at once, the last asks leave of a cluster that is gone, for minutes.
         stop_seconds_max=20.0 if place.brokers == 1 else 5.0,
     )
+
+
+def refuse_data_elsewhere(data: Path) -> None:
+    """Refuse to begin an empty log while an earlier release has left ours under a misread name.
+
+    `server.properties` was written in UTF-8 once, which Kafka read as Latin-1.
+    """
+    misread = os.fsencode(data).decode("latin-1")
+    names = {misread, "".join(one if one.isascii() else "?" for one in misread)}
+    for name in names - {str(data)}:
+        if (Path(name) / "meta.properties").is_file():
+            raise UserError(
+                "kafka_data_elsewhere",
+                f"Kafka's data lies in {name!r}, where an earlier release has put it.",
+                f"Nothing was changed. Move that folder to {str(data)!r}, then run `chatlog up`.",
+            )
 
 
 def settings(
@@ -134,12 +157,13 @@ def _format_storage(
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            timeout=60,
+            env={**inherited_environment(), **JVM_ENVIRONMENT},
+            timeout=_FORMAT_SECONDS_MAX,
             check=False,
         )
     if done.returncode != 0:
         raise UserError(
             "kafka_format_failed",
             f"Kafka could not format its storage: {' '.join(last_lines(log_file, 2))}",
-            "Run `chatlog down`, remove the folder of the instance, and start again.",
+            f"Nothing was changed. Read {log_file}; what it names has to be mended first.",
         )

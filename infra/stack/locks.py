@@ -23,6 +23,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from infra import acls
 from infra.access import BROKER, COMPONENTS, EDGE, OPERATOR, REGISTRY
 from infra.errors import UserError
+from infra.formats import jaas
 from infra.stack.cluster import broker_names
 from infra.stack.place import Place
 from infra.stack.vault import Vault
@@ -52,8 +53,9 @@ def kafka_settings(vault: Vault, port: int, inner: int, controller: int) -> dict
         "ssl.enabled.protocols": "TLSv1.3,TLSv1.2",
         "ssl.principal.mapping.rules": f"RULE:^CN={BROKER}$/{BROKER}/,RULE:^.*$/nobody/",
         "sasl.enabled.mechanisms": "SCRAM-SHA-512",
-        "listener.name.client.scram-sha-512.sasl.jaas.config": "org.apache.kafka.common.security"
-        ".scram.ScramLoginModule required;",
+        "listener.name.client.scram-sha-512.sasl.jaas.config": jaas(
+            "org.apache.kafka.common.security.scram.ScramLoginModule", {}
+        ),
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "allow.everyone.if.no.acl.found": "false",
         "super.users": f"User:{BROKER};User:{OPERATOR}",

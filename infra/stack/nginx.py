@@ -10,6 +10,7 @@ from pathlib import Path
 from infra.balancer import files
 from infra.balancer.standing import Standing, gateway_at
 from infra.errors import UserError
+from infra.formats import nginx_word
 from infra.stack.ports import PortBook
 from infra.stack.services import Service
 from infra.stack.vault import Vault
@@ -43,7 +44,12 @@ def balanced(folder: Path, ports: PortBook, gateways: Sequence[Service]) -> tupl
     configuration = files.write(place, listener, standings)
     nginx = Service(
         name=NGINX,
-        argv=(program, *_options(place, configuration), "-g", f'daemon off; pid "{pid_file}";'),
+        argv=(
+            program,
+            *_options(place, configuration),
+            "-g",
+            f"daemon off; pid {nginx_word(pid_file)};",
+        ),
         port=listener.port,
         ready_url=f"http://127.0.0.1:{status_port}/readyz",
         ready_seconds_max=15.0,

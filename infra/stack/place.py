@@ -20,6 +20,9 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 JARS = CHECKOUT / ".chatlog" / "jars"
 DEFAULT_FOLDER = CHECKOUT / ".chatlog" / "local"
 
+JVM_ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
+"""By its locale a JVM knows in which encoding its arguments and the names of files are."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:

@@ -139,7 +139,7 @@ def end(record: ProcessRecord, *, grace_seconds: float) -> None:
 
 def marked(marker: str) -> Iterator[ProcessRecord]:
     """Find every living process that carries the marker, recorded or not."""
-    wanted = f"{MARKER}={marker}".encode()
+    wanted = os.fsencode(f"{MARKER}={marker}")
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue

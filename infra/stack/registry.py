@@ -10,9 +10,10 @@ from pathlib import Path
 
 from infra.access import REGISTRY
 from infra.files import OWNER_ONLY, write_whole
+from infra.formats import jaas, java_properties
 from infra.stack.cluster import broker_names
 from infra.stack.part import Part
-from infra.stack.place import Place
+from infra.stack.place import JVM_ENVIRONMENT, Place
 from infra.stack.probes import http_answers
 from infra.stack.vault import Vault, certified
 
@@ -56,6 +57,7 @@ def registry(place: Place) -> Part:
         log_file=folder / "server.log",
         port=port,
         answers=lambda: http_answers(f"{url}/subjects", tls),
+        environment=JVM_ENVIRONMENT,
         prepare=prepare,
         # It copies its topics to as many brokers, at most three, as there are when it makes them.
         needs=broker_names(place.brokers),
@@ -89,9 +91,6 @@ def _write_secrets(folder: Path, vault: Vault) -> None:
     file = folder / "config" / "application.properties"
     file.parent.mkdir(exist_ok=True)
     module = "org.apache.kafka.common.security.scram.ScramLoginModule"
-    write_whole(
-        file,
-        f"apicurio.kafka.common.sasl.jaas.config={module} required"
-        f' username="{REGISTRY}" password="{vault.password(REGISTRY)}";\n',
-        OWNER_ONLY,
-    )
+    login = jaas(module, {"username": REGISTRY, "password": vault.password(REGISTRY)})
+    secrets = {"apicurio.kafka.common.sasl.jaas.config": login}
+    write_whole(file, java_properties(secrets), OWNER_ONLY)

@@ -18,6 +18,7 @@ from pathlib import Path
 from infra.access import OPERATOR
 from infra.errors import UserError
 from infra.files import OWNER_ONLY, write_whole
+from infra.formats import env_file, require_path
 from infra.settings import inherited_environment
 from infra.stack import artifacts, cluster, locks, nginx, process
 from infra.stack.accounts import credentials, own_environment
@@ -70,6 +71,7 @@ class Stack:
 
     def start(self, on_progress: OnProgress = lambda status: None) -> None:
         """Start what does not run yet; returns when all servers answer."""
+        require_path(self.folder, self.jars)
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._one_at_a_time():
             require_disk(self.folder)
@@ -239,8 +241,7 @@ class Stack:
 
     def write_environment(self) -> None:
         """Write `environment` into the folder as KEY=VALUE lines."""
-        lines = [f"{name}={value}\n" for name, value in self.environment().items()]
-        write_whole(self.folder / "environment", "".join(lines), OWNER_ONLY)
+        write_whole(self.folder / "environment", env_file(self.environment()), OWNER_ONLY)
 
     # Inside
 

@@ -59,7 +59,7 @@ def require_disk(folder: Path, bytes_min: int = DISK_FREE_BYTES_MIN) -> None:
             "disk_full",
             f"Only {free_bytes >> 20} MiB are free on the disk of {folder}; "
             f"the stack needs {bytes_min >> 20} MiB.",
-            "Free some space, for example with `chatlog down --wipe`.",
+            "Free some space on it.",
         )
 
 
