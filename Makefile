@@ -3,7 +3,7 @@
 CHATLOG := .venv/bin/chatlog
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test check demo bench bench-gate bench-peers chaos docs lock clean
+.PHONY: help setup up down test check simulate demo bench bench-gate bench-peers chaos docs lock clean
 
 help: ## Show this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ check: setup ## Formatting, lint, types, import directions
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+
+simulate: setup ## The simulated world for three minutes, from the first seed of today
+	@.venv/bin/python -m tests.simulation --today --seconds 180
 
 demo: setup ## Two people, two gateways, two crashes: the whole story, checked
 	@$(CHATLOG) demo

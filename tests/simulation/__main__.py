@@ -1,6 +1,7 @@
 """The simulator by hand: `python -m tests.simulation`.
 
     --runs 10000 [--first 0]   so many seeds from the first; every violation with its seed
+    --seconds 180 --today      as many seeds as fit in a time; each day begins with another seed
     --seed 162                 one seed: what does not hold, and the shortest story that shows it
     --planted                  whether each planted mistake is found
 
@@ -11,6 +12,9 @@ the work. Strings are hashed alike in every run, so that a seed is a seed.
 import argparse
 import os
 import sys
+from datetime import UTC, date, datetime
+
+_SEEDS_A_DAY = 100_000
 
 
 def main() -> int:
@@ -20,6 +24,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation")
     parser.add_argument("--runs", type=int, default=1_000)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--today", action="store_true")
+    parser.add_argument("--seconds", type=float)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--planted", action="store_true")
     asked = parser.parse_args()
@@ -27,7 +33,16 @@ def main() -> int:
         return runner.tell_planted()
     if asked.seed is not None:
         return runner.tell(asked.seed)
-    return runner.tell_many(asked.first, asked.runs)
+    first = first_of(datetime.now(UTC).date()) if asked.today else asked.first
+    if asked.seconds is not None:
+        print(f"from seed {first}", flush=True)
+        return runner.tell_for(first, asked.seconds)
+    return runner.tell_many(first, asked.runs)
+
+
+def first_of(day: date) -> int:
+    """The first seed of a day; no two days share a seed."""
+    return day.toordinal() * _SEEDS_A_DAY
 
 
 if __name__ == "__main__":

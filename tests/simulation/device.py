@@ -2,19 +2,24 @@
 
 import json
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
+from typing import NamedTuple
 from uuid import UUID
 
 from bench.frames import pong_frame, text_frame
 from client import frames
 from client.effects import Effects, Wait
 from client.memory import MemoryStore
+from client.options import Options
 from client.state import State
 from edge.websocket import ClientSocket
 from tests.simulation.gateway import SimulatedGateway, Wire
 from tests.simulation.tokens import Token
 
 EVERYTHING = 1 << 40
+_OPTIONS = Options()
 
 
 @dataclass
@@ -37,17 +42,29 @@ class Link:
         return open_ and self.socket.principal is not None
 
 
-class Device:
-    """One device of one user."""
+class Pause(NamedTuple):
+    """A wait of the core, and until when it lasts: at least, and with the jitter that was drawn."""
 
-    def __init__(self, user_id: str, device_id: str) -> None:
+    wait: Wait
+    ends_at_least: float
+    ends_at: float
+
+
+class Device:
+    """One device of one user; `clock` gives the seconds of the world."""
+
+    def __init__(
+        self, user_id: str, device_id: str, clock: Callable[[], float], random: Random
+    ) -> None:
+        self._clock = clock
+        self._random = random
         self.user_id = user_id
         self.device_id = device_id
         self.store = MemoryStore()
         self.state = State()
         self.link: Link | None = None
         self.online = False
-        self.waits: list[Wait] = []
+        self.pauses: list[Pause] = []
         self.written: dict[str, list[str]] = {}
         """Bodies by the other user, in the order of writing."""
         self.handed: list[tuple[str, int, str]] = []
@@ -85,7 +102,7 @@ class Device:
         """The process ends and is started again: what is in the store is left."""
         self.link = None
         self.online = False
-        self.waits.clear()
+        self.pauses.clear()
         self.state = State(self.store.load())
 
     def write(self, number: int, to: str, now: int) -> None:
@@ -125,11 +142,16 @@ class Device:
         elif self.online:
             self.apply(self.state.receive(frame, now))
 
-    def wake(self, now: int) -> None:
-        """Every pause is over."""
-        waits, self.waits = self.waits, []
-        for wait in waits:
-            self.apply(self.state.wake(wait.topic, wait.conversation_id, now))
+    def wake(self, now: int, *, early: bool = False) -> None:
+        """Go on where a pause is over; `early` is as if the least jitter had been drawn."""
+        instant = self._clock()
+        pauses, self.pauses = self.pauses, []
+        for pause in pauses:
+            if (pause.ends_at_least if early else pause.ends_at) <= instant:
+                wait = pause.wait
+                self.apply(self.state.wake(wait.topic, wait.conversation_id, now))
+            else:
+                self.pauses.append(pause)
 
     def apply(self, out: Effects) -> None:
         """Carry out what the core wants, in its order."""
@@ -143,7 +165,7 @@ class Device:
                     "seq": mark.seq,
                 }
                 self.link.up.append(text_frame(json.dumps(said).encode()))
-        self.waits += out.waits
+        self.pauses += map(self._paused, out.waits)
         for arrival, message in self.store.unhanded(1_000):
             self.handed.append((message.conversation_id, message.seq, message.body))
             self.store.handed(arrival)
@@ -153,6 +175,12 @@ class Device:
         """Whether nothing is left to send or to ask."""
         state = self.state
         return self.online and not state.unsent and state.caught_up and not state.refresh.unanswered
+
+    def _paused(self, wait: Wait) -> Pause:
+        """As the shell of the client does it: what the server asked for is the least."""
+        seconds = _OPTIONS.backoff(wait.attempt, self._random, wait.at_least_seconds)
+        now = self._clock()
+        return Pause(wait, now + wait.at_least_seconds, now + seconds)
 
     def _note(self, frame: object) -> None:
         conversation_id = getattr(frame, "conversation_id", None)

@@ -2,8 +2,9 @@
 
 import time
 import warnings
+from collections import deque
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
 
 import pytest
@@ -74,11 +75,35 @@ def tell_many(first: int, runs: int) -> int:
     some = [range(start, min(start + _SEEDS_AT_ONCE, first + runs)) for start in starts]
     with _pool() as pool:
         for found in pool.map(check_some, some):
-            for seed, violations in found:
-                bad += 1
-                print(f"seed {seed}: {violations[0][:400]}", flush=True)
-    seconds = time.monotonic() - began
-    print(f"{runs} runs in {seconds:.0f} s, {bad} of them bad")
+            bad += _tell_bad(found)
+    return _tell_sum(runs, first, time.monotonic() - began, bad)
+
+
+def tell_for(first: int, seconds: float) -> int:
+    """As many seeds from the first as fit in a time."""
+    began, bad, done, start = time.monotonic(), 0, 0, first
+    with _pool() as pool:
+        waiting: deque[Future[list[tuple[int, list[str]]]]] = deque()
+        while True:
+            while len(waiting) < 2 * PROCESSES and time.monotonic() - began < seconds:
+                waiting.append(pool.submit(check_some, range(start, start + _SEEDS_AT_ONCE)))
+                start += _SEEDS_AT_ONCE
+            if not waiting:
+                break
+            bad += _tell_bad(waiting.popleft().result())
+            done += _SEEDS_AT_ONCE
+    return _tell_sum(done, first, time.monotonic() - began, bad)
+
+
+def _tell_bad(found: list[tuple[int, list[str]]]) -> int:
+    for seed, sentences in found:
+        print(f"seed {seed}: {sentences[0][:400]}", flush=True)
+        print(f"  again: .venv/bin/python -m tests.simulation --seed {seed}", flush=True)
+    return len(found)
+
+
+def _tell_sum(runs: int, first: int, seconds: float, bad: int) -> int:
+    print(f"{runs} runs from seed {first} in {seconds:.0f} s, {bad} of them bad")
     return int(bad > 0)
 
 

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from datetime import date
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from tests.simulation.__main__ import first_of
 from tests.simulation.checks import violations
 from tests.simulation.faults import FAULTS
 from tests.simulation.planted import PLANTED
@@ -86,3 +88,14 @@ TestWorld.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+
+
+def test_each_day_has_seeds_of_its_own() -> None:
+    today, tomorrow = (first_of(date(2026, 11, day)) for day in (28, 29))
+    assert tomorrow - today >= 100_000
+
+
+def test_a_run_for_some_time_says_where_it_began() -> None:
+    status, said = simulate("--seconds", "0.1", "--first", "77")
+    assert status == 0, said
+    assert "from seed 77" in said

@@ -115,7 +115,7 @@ class World:
         self.faults = [name for name, chance in chances.items() if self.random.random() < chance]
         usual = ORDINARY | dict.fromkeys(self.faults, 1) | (QUIET if self.quiet else {})
         self._weights = {name: often * self.random.choice(_OFTEN) for name, often in usual.items()}
-        self.devices = [Device(*names) for names in DEVICES]
+        self.devices = [Device(*names, loop.time, self.random) for names in DEVICES]
 
     def now_ms(self) -> int:
         """The time of devices."""
@@ -319,7 +319,7 @@ class World:
         self.connect(device)
 
     def _wake(self) -> None:
-        self.random.choice(self.devices).wake(self.now_ms())
+        self.random.choice(self.devices).wake(self.now_ms(), early=True)
 
     # After the last fault
 
