@@ -1,23 +1,24 @@
 """Events as sentences: what `chatlog events tail` and `chatlog trace` say about a record.
 
-In: a decoded event. Out: one line of plain text. Pure. Text that people wrote is quoted, cut, and
-freed of control characters, so that a message cannot write on the reader's terminal.
+In: a decoded event. Out: one line of plain text. Pure. Text that people wrote is quoted, cut and
+made harmless, so that a message cannot write on the reader's terminal.
 """
 
 import json
 
 from msgspec import Struct
 
+from cli.columns import clip
 from events import conversations, deliveries, gateways, queries, receipts, sessions, snapshots
 from events import submissions as asked
+from events.text import on_one_line
 
-QUOTED_CHARACTERS_MAX = 60
+QUOTED_COLUMNS_MAX = 60
 
 
-def quoted(text: str, characters_max: int = QUOTED_CHARACTERS_MAX) -> str:
+def quoted(text: str, columns_max: int = QUOTED_COLUMNS_MAX) -> str:
     """Text of a person, on one line, harmless, and not too long."""
-    cut = text if len(text) <= characters_max else text[: characters_max - 1] + "…"
-    return '"' + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cut) + '"'
+    return f'"{clip(on_one_line(text), columns_max)}"'
 
 
 def sentence(event: Struct) -> str:

@@ -102,6 +102,7 @@ class Newest(Struct, frozen=True):
     preview: str
     sent_at: int
     number: int | None = None
+    preview_cut: bool = False
 
 
 class InboxItem(Struct, frozen=True):

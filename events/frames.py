@@ -242,7 +242,10 @@ def page(
 def inbox(
     *, request_id: str, conversations: Iterable[Mapping[str, Any]], next_cursor: str | None
 ) -> bytes:
-    """Conversations of the user, newest first; `next` is the cursor of those that follow."""
+    """Conversations of the user, newest first; `next` is the cursor of those that follow.
+
+    A `preview` is the beginning of the newest message, and `preview_cut` says that there is more.
+    """
     return _encode(
         {
             "type": "inbox",

@@ -8,10 +8,12 @@ to have read (ADR 0008): a difference, never a counter. What was read was delive
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from events.text import cut
 from projections.heads.keys import Marker
 from projections.history.projection import TimelineRow
 
-PREVIEW_CHARACTERS = 200
+PREVIEW_LENGTH_MAX = 200
+"""Code points of a preview; the character that would pass this bound is left out whole."""
 
 
 def read_seq(
@@ -30,6 +32,7 @@ def entry(
     receipts: Iterable[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """One conversation of an `inbox` frame."""
+    preview = cut(row.body, PREVIEW_LENGTH_MAX)
     return {
         "conversation_id": row.conversation_id,
         "seq": max(head, row.seq),
@@ -40,7 +43,8 @@ def entry(
             "number": row.message_number,
             "sender_id": row.sender_id,
             "kind": row.kind,
-            "preview": row.body[:PREVIEW_CHARACTERS],
+            "preview": preview,
+            "preview_cut": len(preview) < len(row.body),
             "sent_at": row.sent_at,
         },
         "receipts": list(receipts),

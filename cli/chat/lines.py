@@ -1,18 +1,19 @@
 """A room as lines of styled text. Pure: in go messages and a width, out come lines.
 
 A line is a list of (style class, text); a long message is wrapped with its text aligned. What
-people wrote is freed of control characters first, so that a message cannot draw on the screen.
+people wrote is made harmless first, so that a message cannot draw on the screen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-
-from prompt_toolkit.utils import get_cwidth
+from functools import lru_cache
 
 from cli.clock import local
+from cli.columns import clip, pad, width, wrap
 from client.client import Chat, Unsent
 from client.messages import Message, Tick
+from events.text import harmless, on_one_line
 
 Line = list[tuple[str, str]]
 
@@ -26,36 +27,6 @@ TICKS = {
 _NAME_COLUMNS_MAX = 12
 
 
-def harmless(text: str) -> str:
-    """Text without control characters; its own line breaks stay."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def wrap(text: str, columns: int) -> list[str]:
-    """Text in pieces of at most so many columns, broken at spaces where that is possible."""
-    pieces: list[str] = []
-    for paragraph in text.split("\n"):
-        rest = paragraph
-        while get_cwidth(rest) > columns:
-            cut = _fitting(rest, columns)
-            space = rest.rfind(" ", 0, cut + 1)
-            at = space if space > 0 else cut
-            pieces.append(rest[:at])
-            rest = rest[at:].lstrip(" ")
-        pieces.append(rest)
-    return pieces
-
-
-def _fitting(text: str, columns: int) -> int:
-    """How many characters fit; at least one, so that wrapping always ends."""
-    used = 0
-    for index, character in enumerate(text):
-        used += get_cwidth(character)
-        if used > columns:
-            return max(1, index)
-    return len(text)
-
-
 def message_lines(
     at: str,
     name: str,
@@ -66,11 +37,10 @@ def message_lines(
     name_columns: int = 0,
 ) -> list[Line]:
     """One message: time, name, wrapped text, and at its end the tick."""
-    shown = _cut(name, _NAME_COLUMNS_MAX)
-    shown += " " * (name_columns - get_cwidth(shown))
+    shown = pad(clip(on_one_line(name), _NAME_COLUMNS_MAX), name_columns)
     head = f"{at:>5}  {shown}  "
-    indent = " " * get_cwidth(head)
-    pieces = wrap(harmless(body), max(10, columns - get_cwidth(head) - 4))
+    indent = " " * width(head)
+    pieces = _pieces(body, max(10, columns - width(head) - 4))
     style = "class:own" if own else "class:other"
     lines: list[Line] = [
         [("class:time", f"{at:>5}  "), (style, shown), ("", f"  {pieces[0]}")],
@@ -93,7 +63,7 @@ def conversation_lines(
     """A whole conversation, with a rule where a new day begins."""
     lines: list[Line] = []
     names = {"you", *(message.sender_id for message in messages if message.sender_id != me)}
-    name_columns = min(_NAME_COLUMNS_MAX, max(get_cwidth(name) for name in names))
+    name_columns = min(_NAME_COLUMNS_MAX, max(width(on_one_line(name)) for name in names))
     day = ""
     for message in messages:
         sent_at = local(message.sent_at)
@@ -112,21 +82,21 @@ def conversation_lines(
         )
     for waiting in unsent:
         lines += message_lines("", "you", True, waiting.body, Tick.WAITING, columns, name_columns)
-    lines += [[("class:refused", f"       ✗ not sent: {harmless(why)}")] for why in refusals]
+    lines += [[("class:refused", f"       ✗ not sent: {on_one_line(why)}")] for why in refusals]
     return lines
 
 
 def chat_line(chat: Chat, name: str, is_open: bool, columns: int) -> Line:
     """One entry of the list of conversations."""
     count = f" {chat.unread}" if chat.unread else ""
-    shown = _cut(name, columns - 3 - len(count))
-    padding = " " * max(0, columns - 2 - get_cwidth(shown) - len(count) - 1)
+    room = columns - 3 - len(count)
+    shown = pad(clip(on_one_line(name), room), room)
     style = "class:open" if is_open else "class:unread" if chat.unread else "class:quiet"
     mark = "▌" if is_open else " "
-    return [("class:mark", mark), (style, f" {shown}{padding}"), ("class:count", f"{count} ")]
+    return [("class:mark", mark), (style, f" {shown}"), ("class:count", f"{count} ")]
 
 
-def _cut(text: str, columns: int) -> str:
-    if get_cwidth(text) <= columns:
-        return text
-    return text[: max(1, _fitting(text, max(1, columns - 1)))] + "…"
+@lru_cache(maxsize=2_048)
+def _pieces(body: str, columns: int) -> tuple[str, ...]:
+    """Everything is drawn anew whenever there is news, and most of it is as it was."""
+    return wrap(harmless(body), columns)

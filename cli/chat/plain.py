@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 
-from cli.chat.lines import TICKS, harmless
+from cli.chat.lines import TICKS
 from cli.chat.room import Leave, Room, title
 from cli.clock import local
 from client.errors import Stopped
@@ -26,6 +26,7 @@ from client.messages import (
     Tick,
     others_in,
 )
+from events.text import harmless
 
 SENT_SECONDS_MAX = 30.0
 LINES_AHEAD_MAX = 100

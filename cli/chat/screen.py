@@ -34,6 +34,7 @@ from cli.chat.room import Leave, Room, title
 from cli.chat.view import Conversation
 from client.errors import Stopped
 from client.messages import Link, others_in
+from events.text import harmless
 
 LIST_COLUMNS = 22
 LIST_NEEDS_COLUMNS = 64
@@ -43,6 +44,7 @@ STYLE = Style.from_dict(
         "bar": "reverse",
         "bar.online": "reverse ansigreen",
         "bar.offline": "reverse ansiyellow",
+        "nbsp": "nounderline ansidefault",  # A space like any other.
         "rule": "ansibrightblack",
         "time": "ansibrightblack",
         "own": "ansicyan",
@@ -124,7 +126,7 @@ class Screen:
             ]
         )
         said = Window(
-            FormattedTextControl(lambda: [("class:said", self._room.said)]),
+            FormattedTextControl(lambda: [("class:said", harmless(self._room.said))]),
             dont_extend_height=True,
             wrap_lines=True,
         )

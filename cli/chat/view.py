@@ -9,6 +9,7 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout import UIContent, UIControl
 from prompt_toolkit.mouse_events import MouseEvent, MouseEventType
 
+from cli.chat.cells import Cells
 from cli.chat.lines import Line, conversation_lines
 from cli.chat.room import Room
 
@@ -35,7 +36,9 @@ class Conversation(UIControl):
         end = len(lines) - self.back
         shown = lines[max(0, end - height) : end]
         blank: list[Line] = [[]] * (height - len(shown))
-        visible: list[StyleAndTextTuples] = [list(line) for line in blank + shown]
+        visible: list[StyleAndTextTuples] = [
+            [(style, Cells(text)) for style, text in line] for line in blank + shown
+        ]
         return UIContent(visible.__getitem__, line_count=height, show_cursor=False)
 
     def scroll(self, lines: int) -> None:

@@ -4,21 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from hypothesis import given
-from hypothesis import strategies as st
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
-from prompt_toolkit.utils import get_cwidth
 
-from cli.chat.lines import chat_line, conversation_lines, harmless, message_lines, wrap
+from cli.chat.lines import chat_line, conversation_lines, message_lines
 from cli.chat.plain import Plain
 from cli.chat.room import Leave, Room
 from cli.chat.screen import Screen
+from cli.columns import width
 from client.client import Chat, Unsent
 from client.messages import Link, Message, Notice, Tick
 from tests.client.devices import device
 from tests.client.server import FakeServer, running, soon
+from tests.events.test_text import FAMILY
 
 
 def text_of(line: list[tuple[str, str]]) -> str:
@@ -29,17 +28,15 @@ def message(seq: int, sender: str, body: str) -> Message:
     return Message("d:ann:bob", seq, "", sender, "", "text", body, None, 1_763_726_400_000)
 
 
-@given(st.text(max_size=200), st.integers(2, 30))
-def test_wrapped_text_fits_and_loses_only_spaces(text: str, columns: int) -> None:
-    pieces = wrap(harmless(text), columns)
-    assert all(get_cwidth(piece) <= max(columns, 2) for piece in pieces)
-    kept = "".join(pieces).replace(" ", "")
-    assert kept == harmless(text).replace(" ", "").replace("\n", "")
-
-
 def test_a_message_cannot_draw_on_the_screen() -> None:
     lines = message_lines("12:00", "eve", False, "\x1b[2J\x07\x9b31m", None, 40)
     assert all(text_of(line).isprintable() for line in lines)
+
+
+def test_a_message_is_shown_as_it_was_written() -> None:
+    for body in ("Ça va\xa0?", "می\u200cخواهم", FAMILY, "🇩🇪", "\U0001fae9", "Donau\xaddampf"):
+        (line,) = message_lines("12:00", "eve", False, body, None, 40)
+        assert text_of(line).endswith(f"  {body}")
 
 
 def test_ticks_stand_at_the_end_of_ones_own_messages_only() -> None:
@@ -61,9 +58,9 @@ def test_ticks_stand_at_the_end_of_ones_own_messages_only() -> None:
 
 def test_the_list_shows_what_is_unread_and_fits() -> None:
     chat = Chat("d:ann:bob", ("bob",), 5, 12, None)
-    for name in ("bob", "a-very-long-name-that-does-not-fit-in"):
+    for name in ("bob", "a-very-long-name-that-does-not-fit-in", "🇩🇪" * 20):
         line = chat_line(chat, name, False, 22)
-        assert get_cwidth(text_of(line)) <= 22
+        assert width(text_of(line)) == 22
         assert text_of(line).endswith(" 12 ")
 
 
@@ -125,6 +122,24 @@ async def test_a_window_shows_what_comes_reads_it_and_sends_what_is_typed() -> N
             assert ann.link is Link.ONLINE
             keys.send_text("/quit\r")
             assert await asyncio.wait_for(showing, 5) == ""
+
+
+async def test_a_family_takes_two_columns_of_the_window_and_tears_no_line() -> None:
+    async with running() as server, in_a_room(server, "ann") as ann:
+        await ann.open("bob")
+        for body in (f"{FAMILY}🇩🇪👍🏽❤️ x", "\u2066abc\u2069 y"):
+            await ann.client.send("bob", body)
+        await ann.client.until_sent(5)
+        await ann.open("bob")
+        with create_pipe_input() as keys:
+            screen = Screen(ann, "ann", source=keys, sink=_Paper())
+            showing = asyncio.create_task(screen.run())
+            await soon(lambda: any("x ✓" in row for row in _drawn(screen)))
+            rows = _drawn(screen)
+            assert any(row.endswith(f"you  {FAMILY}🇩🇪👍🏽❤️ x ✓") for row in rows)
+            assert any(row.endswith("you  \u2066abc\u2069 y ✓") for row in rows)
+            keys.send_text("\x03")
+            await asyncio.wait_for(showing, 5)
 
 
 async def test_a_window_loads_older_messages_when_it_is_scrolled_up() -> None:
@@ -195,3 +210,20 @@ class _Paper(DummyOutput):
 def _lines(screen: Screen) -> list[list[tuple[str, str]]]:
     content = screen._view.create_content(57, 20)
     return [[(part[0], part[1]) for part in content.get_line(n)] for n in range(20)]
+
+
+def _drawn(screen: Screen) -> list[str]:
+    """The rows that were drawn last: every cell where prompt_toolkit believes it to be."""
+    drawn = screen.app.renderer.last_rendered_screen
+    rows: list[str] = []
+    if drawn is None:
+        return rows
+    for y in range(24):
+        row, x = "", 0
+        while x < 80:
+            cell = drawn.data_buffer[y][x]
+            row += cell.char
+            x += max(1, cell.width)
+        rows.append(row.rstrip())
+        assert width(row) == 80, row
+    return rows

@@ -33,6 +33,8 @@ def test_every_event_is_told_in_one_line(event: type[Struct]) -> None:
 
 def test_text_of_people_is_cut_and_harmless() -> None:
     assert quoted("hi") == '"hi"'
+    assert quoted("a\nb") == '"a⏎b"'
+    assert quoted("👨‍👩‍👧‍👦" * 40) == f'"{"👨‍👩‍👧‍👦" * 29}…"'
     assert len(quoted("x" * 1_000)) == 62
     assert quoted("\x1b[2J\nowned").isprintable()
     assert "\x1b" not in sentence(submitted(body="\x1b]0;owned\x07"))

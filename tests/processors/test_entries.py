@@ -8,8 +8,8 @@ from tests.examples import ANN, BOB, CONVERSATION, NOON
 from tests.projections.facts import sent
 
 
-def newest(seq: int, number: int) -> TimelineRow:
-    (row, *_) = project(sent(seq, message_number=number, body="x" * 500), 1)
+def newest(seq: int, number: int, body: str = "x" * 500) -> TimelineRow:
+    (row, *_) = project(sent(seq, message_number=number, body=body), 1)
     assert isinstance(row, TimelineRow)
     return row
 
@@ -41,9 +41,27 @@ def test_an_entry_shows_the_newest_message_and_a_preview() -> None:
         "sender_id": ANN,
         "kind": "text",
         "preview": "x" * 200,
+        "preview_cut": True,
         "sent_at": NOON + 10,
     }
     assert shown["receipts"] == [{"user_id": ANN}]
+
+
+@pytest.mark.parametrize(
+    ("body", "preview"),
+    [
+        ("hi", "hi"),
+        ("x" * 200, "x" * 200),
+        ("x" * 195 + "👨‍👩‍👧‍👦", "x" * 195),
+        ("x" * 199 + "🇩🇪", "x" * 199),
+        ("x" * 199 + "e\u0301", "x" * 199),
+    ],
+)
+def test_a_preview_takes_no_character_apart_and_says_whether_it_is_all(
+    body: str, preview: str
+) -> None:
+    shown = entry(newest(1, 1, body), head=1, read=0, number_at_read=0, receipts=[])["newest"]
+    assert (shown["preview"], shown["preview_cut"]) == (preview, preview != body)
 
 
 def test_what_was_read_was_delivered() -> None:
