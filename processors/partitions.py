@@ -12,10 +12,17 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from events.fence import NO_EPOCH
-from infra.log_reader import Place
+from infra.log_reader import Place, place_of
 from infra.transient import is_transient
 from processors.progress import Progress
 
@@ -90,6 +97,15 @@ class Partitions:
             place
             for place in places
             if self._owned.get((place.topic, place.partition), _NEVER) <= arrival
+        ]
+
+    def still_here(self, records: Iterable[Message], arrival: int) -> list[Message]:
+        """The records of partitions that have been here since so many arrivals.
+
+        One that left and came again in between is read anew, from where its assignee says.
+        """
+        return [
+            record for record in records if self._owned.get(place_of(record)[:2], _NEVER) <= arrival
         ]
 
     async def _begin(self, partitions: list[TopicPartition]) -> None:

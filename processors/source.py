@@ -5,8 +5,9 @@ process's `Ticker`. What is there (at most `BATCH_RECORDS`) goes on the channel 
 and the consumer is not looked at again until the agent has handled it. Batches are handled strictly
 one after the other; some may wait for their confirmation while the next is handled. Offsets are
 stored in order, when a batch is confirmed, and committed in the background. So a crash anywhere
-repeats whole batches and loses none, and a revoke (which arrives inside `poll`) leaves what is
-unconfirmed to the next owner, who repeats it (`processors.partitions`). Beside each committed
+repeats whole batches and loses none, and a revoke (which arrives inside `poll` or `consume`) leaves
+what is unconfirmed to the next owner, who repeats it (`processors.partitions`): records that were
+just polled among them, since no state is kept here for them any more. Beside each committed
 offset stands, as commit metadata, the writer epoch that was in force there: a reader that starts
 again in the middle of the log knows which records to ignore (`events.fence`).
 
@@ -170,10 +171,14 @@ class Source(Service):
         if now - self.progress.polled_at < self._look_every_seconds:
             return False
         self.progress.polled_at = now
+        before = self._partitions.arrival
         try:
             first = self._consumer.poll(0)
             found = [] if first is None else [first, *self._consumer.consume(BATCH_RECORDS - 1, 0)]
             records = [record for record in found if not self._is_notice(record)]
+            # Partitions may leave inside either call, also those of records that it gives or that
+            # the other gave: such records belong to the next owner.
+            records = self._partitions.still_here(records, before)
         except Exception as error:
             self._fail(error)
             return False
@@ -181,12 +186,12 @@ class Source(Service):
         if records:
             if self.progress.batch_since is None:
                 self.progress.batch_since = now
-            self._in_hand = asyncio.create_task(self._hand_over(records))
+            self._in_hand = asyncio.create_task(self._hand_over(records, before))
         return bool(found) or self._partitions.is_beginning
 
-    async def _hand_over(self, records: list[Message]) -> None:
+    async def _hand_over(self, records: list[Message], arrival: int) -> None:
         """Give a batch to the agent; when it is handled, the next may begin."""
-        arrival, began = self._partitions.arrival, time.monotonic()
+        began = time.monotonic()
         try:
             batch = Batch(records, asyncio.get_running_loop().create_future())
             await self._take(batch)

@@ -125,12 +125,23 @@ class SimulatedConsumer:
             self.stored = {}
 
     def poll(self, timeout: float) -> Record | None:
-        if self._group is not None:
-            self._follow(self._group)
-        found = self.consume(1, 0)
+        found = self._served(1)
         return found[0] if found else None
 
     def consume(self, count: int, timeout: float) -> list[Record]:
+        return self._served(count)
+
+    def _served(self, count: int) -> list[Record]:
+        """Records and a rebalance stand in one queue: either may come first."""
+        rebalance_comes_first = self._random.random() < 0.5
+        if self._group is not None and rebalance_comes_first:
+            self._follow(self._group)
+        found = self._records(count)
+        if self._group is not None and not (rebalance_comes_first or (found and count == 1)):
+            self._follow(self._group)
+        return found
+
+    def _records(self, count: int) -> list[Record]:
         places = [
             place
             for place, position in self._positions.items()
@@ -203,8 +214,7 @@ class SimulatedConsumer:
         if self.given_up:
             self._tell("on_lost", list(self._positions))
             self.stored = {}
-            group.join(self)
-            return
+            group.join(self)  # and may be given some of them again at once
         if leaving := group.to_leave(self):
             self._tell("on_revoke", leaving)
             for place in leaving:

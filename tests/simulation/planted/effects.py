@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from events.fence import NO_EPOCH
-from processors import guard, source
+from processors import guard, partitions, source
 from processors.dead_letters import DeadLetters
 from tests.simulation.planted.registry import planted
 
@@ -17,13 +17,11 @@ from tests.simulation.planted.registry import planted
 def offsets_are_committed_before_the_effect(patch: pytest.MonkeyPatch) -> None:
     hand_over = source.Source._hand_over
 
-    async def hasty(self: source.Source, records: Any) -> None:
+    async def hasty(self: source.Source, records: Any, arrival: int) -> None:
         reached = self._reached(records)
-        self._acknowledge(
-            source._Handled(None, reached, len(records), self._partitions.arrival, 0.0)
-        )
+        self._acknowledge(source._Handled(None, reached, len(records), arrival, 0.0))
         self._consumer.commit(asynchronous=True)
-        await hand_over(self, records)
+        await hand_over(self, records, arrival)
 
     patch.setattr(source.Source, "_hand_over", hasty)
 
@@ -31,6 +29,20 @@ def offsets_are_committed_before_the_effect(patch: pytest.MonkeyPatch) -> None:
 @planted
 def the_epoch_is_not_kept_beside_the_offset(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(guard.Guard, "epoch_of", lambda self, topic, partition: NO_EPOCH)
+
+
+@planted
+def records_of_partitions_that_left_are_handed_over(patch: pytest.MonkeyPatch) -> None:
+    """Found here, once partitions could leave inside `consume`."""
+    patch.setattr(partitions.Partitions, "still_here", lambda self, records, arrival: records)
+
+
+@planted
+def records_from_before_a_partition_came_back_are_handed_over(patch: pytest.MonkeyPatch) -> None:
+    def careless(self: partitions.Partitions, records: Any, arrival: int) -> Any:
+        return [one for one in records if (one.topic(), one.partition()) in self._owned]
+
+    patch.setattr(partitions.Partitions, "still_here", careless)
 
 
 @planted
