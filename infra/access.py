@@ -92,10 +92,13 @@ _RECEIPTS = "marker_moves"
 TABLES = (*_TIMELINE, _INBOX, _RECEIPTS)
 """Every table of `projections/*/tables.cql`."""
 
-_RESTORE_COMMANDS = ("smembers", "sismember", "zscore", "zmscore", "set", "get", "sadd", "zadd")
+_RESTORE_COMMANDS = ("smembers", "sismember", "zscore", "zmscore", "sadd", "zadd")
 _RESTORE_KEYS = ("~life", "~conversations:*", "~heads:*", "~activity:*")
 # Scripts run with the rights of whoever calls them, so these two add none.
 _SCRIPTS = ("evalsha", "script|load")
+# Who connects first after a start of the server deletes what is left of an earlier run (ADR 0024).
+_BEGIN_COMMANDS = ("info", "get", "set", "flushdb", *_SCRIPTS)
+_BEGIN_KEYS = ("~run",)
 
 COMPONENTS = {
     component.name: component
@@ -104,8 +107,9 @@ COMPONENTS = {
         Component(name="admission"),
         Component(
             name="fanout",
-            redis_commands=("zadd", "sadd", "hgetall", "mget"),
+            redis_commands=(*_BEGIN_COMMANDS, "zadd", "sadd", "hgetall", "mget"),
             redis_keys=(
+                *_BEGIN_KEYS,
                 "%W~heads:*",
                 "%W~activity:*",
                 "%W~markers:*",
@@ -123,9 +127,10 @@ COMPONENTS = {
             redis_commands=(
                 *_RESTORE_COMMANDS,
                 *("hget", "hmget", "hset", "hdel", "mget", "expire", "srandmember", "srem"),
-                *_SCRIPTS,
+                *_BEGIN_COMMANDS,
             ),
             redis_keys=(
+                *_BEGIN_KEYS,
                 *_RESTORE_KEYS,
                 *("~sessions:*", "~gateway:*", "~gateway-position:*", "~owed"),
             ),
@@ -134,8 +139,8 @@ COMPONENTS = {
             name="queries",
             asks_about=("history",),
             selects=TABLES,
-            redis_commands=(*_RESTORE_COMMANDS, *_SCRIPTS),
-            redis_keys=(*_RESTORE_KEYS, "%R~markers:*"),
+            redis_commands=(*_RESTORE_COMMANDS, *_BEGIN_COMMANDS),
+            redis_keys=(*_BEGIN_KEYS, *_RESTORE_KEYS, "%R~markers:*"),
         ),
         Component(name="snapshots"),
     )

@@ -5,11 +5,20 @@ the CPU of redis-py's pipeline (ADR 0012), since fan-out does this for every
 batch. It speaks RESP3 through hiredis, connects on first use, and shares one connection among its
 callers, in order. A time-out or a broken connection fails everything that waits, with redis-py's
 own errors, and the next call connects again; nothing is repeated here.
+
+A server that was started anew may come back with what it held some time ago: from a file, or as a
+replica that was behind. Heads that are too low would be believed. So each connection begins by
+comparing the run that the data belong to with the run of the server, and what is left of another
+run is deleted: a Redis that comes back older is one that lost everything (ADR 0024). Each round
+trip names the run once more: that sets it anew where all keys were deleted, and it fails where the
+server has become a replica or its data have been replaced under an open connection.
 """
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Sequence
+from hashlib import sha1
 from typing import Any, cast
 
 import hiredis
@@ -19,7 +28,32 @@ from redis.asyncio.connection import parse_url
 from infra.settings import RedisSettings
 from infra.tls import client_context
 
+RUN = "run"
+"""The key that names the run of the server to which all other keys belong."""
+
+_BEGIN = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return 0 end
+redis.call('FLUSHDB', 'ASYNC')
+redis.call('SET', KEYS[1], ARGV[1])
+return 1"""
+_BEGIN_SHA = sha1(_BEGIN.encode()).hexdigest()
+_RUN_ID = re.compile(r"^run_id:(\w+)", re.MULTILINE)
+
 _NOT_YET = object()
+
+
+def beginning(run_id: str) -> list[bytes]:
+    """What a connection says first: whatever was written in another run of the server goes."""
+    return [
+        _pack("SCRIPT", "LOAD", _BEGIN),
+        _pack("EVALSHA", _BEGIN_SHA, "1", RUN, run_id),
+    ]
+
+
+def naming(run_id: str) -> bytes:
+    """Part of each round trip. The reply is the run that the data belong to, or nothing where
+    none was named."""
+    return _pack("SET", RUN, run_id, "NX", "GET")
 
 
 class RedisPipe:
@@ -41,7 +75,7 @@ class RedisPipe:
             async with asyncio.timeout(self._timeout_seconds):
                 if wire is None or wire.closed:
                     wire = await self._connected()
-                replies = await wire.ask(commands)
+                named, *replies = await wire.ask([wire.naming, *commands])
         except TimeoutError:
             if wire is not None:
                 wire.abort("no answer in time")
@@ -50,6 +84,11 @@ class RedisPipe:
             ) from None
         except OSError as error:
             raise exceptions.ConnectionError(f"no connection to Redis: {error}") from error
+        if named is not None and named != wire.run_id:
+            wire.abort("the data are of another run")
+            if type(named) is exceptions.ResponseError:
+                raise named
+            raise exceptions.ConnectionError("the data in Redis are of another run of the server")
         for reply in replies:
             if type(reply) is exceptions.ResponseError:
                 raise reply
@@ -87,11 +126,26 @@ class RedisPipe:
         commands = [_pack(*hello)]
         if number := address.get("db"):
             commands.append(_pack("SELECT", str(number)))
-        for reply in await wire.ask(commands):
-            if type(reply) is exceptions.ResponseError:
-                wire.abort("refused")
-                raise reply
+        commands.append(_pack("INFO", "server"))
+        try:
+            *_, info = await _taken(wire, commands)
+            found = _RUN_ID.search(str(info))
+            if found is None:
+                raise exceptions.ResponseError("ERR the server does not say which run this is")
+            await _taken(wire, beginning(found[1]))
+            wire.run_id, wire.naming = found[1], naming(found[1])
+        except BaseException:
+            wire.abort("refused")
+            raise
         return wire
+
+
+async def _taken(wire: "_Wire", commands: Sequence[bytes]) -> list[Any]:
+    replies = await wire.ask(commands)
+    for reply in replies:
+        if type(reply) is exceptions.ResponseError:
+            raise reply
+    return replies
 
 
 class _Wire(asyncio.Protocol):
@@ -99,6 +153,9 @@ class _Wire(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.closed = False
+        self.run_id = ""
+        """The run of the server at the other end, which a connection never outlives."""
+        self.naming = b""
         self._reader = hiredis.Reader(
             encoding="utf-8",
             replyError=exceptions.ResponseError,

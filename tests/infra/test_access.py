@@ -78,8 +78,7 @@ def test_a_table_is_written_by_one_component() -> None:
 
 def test_no_program_is_given_a_dangerous_command() -> None:
     for component in access.COMPONENTS.values():
-        assert not {"eval", "keys", "scan", "config", "flushall", "flushdb"} & set(
-            component.redis_commands
-        )
+        # flushdb is given: what another run of Redis left is deleted (ADR 0024)
+        assert not {"eval", "keys", "scan", "config", "flushall"} & set(component.redis_commands)
         assert not any(word.startswith("@") for word in component.redis_commands)
         assert "~*" not in component.redis_keys

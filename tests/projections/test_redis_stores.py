@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from redis import exceptions
 
-from infra.redis import RedisPipe
+from infra.redis import RUN, RedisPipe
 from infra.stack.stack import Stack
 from infra.transient import is_transient
 from projections.heads.keys import COMPLETE
@@ -212,6 +212,35 @@ async def test_who_is_owed_is_known_to_all_until_it_is_paid(any_pipe: Pipe) -> N
     assert len(await there.owed(1)) == 1
     await there.pay({(ANN, PHONE): owed[ANN, PHONE]})
     assert await here.owed(10) == {(BOB, PHONE): owed[BOB, PHONE]}
+
+
+async def test_what_was_written_in_another_run_of_the_server_is_gone(
+    stack: Stack, pipe: RedisPipe
+) -> None:
+    """As after a start from a file, or when a replica that was behind is promoted."""
+    routing = RoutingStore(pipe)
+    await SessionStore(pipe).apply([*STARTED, *OPENED])
+    await routing.record_and_find({CONVERSATION: (9, NOON)}, {}, (), [])
+    again = RedisPipe(redis_of(stack), timeout_seconds=5)
+    assert await HeadsStore(again).heads([CONVERSATION]) == {CONVERSATION: 9}, "the same run"
+    await again.close()
+    await again.run([pack("SET", RUN, "another")])
+    with pytest.raises(exceptions.ConnectionError) as caught:  # an open connection sees it
+        await pipe.run([pack("PING")])
+    assert is_transient(caught.value)
+    assert await pipe.run([pack("DBSIZE")]) == [1], "only the name of this run is left"
+    assert await HeadsStore(pipe).heads([CONVERSATION]) == {}
+    await again.close()
+
+
+async def test_a_redis_that_was_emptied_is_named_again_and_not_emptied_twice(
+    stack: Stack, pipe: RedisPipe
+) -> None:
+    await pipe.run([pack("FLUSHALL")])
+    await RoutingStore(pipe).record_and_find({CONVERSATION: (9, NOON)}, {}, (), [])
+    later = RedisPipe(redis_of(stack), timeout_seconds=5)
+    assert await HeadsStore(later).heads([CONVERSATION]) == {CONVERSATION: 9}
+    await later.close()
 
 
 async def test_an_error_of_one_command_fails_the_whole_and_leaves_the_connection_usable(

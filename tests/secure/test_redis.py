@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from events.topics import GROUPS
 from infra import access
+from infra.redis import RUN
 from infra.settings import RedisSettings
 from infra.stack.stack import Stack
 from infra.stack.vault import Vault
@@ -28,21 +29,21 @@ KEYS = {
     "gateway": sessions.gateway("gateway-1"),
     "gateway position": sessions.gateway_position("gateway-1"),
     "owed": sessions.OWED,
+    "run": RUN,
     "somebody else's": "other:1",
 }
 READS = {
-    "fanout": {"sessions", "gateway"},
+    "fanout": {"run", "sessions", "gateway"},
     "sessions": set(KEYS) - {"markers", "somebody else's"},
-    "queries": {"life", "conversations", "heads", "activity", "markers"},
+    "queries": {"run", "life", "conversations", "heads", "activity", "markers"},
 }
 WRITES = {
-    "fanout": {"heads", "activity", "markers", "conversations"},
+    "fanout": {"run", "heads", "activity", "markers", "conversations"},
     "sessions": READS["sessions"],
     "queries": READS["queries"] - {"markers"},
 }
 DANGEROUS = (
     ("FLUSHALL",),
-    ("FLUSHDB",),
     ("KEYS", "*"),
     ("SCAN", "0"),
     ("CONFIG", "GET", "maxmemory"),

@@ -7,6 +7,7 @@ may also wait for very long, and may be given up by who asked for it and happen 
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -90,7 +91,8 @@ class Machine:
         """A call that was given up happens, unless its part is away."""
         self.given_up.remove(call)
         if call.part not in self.away:
-            call.act()
+            with suppress(ConnectionError):  # its connection has ended meanwhile
+                call.act()
 
     def kill(self, owner: Process) -> None:
         """End a process; what it had asked for happens all the same, or does not."""
@@ -100,7 +102,8 @@ class Machine:
         for call in mine:  # lines of records, which keep their order, see for themselves
             is_store = not call.part.startswith("kafka") and call.part not in self.away
             if is_store and self.random.random() < 0.5:
-                call.act()
+                with suppress(ConnectionError):
+                    call.act()
         for act in owner.at_death:
             act()
 

@@ -1,5 +1,6 @@
 """Redis in memory: the commands and scripts that the stores use, on the bytes that they send."""
 
+import copy
 import re
 from collections.abc import Callable, Sequence
 from hashlib import sha1
@@ -7,6 +8,7 @@ from typing import Any
 
 import hiredis
 
+from infra import redis as infra_redis
 from projections.heads import store as heads_store
 from projections.sessions import store as sessions_store
 from tests.simulation.machine import Machine, Process
@@ -20,10 +22,14 @@ class Redis:
     """What is held; all of it may be lost at any moment."""
 
     def __init__(self, loop_time: Callable[[], float]) -> None:
+        self.runs = 1
+        """How often it was started; a run has the name that `run_id` makes of it."""
         self._now = loop_time
         self._held: dict[str, Any] = {}
         self._ends_at: dict[str, float] = {}
+        self._saved: tuple[dict[str, Any], dict[str, float]] = ({}, {})
         self._scripts = {
+            _sha(infra_redis._BEGIN): self._begin,
             _sha(sessions_store._HEARD): self._heard,
             _sha(sessions_store._OPENED): self._opened,
             _sha(sessions_store._CLOSED): self._closed,
@@ -34,6 +40,20 @@ class Redis:
         """FLUSHALL, or a restart without a disk."""
         self._held.clear()
         self._ends_at.clear()
+
+    @property
+    def run_id(self) -> str:
+        """The name of this run."""
+        return f"run{self.runs}"
+
+    def save(self) -> None:
+        """All is written to a file, or a replica has it."""
+        self._saved = copy.deepcopy((self._held, self._ends_at))
+
+    def go_back(self) -> None:
+        """It is started anew with what was saved last, or a replica that was behind is promoted."""
+        self._held, self._ends_at = copy.deepcopy(self._saved)
+        self.runs += 1
 
     def run(self, commands: Sequence[bytes]) -> list[Any]:
         """One reply for each command."""
@@ -94,6 +114,9 @@ class Redis:
     def _do_sismember(self, key: str, member: str) -> int:
         return int(member in self._get(key, dict))
 
+    def _do_get(self, key: str) -> str | None:
+        return self._get(key, str) or None
+
     def _do_hget(self, key: str, field: str) -> str | None:
         value: str | None = self._get(key, dict).get(field)
         return value
@@ -118,7 +141,14 @@ class Redis:
         keys, values = words[: int(count)], words[int(count) :]
         return self._scripts[sha](*keys, *values)
 
-    # The scripts of projections/sessions/store.py and projections/heads/store.py, line by line.
+    # The scripts of infra/redis.py and of the stores, line by line.
+
+    def _begin(self, key: str, run_id: str) -> int:
+        if (self._get(key, str) or None) == run_id:
+            return 0
+        self.lose_everything()
+        self._held[key] = run_id
+        return 1
 
     def _heard(self, gateway: str, places: str, epoch: str, at: str, started: str, end: str) -> int:
         offset = int(at)
@@ -160,21 +190,34 @@ class Redis:
 
 
 class SimulatedPipe:
-    """The Pipe of one process."""
+    """The Pipe of one process: a connection ends with the run of the server."""
 
     def __init__(self, redis: Redis, machine: Machine, owner: Process) -> None:
         self._redis = redis
         self._machine = machine
         self._owner = owner
+        self._connected_to: str | None = None
 
     async def run(self, commands: Sequence[bytes]) -> list[Any]:
         """One round trip: all commands happen together."""
         if not commands:
             return []
+        connected_to = self._connected_to
         replies: list[Any] = await self._machine.ask(
-            self._owner, "redis", lambda: self._redis.run(commands)
+            self._owner, "redis", lambda: self._happen(connected_to, commands)
         )
         return replies
+
+    def _happen(self, connected_to: str | None, commands: Sequence[bytes]) -> list[Any]:
+        run_id = self._redis.run_id
+        if connected_to is None:
+            self._redis.run(infra_redis.beginning(run_id))
+            self._connected_to = run_id
+        elif connected_to != run_id:
+            self._connected_to = None
+            raise ConnectionError("the connection to Redis ended")
+        self._redis.run([infra_redis.naming(run_id)])
+        return self._redis.run(commands)
 
 
 class ImmediatePipe:

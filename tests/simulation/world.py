@@ -72,6 +72,8 @@ _QUIET_FAULTS = {
     "held_calls_go_on": 1.0,
     "connection_lost": 0.7,
     "redis_loses_everything": 0.3,
+    "redis_is_saved": 0.3,
+    "redis_goes_back": 0.3,
 }
 
 

@@ -58,7 +58,8 @@ def holes(seen: Seen) -> Iterator[str]:
                 expected.setdefault(fact.conversation_id, []).append((fact.seq, fact.body))
         handed: dict[str, list[tuple[int, str]]] = {}
         for conversation_id, seq, body in device.handed:
-            handed.setdefault(conversation_id, []).append((seq, body))
+            if device.user_id in members_of(conversation_id):  # of others, `membership` judges
+                handed.setdefault(conversation_id, []).append((seq, body))
         if handed != expected:
             name = f"{device.user_id}/{device.device_id}"
             yield f"{name} was handed {handed}, there is {expected}"

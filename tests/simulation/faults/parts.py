@@ -17,6 +17,18 @@ def redis_loses_everything(world: World) -> None:
 
 
 @fault
+def redis_is_saved(world: World) -> None:
+    """A save point, or what a replica has before it falls behind."""
+    world.parts.redis.save()
+
+
+@fault
+def redis_goes_back(world: World) -> None:
+    """Killed and started from its file, or replaced by a replica that was behind."""
+    world.parts.redis.go_back()
+
+
+@fault
 def part_goes_away(world: World) -> None:
     """Kafka, Cassandra or Redis refuses everything for a while."""
     away = world.parts.machine.away

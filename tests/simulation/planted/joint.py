@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from edge import announcer, deliveries
+from infra import redis
 from processors.fanout import routing
 from projections.routing.store import RoutingStore, record
 from projections.sessions.store import SessionStore
@@ -24,6 +25,11 @@ def sessions_are_read_before_heads_are_recorded(patch: pytest.MonkeyPatch) -> No
         return found
 
     patch.setattr(RoutingStore, "record_and_find", hasty)
+
+
+@planted_quietly
+def what_redis_held_in_another_run_is_believed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(redis, "beginning", lambda run_id: [])
 
 
 @planted
