@@ -99,21 +99,33 @@ class Client:
     # Sending and reading
 
     async def send(
-        self, to: str, body: str, *, kind: str = "text", reply_to: int | None = None
+        self,
+        to: str,
+        body: str,
+        *,
+        kind: str = "text",
+        reply_to: int | None = None,
+        seen: int | None = None,
     ) -> Outgoing:
         """Send to a user or a conversation; on the disk when this returns, whatever the network.
 
-        Raises ClientError `too_large` and `outbox_full`, StoreError, and Stopped.
+        To write is not to have read: `seen` is the newest seq that was on the screen meanwhile, and
+        counts as read. Raises ClientError `too_large` and `outbox_full`, StoreError, and Stopped.
         """
         self._engine.check_running()
         message_id = str(uuid4())
         entry, out = self.state.send(message_id, to, kind, body, reply_to, self._engine.now())
         handle = self._engine.handles.made(entry)
         self._engine.apply(out)
+        if seen is not None and entry.conversation_id:
+            await self.read(entry.conversation_id, seen)
         return handle
 
     async def read(self, conversation: str, seq: int | None = None) -> None:
-        """The user has read everything up to seq (by default, all that is here)."""
+        """The user has read everything up to seq (by default, all that is here).
+
+        Nothing else moves the read marker: an application calls this for what was on the screen.
+        """
         conversation_id = self.conversation_id(conversation)
         newest = self.state.sync.conversation(conversation_id).cursor
         self._engine.apply(self.state.read(conversation_id, newest if seq is None else seq))
@@ -185,13 +197,12 @@ class Client:
         found = []
         for conversation in self.state.conversations.values():
             history = self._store.history(conversation.id, None, 1)
-            after = max(conversation.read, conversation.mine)
             found.append(
                 Chat(
                     conversation.id,
                     others_in(conversation.id, self.user_id),
                     conversation.cursor,
-                    self._store.unread(conversation.id, after, self.user_id),
+                    self._store.unread(conversation.id, conversation.read, self.user_id),
                     history[0] if history else None,
                 )
             )

@@ -54,6 +54,11 @@ class Conversation:
         self.attempts = 0
 
     @property
+    def has_unread(self) -> bool:
+        """Whether a message of others is here that this user has not read, as far as is known."""
+        return self.delivered > self.read
+
+    @property
     def behind(self) -> bool:
         """Whether there is something to fetch."""
         return self.head > self.cursor or self.forced
@@ -90,10 +95,13 @@ class Conversation:
         return True
 
     def tick(self, user_id: str, seq: int) -> Tick:
-        """How far this user's message at seq has come: as far as the slowest other member."""
+        """How far this user's message at seq has come: as far as the slowest other member.
+
+        A note to oneself is with everybody for whom it is as soon as it is accepted.
+        """
         others = others_in(self.id, user_id)
         if not others:
-            return Tick.SENT
+            return Tick.READ
 
         def slowest(pick: Callable[[tuple[int, int]], int]) -> int:
             return min(pick(self.markers.get(other, (0, 0))) for other in others)
@@ -106,8 +114,4 @@ class Conversation:
 
     def waits_for_ticks(self, user_id: str) -> bool:
         """Whether the newest message of this user is not read by all others yet."""
-        return (
-            self.mine > 0
-            and self.tick(user_id, self.mine) is not Tick.READ
-            and bool(others_in(self.id, user_id))
-        )
+        return self.mine > 0 and self.tick(user_id, self.mine) is not Tick.READ

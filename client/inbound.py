@@ -120,7 +120,7 @@ class Inbound:
         for conversation in self._sync.conversations.values():
             self._renew_stale(conversation, out)
         if any(
-            c.unsettled or c.waits_for_ticks(self._identity.user_id)
+            c.unsettled or c.has_unread or c.waits_for_ticks(self._identity.user_id)
             for c in self._sync.conversations.values()
         ):
             self._refresh.want()

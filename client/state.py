@@ -97,7 +97,7 @@ class State:
         return entry, out
 
     def read(self, conversation_id: str, seq: int) -> Effects:
-        """The user has read everything up to seq; one's own messages need no reading."""
+        """The user has read everything up to seq; the marker stays at a message of others."""
         out = Effects()
         conversation = self.sync.conversation(conversation_id)
         seq = min(seq, conversation.delivered)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from edge.frames import BODY_BYTES_MAX, FRAME_BYTES_MAX
+from events.queries import UNREAD_MAX
 
 KEYS_MAX = 100_000
 """Keys whose allowance is not whole; more of them share one."""
@@ -43,6 +44,7 @@ class Limits(Struct, frozen=True):
             "in_flight": self.in_flight,
             "page": 100,
             "inbox": 50,
+            "unread": UNREAD_MAX,
         }
 
 

@@ -11,6 +11,9 @@ from events.conversations import Offset
 from events.ids import ConversationId, DeviceId, GatewayEpoch, GatewayId, Seq, SessionId, UserId
 
 Limit = Annotated[int, Meta(ge=1, le=100)]
+UNREAD_MAX = 1_000
+"""Unread messages are counted so far: this number means that many, or more."""
+
 RequestId = Annotated[str, Meta(min_length=1, max_length=64)]
 Cursor = Annotated[str, Meta(min_length=1, max_length=128)]
 

@@ -1,13 +1,14 @@
 """An entry of the inbox: where a conversation stands for one of its members. Pure.
 
-In: the newest row, the member's own newest seq, markers. Out: the entry that its client is shown.
-Unread is the newest message's number less the number at what the member has read, and to answer is
-to have read (ADR 0008): a difference, never a counter. What was read was delivered.
+In: the newest row, markers, numbers of messages. Out: the entry that its client is shown. Unread is
+the number of messages of others above the member's read marker (ADR 0026): a difference of numbers,
+never a counter. What was read was delivered.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from events.queries import UNREAD_MAX
 from events.text import cut
 from projections.heads.keys import Marker
 from projections.history.projection import TimelineRow
@@ -16,11 +17,18 @@ PREVIEW_LENGTH_MAX = 200
 """Code points of a preview; the character that would pass this bound is left out whole."""
 
 
-def read_seq(
-    conversation_id: str, user_id: str, markers: Mapping[Marker, int], own_seq: int
-) -> int:
-    """How far a member has read, where its own newest message counts as read."""
-    return max(markers.get((conversation_id, user_id, "read"), 0), own_seq)
+def read_seq(conversation_id: str, user_id: str, markers: Mapping[Marker, int]) -> int:
+    """How far a member has read: what it said, and nothing that follows from what it wrote."""
+    return markers.get((conversation_id, user_id, "read"), 0)
+
+
+def unread(newest_number: int, number_at_read: int, own_above: int) -> int:
+    """The messages above a read marker that others wrote; UNREAD_MAX stands for any larger count.
+
+    `newest_number` and `number_at_read` number the messages at the end and at the marker, whoever
+    wrote them; `own_above` are the member's own between the two.
+    """
+    return min(max(newest_number - number_at_read - own_above, 0), UNREAD_MAX)
 
 
 def entry(
@@ -28,7 +36,7 @@ def entry(
     *,
     head: int,
     read: int,
-    number_at_read: int,
+    unread: int,
     receipts: Iterable[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """One conversation of an `inbox` frame."""
@@ -36,7 +44,7 @@ def entry(
     return {
         "conversation_id": row.conversation_id,
         "seq": max(head, row.seq),
-        "unread": max(row.message_number - number_at_read, 0) if read < row.seq else 0,
+        "unread": unread,
         "read": read,
         "newest": {
             "seq": row.seq,

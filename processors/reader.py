@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from events import frames
 from events.frames import ErrorCode
 from events.ids import members_of
-from events.queries import HeadsRequested, HistoryRequested, InboxRequested
+from events.queries import UNREAD_MAX, HeadsRequested, HistoryRequested, InboxRequested
 from events.topics import partition_of
 from processors.context import Context
-from processors.entries import entry, newest_first, read_seq, receipts_of
+from processors.entries import entry, newest_first, read_seq, receipts_of, unread
 from processors.heads import Heads
 from processors.pages import PAGE_BYTES, Ask, Page, ask_of, page_frame, page_of
 from projections.heads.keys import Marker
@@ -139,21 +139,37 @@ class Reader:
         markers: Mapping[Marker, int],
     ) -> dict[str, object]:
         row = newest.row
-        marked = read_seq(row.conversation_id, user_id, markers, 0)
-        own_seq = newest.own_seq
-        if not own_seq and bucket_of(marked) < row.bucket:
-            own_seq = await self._timeline.own_newest(row.conversation_id, user_id, marked, row.seq)
-        read = max(marked, own_seq)
-        number = 0
-        if 0 < read < row.seq:
-            number = await self._timeline.number_at(row.conversation_id, read)
+        read = read_seq(row.conversation_id, user_id, markers)
         return entry(
             row,
             head=head,
             read=read,
-            number_at_read=number,
+            unread=await self._unread(newest, user_id, read),
             receipts=receipts_of(row.conversation_id, members, markers),
         )
+
+    async def _unread(self, newest: Newest, user_id: str, read: int) -> int:
+        """The messages of others above a read marker; what is read for it is bounded.
+
+        Mostly nothing of one's own is above the marker, and two numbers say it. Otherwise one's own
+        messages there are counted; when they may be too many for that, it is enough to know
+        whether anybody else wrote.
+        """
+        row = newest.row
+        conversation_id = row.conversation_id
+        if read >= row.seq:
+            return 0
+        number = await self._timeline.number_at(conversation_id, read) if read else 0
+        own_seq = newest.own_seq
+        if not own_seq and bucket_of(read) < row.bucket:
+            own_seq = await self._timeline.own_newest(conversation_id, user_id, read, row.seq)
+        if own_seq <= read:
+            return unread(row.message_number, number, 0)
+        if own_seq - read <= UNREAD_MAX:
+            own = await self._timeline.sent_by(conversation_id, user_id, read, own_seq)
+            return unread(row.message_number, number, own)
+        others = await self._timeline.others_newest(conversation_id, user_id, read, row.seq)
+        return UNREAD_MAX if others > read else 0
 
     async def _markers(self, members: Mapping[str, Sequence[str]]) -> dict[Marker, int]:
         """What Redis holds is the newest; what it does not hold is asked from Cassandra."""

@@ -145,7 +145,8 @@ class Room:
             elif not self.open_id:
                 self.said = "Open a conversation first: /open NAME"
             else:
-                await self.client.send(self.open_id, text.removeprefix("/"))
+                seen = self.messages[-1].seq if self.watched and self.messages else None
+                await self.client.send(self.open_id, text.removeprefix("/"), seen=seen)
                 self.said = ""
         except ClientError as error:
             self.said = error.detail

@@ -1,7 +1,8 @@
 """Who is shown what: a fact or move, and its audience's sessions, to frames for gateways. Pure.
 
 The sending device gets `accepted` or `rejected`; every other device of every member gets the
-message. A delivered move goes to the other members, a read move to the reader's own devices too.
+message. A delivered move goes to the other members, a read move to the reader's own devices too; in
+notes to oneself both do.
 Each frame is encoded once, whoever gets it (invariant: order of frames to one session is the order
 of the log).
 """
@@ -114,10 +115,11 @@ def _shown(event: Struct, sessions: Sessions) -> Iterator[tuple[bytes, list[Sess
             if own:
                 yield frames.rejected(event), own
         case ReadMarkerMoved() | DeliveredMarkerMoved():
-            to_own = type(event) is ReadMarkerMoved
+            members = members_of(event.conversation_id)
+            to_own = type(event) is ReadMarkerMoved or len(members) == 1
             receivers = [
                 session
-                for member in members_of(event.conversation_id)
+                for member in members
                 for session in sessions.get(member, ())
                 if to_own or member != event.user_id
             ]

@@ -31,6 +31,12 @@ WHERE conversation_id IN ? AND bucket = ? PER PARTITION LIMIT 1"""
 _READ_OWN = """
 SELECT newest_by_sender[?] FROM timeline
 WHERE conversation_id = ? AND bucket IN ? PER PARTITION LIMIT 1"""
+_READ_NEWEST_SENDERS = """
+SELECT newest_by_sender FROM timeline
+WHERE conversation_id = ? AND bucket IN ? PER PARTITION LIMIT 1"""
+_READ_SENDERS_BETWEEN = """
+SELECT sender_id FROM timeline
+WHERE conversation_id = ? AND bucket = ? AND seq > ? AND seq <= ?"""
 _READ_NUMBER = """
 SELECT message_number FROM timeline
 WHERE conversation_id = ? AND bucket = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"""
@@ -115,10 +121,31 @@ class TimelineStore:
 
     async def own_newest(self, conversation_id: str, user_id: str, above: int, below: int) -> int:
         """The newest seq that the user sent in the buckets from one seq to another, or 0."""
-        first = max(bucket_of(above), bucket_of(below) - _BUCKETS_BACK)
-        buckets = list(range(first, bucket_of(below) + 1))
-        rows = await self._database.read(_READ_OWN, [user_id, conversation_id, buckets])
+        values = [user_id, conversation_id, _buckets(above, below)]
+        rows = await self._database.read(_READ_OWN, values)
         return max((row[0] or 0 for row in rows), default=0)
+
+    async def others_newest(
+        self, conversation_id: str, user_id: str, above: int, below: int
+    ) -> int:
+        """The newest seq that anybody else sent in the buckets from one seq to another, or 0."""
+        values = [conversation_id, _buckets(above, below)]
+        rows = await self._database.read(_READ_NEWEST_SENDERS, values)
+        newest = [row[0] or {} for row in rows]
+        return max(
+            (seq for senders in newest for sender, seq in senders.items() if sender != user_id),
+            default=0,
+        )
+
+    async def sent_by(self, conversation_id: str, user_id: str, above: int, up_to: int) -> int:
+        """How many messages the user sent above one seq and up to another; they are all read."""
+        found = 0
+        for bucket in range(bucket_of(above + 1), bucket_of(up_to) + 1):
+            rows = await self._database.read(
+                _READ_SENDERS_BETWEEN, [conversation_id, bucket, above, up_to]
+            )
+            found += sum(row[0] == user_id for row in rows)
+        return found
 
     async def number_at(self, conversation_id: str, seq: int) -> int:
         """The number of the newest message at or below a seq, or 0."""
@@ -178,6 +205,12 @@ def _statement(write: Write) -> tuple[str, tuple[Any, ...]]:
         write.seq,
         *write[:3],
     )
+
+
+def _buckets(above: int, below: int) -> list[int]:
+    """The buckets from one seq to another, the newest of them when they are many."""
+    last = bucket_of(below)
+    return list(range(max(bucket_of(above), last - _BUCKETS_BACK), last + 1))
 
 
 def _wanted(rows: list[TimelineRow], limit: int, body_bytes: int) -> int:

@@ -177,7 +177,7 @@ async def test_chats_list_the_newest_first_with_what_is_unread() -> None:
         assert [(c.others, c.unread) for c in bob.chats()] == [(("eve",), 1), (("ann",), 2)]
         await bob.read("ann", 1)
         assert bob.chats()[1].unread == 1
-        await (await bob.send("ann", "to answer is to have read")).accepted(5)
+        await (await bob.send("ann", "what is on the screen was read", seen=2)).accepted(5)
         assert bob.chats()[0].unread == 0
 
 

@@ -124,9 +124,22 @@ async def test_the_inbox_counts_what_is_unread(traffic: Traffic) -> None:
     await until(lambda: known.cursor >= 7, what="the last message at the device")
     await quiet.client.read(conversation, 5)
     await until_unread(2)
-    await (await quiet.client.send(ann.user_id, "to answer is to have read")).accepted(10)
+    await (await quiet.client.send(ann.user_id, "to answer is not to have read")).accepted(10)
+    await until_unread(2)
+    seen = await quiet.client.send(ann.user_id, "what is on the screen is", seen=7)
+    await seen.accepted(10)
     await until_unread(0)
+    await sent[-1].read(10)
     await quiet.close()
+
+
+async def test_a_note_to_oneself_has_all_its_ticks_at_once(traffic: Traffic) -> None:
+    ann = traffic.pairs[4][1]
+    note = await ann.client.send(ann.user_id, "remember the milk")
+    await note.read(20)
+    conversation = direct_conversation(ann.user_id, ann.user_id)
+    await until(lambda: ann.client.state.sync.conversation(conversation).cursor == note.seq)
+    assert not [chat.unread for chat in ann.client.chats() if chat.unread]
 
 
 async def test_pages_go_both_ways(traffic: Traffic) -> None:

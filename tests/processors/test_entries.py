@@ -1,4 +1,4 @@
-"""Entries of the inbox: unread is a difference of numbers, and to answer is to have read."""
+"""Entries of the inbox: what is shown of a conversation, and in which order."""
 
 import pytest
 
@@ -14,26 +14,14 @@ def newest(seq: int, number: int, body: str = "x" * 500) -> TimelineRow:
     return row
 
 
-@pytest.mark.parametrize(
-    ("marker", "own_seq", "expected"), [(0, 0, 0), (5, 0, 5), (5, 3, 5), (5, 8, 8), (0, 8, 8)]
-)
-def test_ones_own_newest_message_counts_as_read(marker: int, own_seq: int, expected: int) -> None:
-    markers = {(CONVERSATION, ANN, "read"): marker}
-    assert read_seq(CONVERSATION, ANN, markers, own_seq) == expected
-
-
-@pytest.mark.parametrize(
-    ("read", "number_at_read", "unread"),
-    # Seq 10 is message 7: three facts were no messages.
-    [(0, 0, 7), (4, 3, 4), (9, 6, 1), (10, 7, 0), (12, 0, 0)],
-)
-def test_unread_is_a_difference_of_numbers(read: int, number_at_read: int, unread: int) -> None:
-    shown = entry(newest(10, 7), head=10, read=read, number_at_read=number_at_read, receipts=[])
-    assert shown["unread"] == unread
+def test_only_what_a_member_said_is_its_read_marker() -> None:
+    assert read_seq(CONVERSATION, ANN, {}) == 0
+    markers = {(CONVERSATION, ANN, "read"): 5, (CONVERSATION, ANN, "delivered"): 9}
+    assert read_seq(CONVERSATION, ANN, markers) == 5
 
 
 def test_an_entry_shows_the_newest_message_and_a_preview() -> None:
-    shown = entry(newest(10, 10), head=11, read=0, number_at_read=0, receipts=[{"user_id": ANN}])
+    shown = entry(newest(10, 10), head=11, read=0, unread=7, receipts=[{"user_id": ANN}])
     assert shown["seq"] == 11, "the head may be ahead of what history holds"
     assert shown["newest"] == {
         "seq": 10,
@@ -60,7 +48,7 @@ def test_an_entry_shows_the_newest_message_and_a_preview() -> None:
 def test_a_preview_takes_no_character_apart_and_says_whether_it_is_all(
     body: str, preview: str
 ) -> None:
-    shown = entry(newest(1, 1, body), head=1, read=0, number_at_read=0, receipts=[])["newest"]
+    shown = entry(newest(1, 1, body), head=1, read=0, unread=0, receipts=[])["newest"]
     assert (shown["preview"], shown["preview_cut"]) == (preview, preview != body)
 
 

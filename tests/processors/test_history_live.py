@@ -325,7 +325,7 @@ async def test_the_inbox_shows_the_newest_first_with_unread_and_ticks(
         assert list(shown) == [talks["eve"], talks["cid"], talks["ann"]]
         assert {name: shown[talks[name]]["unread"] for name in talks} == {
             "ann": 3,  # read up to 2 of 5
-            "cid": 1,  # answered with 4: that is to have read
+            "cid": 4,  # answered with 4: to write is not to have read
             "eve": 5,
         }
         assert shown[talks["ann"]]["read"] == 2

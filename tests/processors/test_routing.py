@@ -6,7 +6,8 @@ from msgspec import structs
 
 from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
 from events.deliveries import AnsweredUpTo, RoutedFrame
-from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
+from events.ids import direct_conversation
+from events.receipts import DeliveredMarkerMoved, Move, ReadMarkerMoved
 from processors.admission.decider import Place, decide
 from processors.admission.state import initial
 from processors.fanout.routing import RECORD_BYTES_MAX, answered, audience, records, route
@@ -37,7 +38,7 @@ def shown(*events: object) -> dict[tuple[str, int], list[str]]:
     return result
 
 
-def moved(kind: type, user_id: str) -> object:
+def moved(kind: type[Move], user_id: str) -> Move:
     return kind(
         conversation_id=CONVERSATION,
         user_id=user_id,
@@ -87,6 +88,14 @@ def test_delivered_is_shown_to_the_others_and_read_also_to_the_readers_devices()
         ("gateway-1", 1),
         ("gateway-2", 1),
         ("gateway-2", 2),
+    }
+
+
+def test_in_notes_to_oneself_delivered_is_shown_to_ones_own_devices() -> None:
+    move = moved(DeliveredMarkerMoved, ANN)
+    assert set(shown(structs.replace(move, conversation_id=direct_conversation(ANN, ANN)))) == {
+        ("gateway-1", 1),
+        ("gateway-2", 1),
     }
 
 

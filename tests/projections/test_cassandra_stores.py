@@ -156,6 +156,11 @@ async def test_ones_own_newest_message_is_found_in_an_older_bucket(
     assert await store.own_newest(conversation, ANN, 0, newest.row.seq) == 2
     assert await store.number_at(conversation, 2) == 2
     assert await store.number_at(conversation, BORDER - 1) == 3
+    assert await store.others_newest(conversation, ANN, 0, newest.row.seq) == BORDER + 1
+    assert await store.others_newest(conversation, other, 0, newest.row.seq) == 2
+    assert await store.sent_by(conversation, ANN, 0, BORDER + 1) == 2
+    assert await store.sent_by(conversation, ANN, 1, 2) == 1
+    assert await store.sent_by(conversation, other, 2, BORDER) == 2
 
 
 async def test_a_conversation_is_listed_for_both_from_its_first_fact(

@@ -48,6 +48,8 @@ class Cassandra:
             timeline._READ_BEFORE: self._before,
             timeline._READ_NEWEST: self._newest,
             timeline._READ_OWN: self._own,
+            timeline._READ_NEWEST_SENDERS: self._newest_senders,
+            timeline._READ_SENDERS_BETWEEN: self._senders_between,
             timeline._READ_NUMBER: self._number,
             timeline._READ_BUCKETS: self._newest_buckets,
             timeline._READ_ALL_BUCKETS: self._all_buckets,
@@ -120,6 +122,17 @@ class Cassandra:
             for bucket in buckets
             if (conversation, bucket) in self.senders
         ]
+
+    def _newest_senders(self, conversation: str, buckets: Sequence[int]) -> list[Any]:
+        return [
+            ({sender: cell[0] for sender, cell in self.senders[conversation, bucket].items()},)
+            for bucket in buckets
+            if (conversation, bucket) in self.senders
+        ]
+
+    def _senders_between(self, conversation: str, bucket: int, above: int, up_to: int) -> list[Any]:
+        seqs = [one for one in self._slice(conversation, bucket) if above < one <= up_to]
+        return [(self.timeline_row((conversation, bucket, one))[4],) for one in seqs]
 
     def _number(self, conversation: str, bucket: int, seq: int) -> list[Any]:
         found = [one for one in self._slice(conversation, bucket) if one <= seq][-1:]

@@ -12,6 +12,7 @@ from bench.frames import pong_frame, text_frame
 from client import frames
 from client.effects import Effects, Wait
 from client.memory import MemoryStore
+from client.messages import direct_conversation
 from client.options import Options
 from client.state import State
 from edge.websocket import ClientSocket
@@ -19,6 +20,7 @@ from tests.simulation.gateway import SimulatedGateway, Wire
 from tests.simulation.tokens import Token
 
 EVERYTHING = 1 << 40
+_ANSWER_MS = 15_000
 _OPTIONS = Options()
 
 
@@ -73,6 +75,13 @@ class Device:
         """Bodies that the device was told are accepted, with their seq."""
         self.closes: list[int] = []
         """The codes with which gateways closed its links; 0 where one was cut."""
+        self.unread: dict[str, int] = {}
+        """What it counted as unread by itself, before it asked for an inbox at the end."""
+        self.inbox: dict[str, frames.InboxItem] = {}
+        """Each conversation as the last inbox that the application asked for showed it."""
+        self.asks_inbox = False
+        self._asked: tuple[str, int] | None = None
+        """The question that is under way, and when it was asked."""
         self.strangers: list[str] = []
         """Conversations that it was told of and is not a member of."""
 
@@ -105,12 +114,14 @@ class Device:
         self.pauses.clear()
         self.state = State(self.store.load())
 
-    def write(self, number: int, to: str, now: int) -> None:
-        """The user writes a message."""
+    def write(self, number: int, to: str, now: int, *, looks: bool = False) -> None:
+        """The user writes a message, perhaps while looking at the conversation."""
         body = f"{self.user_id}/{self.device_id} {number}"
         self.written.setdefault(to, []).append(body)
         _, out = self.state.send(str(UUID(int=number)), to, "text", body, None, now)
         self.apply(out)
+        if looks:
+            self.apply(self.state.read(direct_conversation(self.user_id, to), EVERYTHING))
 
     def read(self) -> None:
         """The user reads everything that is here."""
@@ -138,9 +149,29 @@ class Device:
         self._note(frame)
         if isinstance(frame, frames.Welcome):
             self.online = True
+            self._asked = None
             self.apply(self.state.connected(frame, now))
         elif self.online:
             self.apply(self.state.receive(frame, now))
+
+    def look_at_the_end(self) -> None:
+        """The application notes what is unread here, and wants to see what the server says."""
+        self.unread = {
+            conversation.id: self.store.unread(conversation.id, conversation.read, self.user_id)
+            for conversation in self.state.conversations.values()
+            if conversation.cursor
+        }
+        self.asks_inbox = True
+
+    def ask_inbox(self, now: int) -> None:
+        """The application asks for the inbox; after a pause once more, when it got none."""
+        late = self._asked is not None and now - self._asked[1] > _ANSWER_MS
+        if self.asks_inbox and self.online and (self._asked is None or late):
+            request_id = self.state.sync.next_request_id()
+            self._asked = (request_id, now)
+            self.inbox = {}
+            if self.link is not None:
+                self.link.up.append(text_frame(frames.inbox(request_id, 50)))
 
     def wake(self, now: int, *, early: bool = False) -> None:
         """Go on where a pause is over; `early` is as if the least jitter had been drawn."""
@@ -174,6 +205,8 @@ class Device:
     def finished(self) -> bool:
         """Whether nothing is left to send or to ask."""
         state = self.state
+        if self.asks_inbox:
+            return False
         return self.online and not state.unsent and state.caught_up and not state.refresh.unanswered
 
     def _paused(self, wait: Wait) -> Pause:
@@ -183,6 +216,9 @@ class Device:
         return Pause(wait, now + wait.at_least_seconds, now + seconds)
 
     def _note(self, frame: object) -> None:
+        if isinstance(frame, frames.Inbox) and self._asked and frame.id == self._asked[0]:
+            self.inbox = {item.conversation_id: item for item in frame.conversations}
+            self.asks_inbox, self._asked = False, None
         conversation_id = getattr(frame, "conversation_id", None)
         if isinstance(frame, frames.Rejected):
             return  # it names what was asked for

@@ -79,6 +79,7 @@ def _round(world: World) -> bool:
             device.receive(world.now_ms())
             busy = True
         device.wake(world.now_ms())
+        device.ask_inbox(world.now_ms())
     for look in list(world.looks()):
         look()
         loop.settle()

@@ -42,6 +42,10 @@ GATEWAYS = ("gateway-1", "gateway-2")
 _STEPS = (60, 420)
 _FACTS_BETWEEN_SNAPSHOTS = 4
 _MOMENT = 0.01
+_NOTES_SHARE = 0.1
+"""Of messages, those to oneself."""
+_LOOKS_SHARE = 0.3
+"""Of messages, those whose writer has the conversation on the screen."""
 
 _OFTEN = (0.3, 1.0, 1.0, 3.0)
 """How much more often than usual something happens in a run."""
@@ -240,7 +244,9 @@ class World:
         device = self.random.choice(self.devices)
         if self.quiet:  # who waits for no ticks asks for nothing that would tell of messages
             device = self.devices[0]
-        self.write(device, self.random.choice([one for one in USERS if one != device.user_id]))
+        others = [one for one in USERS if one != device.user_id]
+        to_oneself = not self.quiet and self.random.random() < _NOTES_SHARE
+        self.write(device, device.user_id if to_oneself else self.random.choice(others))
 
     def write(self, device: Device, to: str) -> None:
         """A device writes to a user."""
@@ -248,7 +254,8 @@ class World:
             return
         self.written += 1
         self.story.append(f"{device.user_id}/{device.device_id} writes {self.written} to {to}")
-        device.write(self.written, to, self.now_ms())
+        looks = not self.quiet and self.random.random() < _LOOKS_SHARE
+        device.write(self.written, to, self.now_ms(), looks=looks)
 
     def _read(self) -> None:
         self.random.choice(self.devices).read()
@@ -340,8 +347,11 @@ class World:
         self.parts.loop.settle()
 
     def heal(self) -> None:
-        """Everything works again, and everything comes to rest."""
+        """Everything works again, and comes to rest; then everybody looks at the inbox."""
         self.story.append("heal")
+        self.rest()
+        for device in self.devices:
+            device.look_at_the_end()
         self.rest()
 
     def rest(self) -> None:

@@ -14,6 +14,7 @@ from tests.simulation.checks import (
     messages,
     receipts,
     replay,
+    unread,
 )
 from tests.simulation.checks.registry import CHECKS, checked_while_running
 from tests.simulation.checks.seen import Seen
@@ -28,6 +29,7 @@ __all__ = [
     "messages",
     "receipts",
     "replay",
+    "unread",
     "violations",
 ]
 

@@ -7,7 +7,17 @@ needs Redis to forget twice, around one message and one call, and a device that 
 then. The model of that joint finds it: `tests/projections/test_joint.py`.
 """
 
-from tests.simulation.planted import admission, client, effects, joint, rows, sockets
+from tests.simulation.planted import admission, client, effects, joint, rows, sockets, unread
 from tests.simulation.planted.registry import PLANTED, QUIET
 
-__all__ = ["PLANTED", "QUIET", "admission", "client", "effects", "joint", "rows", "sockets"]
+__all__ = [
+    "PLANTED",
+    "QUIET",
+    "admission",
+    "client",
+    "effects",
+    "joint",
+    "rows",
+    "sockets",
+    "unread",
+]
