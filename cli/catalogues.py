@@ -12,7 +12,7 @@ from rich.table import Table
 from events.topics import TOPICS, Topic
 from infra import registry as registry_catalogue
 from infra import topics as topic_catalogue
-from infra.catalogues import apply_rights
+from infra.catalogues import apply_rights, require_brokers
 from infra.settings import KafkaSettings, RegistrySettings, SchemaSettings, load
 
 topics = App(name="topics", help="Apply or list the topic catalogue.")
@@ -42,6 +42,7 @@ def apply_topics(
     Under lock, give every principal its rights on them and no others.
     """
     kafka = load(_TopicSettings).kafka
+    require_brokers(kafka)
     changes = topic_catalogue.apply(kafka)
     rights = apply_rights(kafka, gateway)
     for name in changes.created:

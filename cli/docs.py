@@ -1,7 +1,8 @@
 """`chatlog docs`: writes the pages that are made from the code, so that they cannot be wrong.
 
 In: the vocabulary, the client protocol, the settings, the metrics, the rights, the decisions, the
-capacity model, what was measured. Out: `docs/catalog.md`, `docs/access.md`, `docs/capacity.md`, the
+settings that promises rest on, capacity model, what was measured. Out: `docs/catalog.md`,
+`docs/access.md`, `docs/demands.md`, `docs/capacity.md`, the
 index of `docs/decisions/` and the tables of `docs/performance.md`. `--check` writes nothing and
 fails when a page is not what it would write; a test calls it.
 """
@@ -20,6 +21,7 @@ from bench.planning.model import TARGET
 from bench.planning.page import page as capacity
 from cli import performance
 from cli.access_page import access_page
+from cli.demands_page import demands_page
 from edge.frames import TYPES
 from events.topics import COMMON_CONFIG, EVENT_TOPICS, TOPICS, Topic
 from infra.errors import UserError
@@ -60,6 +62,7 @@ def pages() -> dict[Path, str]:
     """Every generated page and its text."""
     return {
         ROOT / "docs/catalog.md": catalog(),
+        ROOT / "docs/demands.md": demands_page(),
         ROOT / "docs/access.md": "\n\n".join(access_page()) + "\n",
         ROOT / "docs/decisions/README.md": decisions(ROOT / "docs/decisions"),
         ROOT / "docs/capacity.md": capacity(TARGET, load()),

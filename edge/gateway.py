@@ -31,6 +31,8 @@ from events.codec import Codec
 from events.frames import CloseCode
 from events.topics import DELIVERIES, SUBMISSIONS, delivery_topic
 from infra import topics
+from infra.access import EDGE
+from infra.demands.at_start import require_topics
 from infra.producer import Publisher
 from infra.settings import EdgeSettings, KafkaSettings, TokenSettings
 from infra.telemetry import (
@@ -135,6 +137,7 @@ class Gateway:
         self._keyring.load()
         topic = dataclasses.replace(DELIVERIES, name=delivery_topic(edge.gateway_id))
         await asyncio.to_thread(topics.apply, self._settings.kafka, (topic,))
+        await asyncio.to_thread(require_topics, self._settings.kafka, EDGE)
         await self._publisher.start()
         await self._deliveries.start()
         await self._announcer.started()

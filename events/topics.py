@@ -161,8 +161,9 @@ COMMON_CONFIG = {
     "message.timestamp.type": "LogAppendTime",
     "max.message.bytes": "1048588",
     "unclean.leader.election.enable": "false",
+    "retention.bytes": "-1",
 }
-"""Broker settings of every topic.
+"""Broker settings of every topic; why each is demanded: `infra/demands/catalogue.py`.
 
 The time of a record is the time at which it was appended. A copy that lacks confirmed records never
 leads: the partition waits instead.

@@ -184,6 +184,9 @@ def kafka_grants(principal: str) -> frozenset[Grant]:
                         Operation.ALTER_CONFIGS,
                     )
                 }
+        if not topic.per_gateway and component.name in (*topic.producers, *topic.consumers):
+            # It asks at its start whether the topic is set as it must be (`infra.demands`).
+            grants.add(Grant(Operation.DESCRIBE_CONFIGS, Resource.TOPIC, topic.name))
     own_group = component.name if component.name in GROUPS else principal
     grants.add(Grant(Operation.READ, Resource.GROUP, own_group))
     if component.name in _READERS_OF_STRETCHES:

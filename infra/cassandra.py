@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import resources
 
+import structlog
 from cassandra import DriverException
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import (
@@ -30,9 +31,13 @@ from cassandra.policies import (
 from cassandra.protocol import ErrorMessage
 
 from infra.access import cassandra_grants
+from infra.demands import cassandra as demanded
+from infra.demands.catalogue import Breach, refuse
 from infra.errors import UserError
 from infra.settings import CassandraSettings
 from infra.tls import client_context
+
+log = structlog.get_logger()
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 REQUEST_TIMEOUT_SECONDS = 10.0
@@ -45,20 +50,44 @@ _PATIENCE_SECONDS = 60.0
 def apply(settings: CassandraSettings, statements: Iterable[str] | None = None) -> int:
     """Create the keyspace and every table; says how many statements ran."""
     with _without_keyspace(settings) as session:
-        # Neither a name nor a number can be bound here; both are checked by the settings.
-        session.execute(
-            f"CREATE KEYSPACE IF NOT EXISTS {settings.keyspace} WITH replication = "
-            f"{_replication(settings)} AND durable_writes = true"
-        )
+        _apply_keyspace(session, settings)
         session.set_keyspace(settings.keyspace)
         count = 0
         for statement in catalogue() if statements is None else statements:
             session.execute(statement)
             count += 1
+        if statements is None:
+            refuse(demanded.breaches(session, settings, catalogue()))
         if settings.username and statements is None:
             for statement in rights():
                 session.execute(statement)
         return count
+
+
+def breaches(settings: CassandraSettings) -> list[Breach]:
+    """What is not as demanded (`infra.demands`). Raises UserError when no node answers."""
+    with _without_keyspace(settings) as session:
+        return demanded.breaches(session, settings, catalogue())
+
+
+def _apply_keyspace(session: Session, settings: CassandraSettings) -> None:
+    """Make the keyspace, or make it as demanded. Raises UserError."""
+    nodes = demanded.nodes_of(session, settings.datacenter)
+    known = demanded.keyspace_of(session, settings.keyspace)
+    if known is None:
+        demanded.require_nodes(settings, nodes)
+        # Neither a name nor a number can be bound here; both are checked by the settings.
+        session.execute(
+            f"CREATE KEYSPACE IF NOT EXISTS {settings.keyspace} WITH replication = "
+            f"{demanded.replication_of(settings)} AND durable_writes = true"
+        )
+    elif change := demanded.keyspace_change(*known, settings, nodes):
+        session.execute(change)
+        log.warning(
+            "the keyspace was changed",
+            statement=change,
+            to_do=f"nodetool repair --full {settings.keyspace}, on every node",
+        )
 
 
 def drop(settings: CassandraSettings) -> None:
@@ -159,15 +188,6 @@ def _connect_patiently(settings: CassandraSettings) -> Session:
             cluster.shutdown()
             raise
         time.sleep(1.0)
-
-
-def _replication(settings: CassandraSettings) -> str:
-    if settings.replication_factor == 1:
-        return "{'class': 'SimpleStrategy', 'replication_factor': 1}"
-    return (
-        "{'class': 'NetworkTopologyStrategy', "
-        f"'{settings.datacenter}': {settings.replication_factor}}}"
-    )
 
 
 def _failed(settings: CassandraSettings, reason: str) -> UserError:

@@ -9,8 +9,12 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from confluent_kafka import KafkaException
+
 from infra import acls, cassandra, registry, topics
 from infra.access import COMPONENTS, EDGE, edge_principal
+from infra.demands.at_start import cluster_breaches
+from infra.demands.catalogue import refuse
 from infra.settings import CassandraSettings, KafkaSettings, RegistrySettings, SchemaSettings
 
 
@@ -35,7 +39,11 @@ class Applied:
 
 
 def apply(settings: CatalogueSettings) -> Applied:
-    """Make cluster, registry and keyspace match the catalogues, side by side."""
+    """Make cluster, registry and keyspace match the catalogues, side by side.
+
+    Raises UserError, also for a setting that promises rest on and that this step may not set.
+    """
+    require_brokers(settings.kafka)
     with ThreadPoolExecutor(max_workers=4) as pool:
         topic_changes = pool.submit(topics.apply, settings.kafka)
         right_changes = pool.submit(apply_rights, settings.kafka)
@@ -47,6 +55,14 @@ def apply(settings: CatalogueSettings) -> Applied:
             statements.result(),
             right_changes.result(),
         )
+
+
+def require_brokers(kafka: KafkaSettings) -> None:
+    """Refuse a cluster whose brokers are not set as they must be. Raises UserError."""
+    try:
+        refuse(cluster_breaches(kafka))
+    except KafkaException as error:
+        raise topics.unreachable(kafka, error) from error
 
 
 def apply_rights(kafka: KafkaSettings, gateways: Iterable[str] = ()) -> acls.AclChanges:

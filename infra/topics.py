@@ -55,7 +55,7 @@ def apply(settings: KafkaSettings, topics: Iterable[Topic] = TOPICS) -> TopicCha
         _create(admin, missing, settings.replication_factor)
         changed = _set_config(admin, present, settings.replication_factor)
     except KafkaException as error:
-        raise _unreachable(settings, error) from error
+        raise unreachable(settings, error) from error
     return TopicChanges(
         created=tuple(topic.name for topic in missing),
         changed=changed,
@@ -157,35 +157,47 @@ def _wait_until_known(admin: AdminClient, topics: list[Topic]) -> None:
         time.sleep(0.05)
 
 
-def _set_config(
+def differing_config(
     admin: AdminClient, topics: list[Topic], replication_factor: int
-) -> dict[str, dict[str, str]]:
+) -> dict[str, dict[str, tuple[str, str]]]:
+    """Settings of topics that are not as the catalogue asks, or not their own: has, should have."""
     if not topics:
         return {}
     resources = [ConfigResource(ResourceType.TOPIC, topic.name) for topic in topics]
     described = admin.describe_configs(resources, request_timeout=TIMEOUT_SECONDS)
-    changed: dict[str, dict[str, str]] = {}
+    differing: dict[str, dict[str, tuple[str, str]]] = {}
     for topic, resource in zip(topics, resources, strict=True):
         current = described[resource].result(TIMEOUT_SECONDS)
-        differing = {
-            name: value
+        values = {
+            name: (str(current[name].value) if name in current else "", value)
             for name, value in config_of(topic, replication_factor).items()
             if name not in current
             or current[name].source != ConfigSource.DYNAMIC_TOPIC_CONFIG.value
             or not _serves(name, current[name].value, value)
         }
-        if differing:
-            changed[topic.name] = differing
+        if values:
+            differing[topic.name] = values
+    return differing
+
+
+def _set_config(
+    admin: AdminClient, topics: list[Topic], replication_factor: int
+) -> dict[str, dict[str, str]]:
+    differing = differing_config(admin, topics, replication_factor)
+    changed = {
+        topic: {name: wants for name, (_, wants) in values.items()}
+        for topic, values in differing.items()
+    }
     alterations = [
         ConfigResource(
             ResourceType.TOPIC,
             name,
             incremental_configs=[
                 ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
-                for key, value in differing.items()
+                for key, value in values.items()
             ],
         )
-        for name, differing in changed.items()
+        for name, values in changed.items()
     ]
     if alterations:
         for future in admin.incremental_alter_configs(
@@ -200,7 +212,8 @@ def _serves(name: str, current: str, value: str) -> bool:
     return current == value or (name == _IN_SYNC_MIN and int(current) > int(value))
 
 
-def _unreachable(settings: KafkaSettings, error: KafkaException) -> UserError:
+def unreachable(settings: KafkaSettings, error: KafkaException) -> UserError:
+    """The error for a person, when Kafka did not do what was asked."""
     return UserError(
         "kafka_failed",
         f"Kafka at {settings.bootstrap} did not apply the topics: {error.args[0].str()}.",

@@ -15,6 +15,10 @@ from aiohttp import web
 
 from events.codec import Codec
 from events.topics import GROUPS
+from infra import cassandra
+from infra.access import COMPONENTS
+from infra.demands import redis as demands_of_redis
+from infra.demands.at_start import Ask, ask_in_background, kafka_breaches, topics_of
 from infra.errors import UserError
 from infra.logs import set_up_logs
 from infra.loops import spare_the_loop
@@ -37,6 +41,20 @@ def attach(role: str, app: WorkerApp, context: Context) -> None:
     """Attach the agent of a role."""
     module = f"processors.{role}.agent" if role in _WITH_FOLDER else f"processors.{role}"
     import_module(module).attach(app, context)
+
+
+def asks_of(roles: list[str], settings: Settings) -> dict[str, Ask]:
+    """What is asked at the start of the parts that these roles use."""
+    components = [COMPONENTS[role] for role in roles]
+    topics = {topic.name: topic for role in roles for topic in topics_of(role)}
+    asks: dict[str, Ask] = {
+        "kafka": lambda: kafka_breaches(settings.kafka, list(topics.values())),
+    }
+    if any(component.uses_cassandra for component in components):
+        asks["cassandra"] = lambda: cassandra.breaches(settings.cassandra)
+    if any(component.uses_redis for component in components):
+        asks["redis"] = lambda: demands_of_redis.breaches(settings.redis)
+    return asks
 
 
 async def work(roles: list[str], settings: Settings) -> None:
@@ -62,6 +80,7 @@ async def work(roles: list[str], settings: Settings) -> None:
         context.loop.add_signal_handler(name, stop.set)
     await runner.setup()
     await web.TCPSite(runner, settings.worker.host, settings.worker.health_port).start()
+    ask_in_background(asks_of(roles, settings), context.end_process)
     app.flow_control.resume()
     await app.start()
     for source in app.sources:

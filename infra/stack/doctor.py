@@ -6,12 +6,27 @@ Looks and touches nothing: it starts no part and takes no port.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from confluent_kafka import KafkaException
+from redis import RedisError
+
+from events.topics import TOPICS
+from infra import cassandra
+from infra.demands import redis as demands_of_redis
+from infra.demands.at_start import cluster_breaches, existing_delivery_topics, kafka_breaches
+from infra.demands.catalogue import Breach
 from infra.errors import UserError
-from infra.settings import inherited_environment
+from infra.formats import path_problem
+from infra.settings import (
+    CassandraSettings,
+    KafkaSettings,
+    RedisSettings,
+    inherited_environment,
+    load,
+)
 from infra.stack import artifacts
 from infra.stack.java import find_java
 from infra.stack.part import State
@@ -46,10 +61,12 @@ def examine(stack: Stack) -> list[Finding]:
         _java(),
         _redis(),
         _jars(stack.jars),
+        _path(stack),
         _disk(stack.folder),
         *_memory(stack),
         *_parts(stack),
         *_ports(stack),
+        *_settings(stack),
     ]
 
 
@@ -72,6 +89,14 @@ def _jars(jars: Path) -> Finding:
         return Finding("jars", True, "The jars are here and match artifacts.lock.")
     sentence = "The jars of the stack are missing or do not match infra/stack/artifacts.lock."
     return Finding("jars", False, sentence, "no_jars", "Run `make setup`.")
+
+
+def _path(stack: Stack) -> Finding:
+    for path in (stack.folder, stack.jars):
+        if problem := path_problem(path):
+            remedy = "Move the checkout, data included, to a folder without it."
+            return Finding("path", False, problem, "unusable_path", remedy)
+    return Finding("path", True, f"Every part can be told the path {stack.folder}.")
 
 
 def _disk(folder: Path) -> Finding:
@@ -126,6 +151,43 @@ def _ports(stack: Stack) -> Iterator[Finding]:
             "port_taken",
             "End it, or run `chatlog down` and `chatlog up` to move to other ports.",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    kafka: KafkaSettings
+    cassandra: CassandraSettings
+    redis: RedisSettings
+
+
+def _settings(stack: Stack) -> Iterator[Finding]:
+    """Settings that promises rest on (`infra.demands`), of the parts that answer."""
+    ready = {status.name for status in stack.status() if status.state == State.READY}
+    if not ready & {"kafka", "cassandra", "redis"}:
+        return
+    known = load(_Settings, stack.environment())
+    asks: dict[str, Callable[[], list[Breach]]] = {
+        "kafka": lambda: [
+            *kafka_breaches(known.kafka, [*TOPICS, *existing_delivery_topics(known.kafka)]),
+            *cluster_breaches(known.kafka),
+        ],
+        "cassandra": lambda: cassandra.breaches(known.cassandra),
+        "redis": lambda: demands_of_redis.breaches(known.redis),
+    }
+    for part, ask in asks.items():
+        if part not in ready:
+            continue
+        subject = f"settings of {part}"
+        try:
+            found = ask()
+        except (KafkaException, RedisError, UserError) as error:
+            sentence = f"{part} could not be asked for its settings: {error}."
+            yield Finding(subject, False, sentence, "settings_unknown", "Ask again in a moment.")
+            continue
+        for breach in found:
+            yield Finding(subject, False, breach.sentence, "setting_refused", breach.remedy)
+        if not found:
+            yield Finding(subject, True, f"{part} is set as the promises need it.")
 
 
 def _bad(subject: str, error: UserError) -> Finding:

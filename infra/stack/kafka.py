@@ -121,6 +121,8 @@ def settings(
         "unclean.leader.election.enable": "false",
         "offsets.topic.replication.factor": copies,
         "offsets.topic.num.partitions": 8,
+        # A group that is away for as long as poison is kept still knows where it was.
+        "offsets.retention.minutes": 28 * 24 * 60,
         "transaction.state.log.replication.factor": copies,
         "transaction.state.log.min.isr": in_sync_min(copies),
         "transaction.state.log.num.partitions": 4,

@@ -1,0 +1,150 @@
+"""What Cassandra has: copies, tables, and how each node is configured. Blocks: for a thread."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cassandra.cluster import Session
+
+from infra.demands.catalogue import (
+    COLUMNS,
+    DURABLE_WRITES,
+    NODE_DEMANDS,
+    REPLICATION,
+    Breach,
+    breaches_of,
+)
+from infra.errors import UserError
+from infra.settings import CassandraSettings
+
+_TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*)\)", re.DOTALL)
+_COLUMN = re.compile(r"^\s*([a-z]\w*) ", re.MULTILINE)
+
+
+def breaches(
+    session: Session, settings: CassandraSettings, statements: Iterable[str]
+) -> list[Breach]:
+    """Everything that is not as demanded. Raises the driver's errors when it cannot be asked."""
+    keyspace = settings.keyspace
+    place = f"keyspace {keyspace}"
+    found: list[Breach] = []
+    if (known := keyspace_of(session, keyspace)) is not None:
+        replication, durable = known
+        if copies_of(replication, settings.datacenter) < settings.replication_factor:
+            found.append(Breach(REPLICATION, place, str(dict(replication))))
+        found += breaches_of([DURABLE_WRITES], place, {"durable_writes": str(durable).lower()})
+        found += missing_columns(columns_of(session, keyspace), statements)
+    for host in session.cluster.metadata.all_hosts():
+        if host.is_up:
+            rows = session.execute("SELECT name, value FROM system_views.settings", host=host)
+            node = f"Cassandra's node {host.address}"
+            found += breaches_of(NODE_DEMANDS, node, {one.name: str(one.value) for one in rows})
+    return found
+
+
+def keyspace_of(session: Session, keyspace: str) -> tuple[Mapping[str, str], bool] | None:
+    """How a keyspace is copied and whether its writes are durable; nothing if there is none."""
+    rows = session.execute(
+        "SELECT replication, durable_writes FROM system_schema.keyspaces WHERE keyspace_name = %s",
+        (keyspace,),
+    )
+    row = rows.one()
+    return None if row is None else (row.replication, row.durable_writes)
+
+
+def columns_of(session: Session, keyspace: str) -> dict[str, set[str]]:
+    """The columns of each table."""
+    rows = session.execute(
+        "SELECT table_name, column_name FROM system_schema.columns WHERE keyspace_name = %s",
+        (keyspace,),
+    )
+    columns: dict[str, set[str]] = {}
+    for row in rows:
+        columns.setdefault(row.table_name, set()).add(row.column_name)
+    return columns
+
+
+def copies_of(replication: Mapping[str, str], datacenter: str) -> int:
+    """How many copies of each row a data centre holds. Pure."""
+    is_simple = replication.get("class", "").endswith("SimpleStrategy")
+    said = replication.get("replication_factor" if is_simple else datacenter, "0")
+    return int(said.partition("/")[0])
+
+
+def missing_columns(columns: Mapping[str, set[str]], statements: Iterable[str]) -> list[Breach]:
+    """Tables that lack a column which their statement names. Pure."""
+    found = []
+    for statement in statements:
+        if (match := _TABLE.search(statement)) is None or match.group(1) not in columns:
+            continue
+        table = match.group(1)
+        if lacking := sorted(set(_COLUMN.findall(match.group(2))) - columns[table]):
+            found.append(Breach(COLUMNS, f"table {table}", f"without {', '.join(lacking)}"))
+    return found
+
+
+def keyspace_change(
+    replication: Mapping[str, str], durable: bool, settings: CassandraSettings, nodes: int
+) -> str | None:
+    """The statement that makes a keyspace as demanded; nothing when it is. Pure.
+
+    One copy more at a time: with a quorum of the new copies, a reader still meets one that holds
+    the row. Before the next, a repair has to fill the new copy. Raises UserError.
+    """
+    copies, wanted = copies_of(replication, settings.datacenter), settings.replication_factor
+    if copies > wanted:
+        raise _refused(
+            f"The keyspace {settings.keyspace} has {copies} copies of each row, and "
+            f"CHAT_CASSANDRA_REPLICATION_FACTOR asks for {wanted}.",
+            f"Nothing was applied. Set it to {copies}; copies are never taken by this step.",
+        )
+    if copies == wanted and durable:
+        return None
+    if wanted > copies + 1:
+        raise _refused(
+            f"CHAT_CASSANDRA_REPLICATION_FACTOR asks for {wanted} copies of each row, and the "
+            f"keyspace {settings.keyspace} has {copies}: a quorum could miss rows.",
+            f"Nothing was applied. Set it to {copies + 1}, apply, run `nodetool repair --full "
+            f"{settings.keyspace}` on every node, and so on.",
+        )
+    if copies < wanted:
+        require_nodes(settings, nodes)
+    return (
+        f"ALTER KEYSPACE {settings.keyspace} WITH replication = "
+        f"{replication_of(settings) if copies < wanted else _literal(replication)} "
+        "AND durable_writes = true"
+    )
+
+
+def require_nodes(settings: CassandraSettings, nodes: int) -> None:
+    """Refuse more copies than there are nodes to hold them. Raises UserError. Pure."""
+    if nodes < settings.replication_factor:
+        raise _refused(
+            f"CHAT_CASSANDRA_REPLICATION_FACTOR asks for {settings.replication_factor} copies of "
+            f"each row, and {settings.datacenter} has {nodes} node(s).",
+            "Nothing was applied. Add nodes, or lower the setting.",
+        )
+
+
+def replication_of(settings: CassandraSettings) -> str:
+    """The copies that the settings ask for, in CQL. Pure."""
+    copies = settings.replication_factor
+    if copies == 1:
+        return "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+    return f"{{'class': 'NetworkTopologyStrategy', '{settings.datacenter}': {copies}}}"
+
+
+def nodes_of(session: Session, datacenter: str) -> int:
+    """How many nodes a data centre has."""
+    hosts: Iterable[Any] = session.cluster.metadata.all_hosts()
+    return sum(host.datacenter == datacenter for host in hosts)
+
+
+def _literal(replication: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"'{name}': '{value}'" for name, value in replication.items()) + "}"
+
+
+def _refused(sentence: str, remedy: str) -> UserError:
+    return UserError("setting_refused", sentence, remedy)

@@ -1,0 +1,77 @@
+"""What Kafka has: the settings of topics and of brokers. Blocks: for a thread.
+
+Raises KafkaException when it cannot be asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ConfigResource,
+    ResourceType,
+    TopicMetadata,
+)
+
+from events.topics import Topic
+from infra import topics
+from infra.demands.catalogue import (
+    BROKER_DEMANDS,
+    COPIES,
+    OFFSETS_COPIES,
+    PARTITION_COUNT,
+    TOPIC_DEMANDS,
+    Breach,
+    Demand,
+    Where,
+    breaches_of,
+)
+from infra.settings import KafkaSettings
+
+_OFFSETS_TOPIC = "__consumer_offsets"
+_BY_NAME = {demand.name: demand for demand in TOPIC_DEMANDS}
+
+
+def topic_breaches(
+    admin: AdminClient, kafka: KafkaSettings, wanted: Iterable[Topic]
+) -> list[Breach]:
+    """What is not as demanded of these topics; one that is not there yet is not asked."""
+    existing = admin.list_topics(timeout=topics.TIMEOUT_SECONDS).topics
+    present = [topic for topic in wanted if topic.name in existing]
+    found = []
+    for topic in present:
+        partitions, copies = len(existing[topic.name].partitions), _copies(existing[topic.name])
+        if partitions != topic.partitions:
+            found.append(Breach(PARTITION_COUNT, topic.name, str(partitions)))
+        if copies < kafka.replication_factor:
+            found.append(Breach(COPIES, topic.name, str(copies)))
+    differing = topics.differing_config(admin, present, kafka.replication_factor)
+    for name, values in differing.items():
+        for setting, (has, wants) in values.items():
+            demand = _BY_NAME.get(setting) or Demand(setting, Where.TOPIC, wants, "", "")
+            found.append(Breach(demand, f"topic {name}", has))
+    return found
+
+
+def broker_breaches(admin: AdminClient, kafka: KafkaSettings) -> list[Breach]:
+    """What is not as demanded of the brokers."""
+    metadata = admin.list_topics(timeout=topics.TIMEOUT_SECONDS)
+    brokers = {
+        ConfigResource(ResourceType.BROKER, str(number)): f"broker {number}"
+        for number in metadata.brokers
+    }
+    answers = admin.describe_configs(list(brokers), request_timeout=topics.TIMEOUT_SECONDS)
+    found = []
+    for resource, answer in answers.items():
+        entries = answer.result(topics.TIMEOUT_SECONDS).values()
+        values = {entry.name: str(entry.value) for entry in entries}
+        found += breaches_of(BROKER_DEMANDS, brokers[resource], values)
+    offsets = metadata.topics.get(_OFFSETS_TOPIC)
+    if offsets is not None and (copies := _copies(offsets)) < kafka.replication_factor:
+        found.append(Breach(OFFSETS_COPIES, "the cluster", str(copies)))
+    return found
+
+
+def _copies(topic: TopicMetadata) -> int:
+    return min((len(one.replicas) for one in topic.partitions.values()), default=0)
