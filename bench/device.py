@@ -6,6 +6,7 @@ to be remembered to recognise it.
 """
 
 import asyncio
+import time
 
 import msgspec
 from msgspec import Struct
@@ -16,7 +17,8 @@ from bench.run import Client, Run
 from bench.socket import Socket
 from events.ids import direct_conversation
 
-_RUN = slice(0, 8)
+_RUN = slice(15, 18)
+_RUNS = 1 << 12
 _NUMBER = slice(24, 36)
 
 
@@ -96,9 +98,10 @@ class Device:
         """Send the next message, which was due at this time."""
         run = self.run
         number = run.ledger.sent(self.side, due)
+        made_at = f"{int(time.time() * 1000):012x}"
         text = (
-            f'{{"type":"send","id":"{run.number:08x}-0000-4000-8000-{number:012x}'
-            f'{self._to}{run.body}"}}'
+            f'{{"type":"send","id":"{made_at[:8]}-{made_at[8:]}-7{run.number % _RUNS:03x}-8000-'
+            f'{number:012x}{self._to}{run.body}"}}'
         )
         self.socket.send_frame(text_frame(text.encode()))
 
@@ -150,4 +153,4 @@ class Device:
 
     def is_of_run(self, message_id: str) -> bool:
         """Whether a message was sent in this run."""
-        return int(message_id[_RUN], 16) == self.run.number
+        return int(message_id[_RUN], 16) == self.run.number % _RUNS

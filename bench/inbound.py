@@ -21,7 +21,7 @@ from msgspec import Struct
 from bench.devices import Settings, address_of
 from bench.frames import ping_frame, text_frame
 from bench.socket import Socket, connect
-from events.ids import direct_conversation
+from events.ids import direct_conversation, timed_id
 from infra import tokens
 from infra.settings import load
 
@@ -81,7 +81,7 @@ class Speaker:
         self._numbers = count(1)
         peer = f"listener-{number}"
         body = "".join(Random(number).choices(ascii_letters, k=BODY_BYTES))
-        self._id = f"{run:08x}-{number:04x}-4000-8000-"
+        self._id = f"{timed_id(run, number << 48)[:24]}"
         self._send = f'","to":"{peer}","body":"{body}"}}'
         conversation_id = direct_conversation(self.user_id, peer)
         self._mark = f'{{"type":"delivered","conversation_id":"{conversation_id}","seq":'
@@ -122,7 +122,7 @@ class Speaker:
 
 async def speak(settings: Settings, plan: Plan) -> Said:
     """Open the sockets, say what is planned, count."""
-    run = time.time_ns() & 0xFFFFFFFF
+    run = time.time_ns() // 1_000_000
     speakers = [Speaker(number, plan, run) for number in range(plan.sockets)]
     await _open(settings, speakers)
     gc.collect()

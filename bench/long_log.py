@@ -7,8 +7,8 @@ offsets that are true. Only the receipts are missing. It is the one way to a log
 in a minute.
 """
 
+import secrets
 import time
-import uuid
 from collections import Counter
 from dataclasses import dataclass
 from random import Random
@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from events.codec import Codec
 from events.conversations import WriterClaimed
-from events.ids import direct_conversation
+from events.ids import direct_conversation, timed_id
 from events.submissions import MessageSubmitted
 from events.topics import CONVERSATIONS, PARTITIONS, SUBMISSIONS, Topic, partition_of
 from infra.errors import UserError
@@ -59,9 +59,9 @@ def write(kafka: KafkaSettings, codec: Codec, plan: Plan) -> None:
     draw = Random(plan.seed)
     first_at = int((time.time() - plan.messages / plan.per_second) * 1000)
     for number in range(plan.messages):
-        submitted = message(draw, number, plan)
-        partition = partition_of(submitted.conversation_id)
         at = first_at + int(number * 1000 / plan.per_second)
+        submitted = message(draw, number, plan, at)
+        partition = partition_of(submitted.conversation_id)
         place = Place(epoch=0, submission_offset=offsets[partition], at=at)
         offsets[partition] += 1
         fact = decide(states[partition], submitted, place)
@@ -82,7 +82,7 @@ def probe(partition: int) -> MessageSubmitted:
                 conversation_id=conversation_id,
                 sender_id="prober",
                 device_id="bench",
-                client_message_id=str(uuid.uuid4()),
+                client_message_id=_new_id(),
                 kind="text",
                 body="Is anybody there?",
             )
@@ -91,11 +91,11 @@ def probe(partition: int) -> MessageSubmitted:
 
 def renewed(submitted: MessageSubmitted) -> MessageSubmitted:
     """The same message under a new id: another message."""
-    return msgspec.structs.replace(submitted, client_message_id=str(uuid.uuid4()))
+    return msgspec.structs.replace(submitted, client_message_id=_new_id())
 
 
-def message(draw: Random, number: int, plan: Plan) -> MessageSubmitted:
-    """The message of this number in the log, below `plan.messages`."""
+def message(draw: Random, number: int, plan: Plan, at: int = 0) -> MessageSubmitted:
+    """The message of this number in the log, below `plan.messages`, sent at an instant."""
     at_a_time = min(plan.at_a_time, plan.conversations)
     stretches = -(-plan.conversations // at_a_time)
     first = number * stretches // plan.messages * at_a_time
@@ -105,10 +105,14 @@ def message(draw: Random, number: int, plan: Plan) -> MessageSubmitted:
         conversation_id=direct_conversation(one, other),
         sender_id=one if draw.random() < 0.5 else other,
         device_id="phone",
-        client_message_id=str(uuid.UUID(int=draw.getrandbits(128), version=4)),
+        client_message_id=timed_id(at, draw.getrandbits(74)),
         kind="text",
         body=f"{_BODY} {number}",
     )
+
+
+def _new_id() -> str:
+    return timed_id(time.time_ns() // 1_000_000, secrets.randbits(74))
 
 
 class _Writer:

@@ -21,6 +21,7 @@ from aiohttp import ClientSession
 from client import frames
 from client.engine import Engine
 from client.errors import ClientError
+from client.message_ids import minted
 from client.messages import Link, Message, Notice, direct_conversation, others_in
 from client.options import Options, TokenSource
 from client.outgoing import Outgoing
@@ -113,8 +114,8 @@ class Client:
         counts as read. Raises ClientError `too_large` and `outbox_full`, StoreError, and Stopped.
         """
         self._engine.check_running()
-        message_id = str(uuid4())
-        entry, out = self.state.send(message_id, to, kind, body, reply_to, self._engine.now())
+        now = self._engine.now()
+        entry, out = self.state.send(minted(now, uuid4().int), to, kind, body, reply_to, now)
         handle = self._engine.handles.made(entry)
         self._engine.apply(out)
         if seen is not None and entry.conversation_id:

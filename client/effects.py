@@ -11,7 +11,10 @@ from client.messages import Message, Notice
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A message in the outbox. `order` never changes; the id does when the message is renewed."""
+    """A message in the outbox. `order` never changes; the id does when the message is renewed.
+
+    Once `first_sent_at` is set a copy of it may be anywhere, so its id stays until it is stale.
+    """
 
     order: int
     id: str
@@ -24,6 +27,8 @@ class Entry:
     waiting: bool = True
     in_flight: bool = False
     transmitted_at: int = 0
+    only_copy: bool = False
+    """Whether it was sent once only, to the gateway that this device is connected to."""
     stale: bool = False
     previous: "Entry | None" = None
     following: "Entry | None" = None

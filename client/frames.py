@@ -41,12 +41,13 @@ class Accepted(Struct, frozen=True, tag_field="type", tag="accepted"):
 
 
 class Rejected(Struct, frozen=True, tag_field="type", tag="rejected"):
-    """A message of this device was refused."""
+    """A message of this device was refused; `at` is the time in the log."""
 
     id: str
     conversation_id: str
     code: str
     detail: str = ""
+    at: int = 0
 
 
 class Event(Struct, frozen=True, tag_field="type", tag="event"):
@@ -160,7 +161,6 @@ def send(
     body: str,
     reply_to: int | None,
     after: str | None,
-    first_sent_at: int | None,
 ) -> bytes:
     """A message to a user or a conversation."""
     frame: dict[str, Any] = {"type": "send", "id": message_id, "to": to, "kind": kind, "body": body}
@@ -168,8 +168,6 @@ def send(
         frame["reply_to"] = reply_to
     if after is not None:
         frame["after"] = after
-    if first_sent_at is not None:
-        frame["first_sent_at"] = first_sent_at
     return _encode(frame)
 
 

@@ -48,7 +48,7 @@ class Inbound:
             case frames.Heads():
                 self._heads(frame, out)
             case frames.Rejected():
-                stale = self._outbox.rejected(frame, out)
+                stale = self._outbox.rejected(frame, now, out)
                 if stale is not None:
                     self._sync_first(stale, out)
             case frames.Inbox():

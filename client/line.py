@@ -13,7 +13,16 @@ from client.effects import Entry
 class Line:
     """The unaccepted messages of one conversation, oldest first."""
 
-    __slots__ = ("attempts", "conversation_id", "first", "held", "last", "syncing", "waiting")
+    __slots__ = (
+        "attempts",
+        "conversation_id",
+        "first",
+        "held",
+        "last",
+        "log_time",
+        "syncing",
+        "waiting",
+    )
 
     def __init__(self, conversation_id: str) -> None:
         self.conversation_id = conversation_id
@@ -23,6 +32,8 @@ class Line:
         self.held = False
         self.syncing = False
         self.attempts = 0
+        self.log_time = 0
+        """The latest time in the log that a refusal told of."""
 
     def wait(self, entry: Entry) -> None:
         """Put a message back among those to be sent, at its place."""

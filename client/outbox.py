@@ -2,17 +2,20 @@
 
 Each conversation has a line. A line is sent in order, pipelined; each message names the one before
 it (`after`) while that is not accepted, so the server refuses what overtakes. When one is set back,
-its line is held for a moment and goes on from there with the same ids, which cannot double. Pure:
-time is an argument, and what has to happen is added to an Effects.
+its line is held for a moment and goes on from there with the same ids, which cannot double. An id
+holds the time at which it was made, by which the server knows how old any copy of the message is.
+It changes before the message is sent for the first time, or once the server has refused it as stale
+(which it then does for ever) and it is not in the conversation either. Pure: time is an argument,
+and what has to happen is added to an Effects.
 """
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from uuid import UUID, uuid5
 
 from client import frames
 from client.effects import Effects, Entry, EntryChanged, EntryRefused, EntrySettled, Wait
 from client.line import Line
+from client.message_ids import is_fresh, made_at, minted_again
 from client.messages import MessageAccepted, MessageRefused, MessageRenamed
 from client.pace import Pace
 
@@ -25,6 +28,15 @@ ANSWER_TIMEOUT_MS = 10_000
 LINE = "line"
 PACE = "pace"
 """The topics of this module's waits."""
+
+AHEAD_MS = 5 * 60_000
+"""The server takes ids that were made this far ahead of the time in its log."""
+
+EARLY_SECONDS_MAX = 60.0
+"""A message that was refused as too early is tried again after this at the latest."""
+
+LATE_COPY_MS = 15 * 60_000
+"""Copies that the log makes of one frame are decided within this of each other."""
 
 _RETRY = frozenset({"unavailable", "rate_limited", "not_authenticated"})
 
@@ -41,6 +53,7 @@ class Outbox:
         self._pace = Pace()
         self._paced = False
         self._in_flight_max = IN_FLIGHT_MAX
+        self._clock_ahead_ms = 0
 
     def add(self, entry: Entry) -> None:
         """Take a message; `entry.conversation_id` is known."""
@@ -58,13 +71,14 @@ class Outbox:
         self._pace.allow(limits.get("sends_per_minute"), limits.get("send_burst"))
         self._in_flight_max = min(IN_FLIGHT_MAX, max(1, limits.get("in_flight", 1024) // 2))
         self._in_flight = 0
+        self._clock_ahead_ms = 0
         self._ready = OrderedDict(self._lines)
         for line in self._lines.values():
             line.held = line.syncing = False
             line.attempts = 0
             for entry in line:
                 entry.stale = False
-                entry.in_flight = False
+                entry.in_flight = entry.only_copy = False
                 line.wait(entry)
 
     def disconnected(self) -> None:
@@ -98,8 +112,12 @@ class Outbox:
         entry.in_flight = True
         entry.transmitted_at = now
         self._in_flight += 1
-        resent_from = entry.first_sent_at
-        if resent_from is None:
+        entry.only_copy = entry.first_sent_at is None
+        if entry.only_copy:
+            line = self._lines[entry.conversation_id]
+            log_time = max(now - self._clock_ahead_ms, line.log_time)
+            if not is_fresh(entry.id, log_time):
+                self._rename(entry, log_time, out)
             entry.first_sent_at = now
             out.changes.append(EntryChanged(entry))
         out.frames.append(
@@ -110,7 +128,6 @@ class Outbox:
                 entry.body,
                 entry.reply_to,
                 None if entry.previous is None else entry.previous.id,
-                resent_from,
             )
         )
 
@@ -127,20 +144,33 @@ class Outbox:
         )
         return entry
 
-    def rejected(self, frame: frames.Rejected, out: Effects) -> str | None:
-        """A refusal by the log. The conversation to be synced first when the message is stale."""
+    def rejected(self, frame: frames.Rejected, now: int, out: Effects) -> str | None:
+        """A refusal by the log. The conversation, if it has to be synced first.
+
+        What is refused as stale is so for ever and may be sent under a new id. What overtakes, or
+        comes too early, may still be admitted: it keeps its id.
+        """
         entry = self._answered(frame.id)
         if entry is None:
             return None
-        if frame.code == "out_of_order":
-            self._set_back(entry, out)
-        elif frame.code == "stale":
-            entry.stale = True
-            line = self._lines[entry.conversation_id]
-            line.syncing = True
-            return entry.conversation_id
-        else:
-            self._refuse(entry, frame.code, frame.detail, out)
+        line = self._lines[entry.conversation_id]
+        line.log_time = max(line.log_time, frame.at)
+        match frame.code:
+            case "out_of_order":
+                self._set_back(entry, out)
+            case "unknown_after":
+                self._set_back(entry, out)
+                line.syncing = True
+                return entry.conversation_id
+            case "stale":
+                entry.stale = True
+                line.syncing = True
+                return entry.conversation_id
+            case "too_early":
+                self._clock_ahead_ms = max(0, now - frame.at)
+                self._too_early(entry, line, out)
+            case _:
+                self._refuse(entry, frame.code, frame.detail, out)
         return None
 
     def failed(self, frame: frames.Error, now: int, out: Effects) -> None:
@@ -158,23 +188,15 @@ class Outbox:
             self._refuse(entry, frame.code, frame.detail, out)
 
     def synced(self, conversation_id: str, out: Effects) -> None:
-        """The conversation is known up to its head: what is stale is not in it, so send it anew.
-
-        The new id follows from the old one, so doing this twice gives the same message.
-        """
+        """The conversation is known up to its head: what is stale is not in it, so send it anew."""
         line = self._lines.get(conversation_id)
         if line is None or not line.syncing:
             return
         line.syncing = False
         for entry in line:
             if entry.stale:
-                del self.entries[entry.id]
                 entry.stale = False
-                entry.id = str(uuid5(UUID(entry.id), "renewed"))
-                entry.first_sent_at = None
-                self.entries[entry.id] = entry
-                out.changes.append(EntryChanged(entry))
-                out.notices.append(MessageRenamed(entry.order, entry.id))
+                self._renew(entry, line, out)
                 line.wait(entry)
         self._ready[conversation_id] = line
 
@@ -200,6 +222,28 @@ class Outbox:
             if overdue:
                 line.attempts += 1
                 self._ready[line.conversation_id] = line
+
+    def _too_early(self, entry: Entry, line: Line, out: Effects) -> None:
+        """Wait until its time has come; or give it the right time, if no copy can be admitted."""
+        early_ms = (made_at(entry.id) or 0) - AHEAD_MS - line.log_time
+        if entry.only_copy and early_ms > LATE_COPY_MS:
+            self._renew(entry, line, out)
+            early_ms = 0
+        line.wait(entry)
+        self._hold(line, min(max(early_ms / 1000, 0.0), EARLY_SECONDS_MAX), out)
+
+    def _renew(self, entry: Entry, line: Line, out: Effects) -> None:
+        """It will be sent as a message that was never sent before."""
+        entry.first_sent_at = None
+        self._rename(entry, line.log_time, out)
+        out.changes.append(EntryChanged(entry))
+
+    def _rename(self, entry: Entry, now: int, out: Effects) -> None:
+        """Give it a new id: no copy of it can be admitted under the old one."""
+        del self.entries[entry.id]
+        entry.id = minted_again(entry.id, now)
+        self.entries[entry.id] = entry
+        out.notices.append(MessageRenamed(entry.order, entry.id))
 
     def _answered(self, message_id: str) -> Entry | None:
         """The message that this answers; None when nobody waits for the answer any more."""

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from edge.strict_json import INTEGER_MAX, NotTaken, decode
 from events.frames import ErrorCode
-from events.ids import is_client_message_id, is_name
+from events.ids import is_name, made_at
 
 BODY_BYTES_MAX = 65_536
 """Of UTF-8, in one message."""
@@ -56,7 +56,10 @@ class Token(_Frame, frozen=True, gc=False, tag="token"):
 
 
 class Send(_Frame, frozen=True, kw_only=True, gc=False, tag="send"):
-    """A message. `to` names a user (or a conversation); otherwise `conversation_id` is given."""
+    """A message. `to` names a user (or a conversation); otherwise `conversation_id` is given.
+
+    `id` is a UUID of version 7, made by the server's clock; a message that is sent again keeps it.
+    """
 
     id: Id
     to: ConversationId | None = None
@@ -65,7 +68,6 @@ class Send(_Frame, frozen=True, kw_only=True, gc=False, tag="send"):
     body: str
     reply_to: Seq | None = None
     after: Id | None = None
-    first_sent_at: Cursor | None = None
 
 
 class Delivered(_Frame, frozen=True, gc=False, tag="delivered"):
@@ -159,16 +161,16 @@ def parse(text: str) -> ClientFrame | Problem:
 
 
 def _check_send(frame: Send) -> Problem | None:
-    if not is_client_message_id(frame.id):
-        return Problem(ErrorCode.BAD_REQUEST, "`id` is no lower-case UUID.", frame.id)
+    if made_at(frame.id) is None:
+        return _bad(frame, "`id` is not a lower-case UUID of version 7.")
     if (frame.to is None) is (frame.conversation_id is None):
         return _bad(frame, "Either `to` or `conversation_id` is given.")
     if not is_conversation(frame.to or frame.conversation_id or ""):
         return _bad(frame, "`to` or `conversation_id` is no id.")
     if frame.to is not None and ":" not in frame.to and not is_name(frame.to):
         return _bad(frame, "`to` is no user id.")
-    if frame.after is not None and not is_client_message_id(frame.after):
-        return _bad(frame, "`after` is no lower-case UUID.")
+    if frame.after is not None and made_at(frame.after) is None:
+        return _bad(frame, "`after` is not a lower-case UUID of version 7.")
     if frame.kind not in KINDS:
         return _bad(frame, "There is no such kind of message.")
     if not frame.body:

@@ -27,6 +27,7 @@ STRIKES_MAX = 3
 
 
 _NONE: Effects = ()
+_OVER: Effects = (Close(CloseCode.TOKEN_EXPIRED, "token_expired"),)
 
 
 class Session:
@@ -64,7 +65,9 @@ class Session:
         self._strikes = 0
 
     def receive(self, text: str, now: float) -> Effects:
-        """A text frame came."""
+        """A text frame came. After the token's time it is not taken, however late that is seen."""
+        if self._is_over(now):
+            return _OVER
         if self._frames.take(now):
             return flooded(self._limits)
         frame = parse(text)
@@ -142,9 +145,12 @@ class Session:
         if self.principal is None:
             if now - self._started_at >= self._limits.hello_seconds:
                 return (Close(CloseCode.NOT_AUTHENTICATED, "no_hello"),)
-        elif now >= self._expires_at:
-            return (Close(CloseCode.TOKEN_EXPIRED, "token_expired"),)
+        elif self._is_over(now):
+            return _OVER
         return _NONE
+
+    def _is_over(self, now: float) -> bool:
+        return self.principal is not None and now >= self._expires_at
 
     def _send(self, frame: Send, sender: Principal, now: float) -> Effects:
         if self._in_flight >= self._limits.in_flight:
@@ -164,7 +170,6 @@ class Session:
             body=frame.body,
             reply_to_seq=frame.reply_to,
             after=frame.after,
-            first_sent_at=frame.first_sent_at,
         )
         return (Submit(event, conversation_id, frame.id),)
 

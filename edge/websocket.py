@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from msgspec import structs
 
 from edge import wire
 from edge.effects import Ask, Check, Effects, Mark, Refuse, Reply, Submit
@@ -208,6 +209,7 @@ class ClientSocket:
         for effect in effects:
             match effect:
                 case Submit(event, key, request_id):
+                    event = structs.replace(event, submitted_at=int(self._hub.wall_time() * 1000))
                     self._hub.publisher.submit(event, key, partial(self._told, request_id))
                 case Ask(event, key, request_id):
                     self._hub.publisher.ask(event, key, partial(self._told, request_id))

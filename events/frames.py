@@ -93,7 +93,9 @@ class RejectionCode(StrEnum):
 
     FORBIDDEN = "forbidden"
     STALE = "stale"
+    TOO_EARLY = "too_early"
     OUT_OF_ORDER = "out_of_order"
+    UNKNOWN_AFTER = "unknown_after"
     TOO_LARGE = "too_large"
     UNKNOWN_KIND = "unknown_kind"
     UNKNOWN_REPLY = "unknown_reply"
@@ -101,8 +103,13 @@ class RejectionCode(StrEnum):
 
 REJECTION_MEANINGS: dict[RejectionCode, str] = {
     RejectionCode.FORBIDDEN: "The user is not in this conversation, whether or not it exists.",
-    RejectionCode.STALE: "First sent more than ten minutes ago: sync, then send it anew.",
+    RejectionCode.STALE: "The id was made more than ten minutes before the log's time `at`, and "
+    "whether it was accepted is not remembered: sync; if it is missing, send it under a new id.",
+    RejectionCode.TOO_EARLY: "The id was made more than five minutes ahead of the log's time `at`: "
+    "send the same again when its time has come, and make further ids by the server's clock.",
     RejectionCode.OUT_OF_ORDER: "The message named by `after` is missing: send that one first.",
+    RejectionCode.UNKNOWN_AFTER: "The message named by `after` is too old to be remembered: sync, "
+    "see to that one, then send this again under the same id.",
     RejectionCode.TOO_LARGE: "The body is larger than a message may be.",
     RejectionCode.UNKNOWN_KIND: "There is no such kind of message.",
     RejectionCode.UNKNOWN_REPLY: "The message to answer does not exist.",
@@ -169,7 +176,7 @@ def accepted(sent: MessageSent | SubmissionRepeated) -> bytes:
 
 
 def rejected(refusal: SubmissionRejected) -> bytes:
-    """A refused submission, for the sending device."""
+    """A refused submission, for the sending device; `at` is the time in the log."""
     return _encode(
         {
             "type": "rejected",
@@ -177,6 +184,7 @@ def rejected(refusal: SubmissionRejected) -> bytes:
             "conversation_id": refusal.conversation_id,
             "code": refusal.code,
             "detail": refusal.detail,
+            "at": refusal.rejected_at,
         }
     )
 

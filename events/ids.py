@@ -28,6 +28,9 @@ Milliseconds = Annotated[int, Meta(ge=0)]
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+_UUID_7 = re.compile(
+    r"([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
+)
 _DIRECT = "d"
 _SEPARATOR = ":"
 
@@ -40,6 +43,23 @@ def is_name(text: str) -> bool:
 def is_client_message_id(text: str) -> bool:
     """Whether the text is a UUID in its canonical lower-case form."""
     return _UUID.fullmatch(text) is not None
+
+
+def made_at(client_message_id: str) -> int | None:
+    """When an id says that it was made, in milliseconds; None for one that does not say.
+
+    The time is part of the id (a UUID of version 7, RFC 9562), so no copy of a message can say
+    another one: its age is known wherever it comes from, however late (invariant I3).
+    """
+    found = _UUID_7.fullmatch(client_message_id)
+    return None if found is None else int(found[1] + found[2], 16)
+
+
+def timed_id(made_at_ms: int, random_bits: int) -> str:
+    """A client message id that was made at an instant; of `random_bits` the lowest 74 count."""
+    high, low = random_bits >> 62 & 0xFFF, random_bits & (1 << 62) - 1
+    digits = f"{made_at_ms:012x}7{high:03x}{1 << 63 | low:016x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def direct_conversation(one: str, other: str) -> str:

@@ -24,6 +24,7 @@ class MessageSubmitted(Struct, frozen=True, kw_only=True):
     reply_to_seq: Seq | None = None
     after: ClientMessageId | None = None
     first_sent_at: Milliseconds | None = None
+    submitted_at: Milliseconds | None = None
 
 
 class Marker(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Ann, Bob and their conversation: examples that tests start from. Times differ on purpose."""
 
 from events.codec import EVENTS, Codec, schema_of
-from events.ids import direct_conversation
+from events.ids import direct_conversation, timed_id
 from events.submissions import MessageSubmitted
 
 ANN, BOB, EVE = "ann", "bob", "eve"
@@ -11,9 +11,9 @@ NOON = 1_763_726_400_000
 """2025-11-21 12:00 UTC in milliseconds."""
 
 
-def message_id(number: int) -> str:
-    """The client's id of its message with this number."""
-    return f"00000000-0000-4000-8000-{number:012d}"
+def message_id(number: int, at: int = NOON) -> str:
+    """The client's id of its message with this number, made at an instant in milliseconds."""
+    return timed_id(at, number)
 
 
 def submitted(number: int = 1, **changes: object) -> MessageSubmitted:

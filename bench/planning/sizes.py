@@ -15,7 +15,7 @@ from events.submissions import Marker, MarkersSubmitted, MessageSubmitted
 BODY = "x" * 80
 """As `chatlog bench` sends."""
 _ANN, _BOB, _PHONE = "ann-0123456789", "bob-0123456789", "phone-01"
-_ID = "00000000-0000-4000-8000-000000000001"
+_ID = "019aa649-1a00-7000-8000-000000000001"
 _NOON = 1_763_726_400_000
 _OFFSET = 10**12
 
@@ -33,6 +33,7 @@ def record_bytes() -> dict[str, int]:
         client_message_id=_ID,
         kind="text",
         body=BODY,
+        submitted_at=_NOON,
     )
     sent = MessageSent(
         conversation_id=conversation,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from events.receipts import Move, ReadMarkerMoved
 from events.submissions import Marker, MarkersSubmitted, MessageSubmitted
 from events.topics import CONVERSATIONS, RECEIPTS, SUBMISSIONS, partition_of
-from processors.admission.decider import Place, decide, move
+from processors.admission.decider import AHEAD_MS, Place, decide, move
 from processors.admission.owner import Owner
 from processors.admission.state import PartitionState, evolve
 from processors.app import WorkerApp
@@ -85,8 +85,17 @@ def _admit_marker(
 
 
 def _place(state: PartitionState, received: Received) -> Place:
-    """Time never falls within a partition: the later of the submission's and the newest known."""
-    return Place(state.epoch, received.offset, max(received.timestamp, state.newest_at))
+    """Time never falls within a partition, and no single clock makes it run ahead.
+
+    It is the broker's, unless the gateway that submitted says that this is far ahead: then it is as
+    far ahead of the gateway's as clocks may differ. Otherwise a broker whose clock ran ahead once
+    would keep the log's time there until the day it had shown.
+    """
+    at = received.timestamp
+    submitted_at = getattr(received.event, "submitted_at", None)
+    if submitted_at is not None:
+        at = min(at, submitted_at + AHEAD_MS)
+    return Place(state.epoch, received.offset, max(at, state.newest_at))
 
 
 def _check(received: Received) -> None:

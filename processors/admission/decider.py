@@ -10,14 +10,21 @@ from msgspec import Struct
 
 from events.conversations import Fact, MessageSent, SubmissionRejected, SubmissionRepeated
 from events.frames import RejectionCode
-from events.ids import members_of
+from events.ids import made_at, members_of
 from events.receipts import DeliveredMarkerMoved, Move, ReadMarkerMoved
 from events.submissions import Marker, MessageSubmitted
 from processors.admission.remembered import message_digest
-from processors.admission.state import ConversationState, PartitionState
+from processors.admission.state import REMEMBERED_MS, ConversationState, PartitionState
 
 STALE_MS = 10 * 60_000
-"""A resend may be this old by the log's time; the ids of older messages may be forgotten."""
+"""An id may be this old by the log's time. Older ones are refused for ever: time never falls."""
+
+AHEAD_MS = REMEMBERED_MS - STALE_MS
+"""An id may have been made this far ahead of the log's time, by a clock that differs.
+
+So an id is admitted within STALE_MS + AHEAD_MS of log time, whoever sends it how often and how
+late; for so long it is remembered.
+"""
 
 BODY_BYTES_MAX = 65_536
 KINDS = frozenset({"text"})
@@ -101,16 +108,34 @@ def _refusal(
         return RejectionCode.UNKNOWN_KIND, "This server knows no such kind of message."
     if len(submitted.body.encode()) > BODY_BYTES_MAX:
         return RejectionCode.TOO_LARGE, f"A message holds at most {BODY_BYTES_MAX} bytes."
-    if submitted.first_sent_at is not None and submitted.first_sent_at < place.at - STALE_MS:
-        return RejectionCode.STALE, "Sent too long ago to be repeated: sync, then send it anew."
+    if (made := _made_at(submitted, place)) < place.at - STALE_MS:
+        return RejectionCode.STALE, "Its id is too old to be known: sync, then send it anew."
+    if made > place.at + AHEAD_MS:
+        return RejectionCode.TOO_EARLY, "Its id was made in the future: send it when that is here."
     if (
         submitted.after is not None
         and message_digest(submitted, submitted.after) not in state.remembered
     ):
-        return RejectionCode.OUT_OF_ORDER, "An earlier message is missing: send that one first."
+        return _missing(submitted.after, place)
     if submitted.reply_to_seq is not None and submitted.reply_to_seq > conversation.seq:
         return RejectionCode.UNKNOWN_REPLY, "There is no such message to answer."
     return None
+
+
+def _made_at(submitted: MessageSubmitted, place: Place) -> int:
+    """When the message's id was made. Ids of older gateways may not say; their client may have."""
+    made = made_at(submitted.client_message_id)
+    if made is None:
+        made = place.at if submitted.first_sent_at is None else submitted.first_sent_at
+    return made
+
+
+def _missing(after: str, place: Place) -> tuple[RejectionCode, str]:
+    """The message named by `after` is not remembered: it is missing, or it was long ago."""
+    made = made_at(after)
+    if made is not None and made < place.at - STALE_MS:
+        return RejectionCode.UNKNOWN_AFTER, "The one before it is too old to be known: sync first."
+    return RejectionCode.OUT_OF_ORDER, "An earlier message is missing: send that one first."
 
 
 def _refuse(

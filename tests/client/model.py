@@ -1,18 +1,26 @@
 """A small model of the server for the tests of the client: the protocol's rules without its parts.
 
-It keeps one list of facts a conversation, remembers client message ids for ten minutes of its own
-time, refuses what overtakes and what is stale, and answers fetches and inboxes. In go a device and
-a frame; out come frames and the device that each is for. Tests make it forget, fail and lose.
+It keeps one list of facts per conversation, remembers client message ids for as long as they may be
+admitted again, refuses what overtakes and what its id says is too old or too early, and answers
+fetches and inboxes. In go a device and a frame; out come frames and the device that each is for.
+Tests make it forget, fail and lose.
 """
 
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-REMEMBERED_MS = 600_000
+STALE_MS = 600_000
+AHEAD_MS = 300_000
+REMEMBERED_MS = STALE_MS + AHEAD_MS
 
 Device = tuple[str, str]
 Frame = dict[str, Any]
+
+
+def made_at(message_id: str) -> int:
+    assert message_id[14] == "7", message_id
+    return int(message_id[:8] + message_id[9:13], 16)
 
 
 def members(conversation_id: str) -> list[str]:
@@ -71,7 +79,8 @@ class ModelServer:
         refusal = self._refusal(conversation_id, device, frame)
         if refusal is not None:
             rejected = {"type": "rejected", "id": frame["id"], "detail": ""}
-            return [(device, rejected | {"conversation_id": conversation_id, "code": refusal})]
+            rejected |= {"conversation_id": conversation_id, "code": refusal, "at": self.now}
+            return [(device, rejected)]
         log = self.log[conversation_id]
         seq = len(log) + 1
         event = {
@@ -94,14 +103,15 @@ class ModelServer:
         return [(device, _accepted(frame["id"], conversation_id, seq, self.now)), *others]
 
     def _refusal(self, conversation_id: str, device: Device, frame: Frame) -> str | None:
-        first_sent_at = frame.get("first_sent_at")
         if device[0] not in members(conversation_id):
             return "forbidden"
-        if first_sent_at is not None and first_sent_at < self.now - REMEMBERED_MS:
+        if made_at(frame["id"]) < self.now - STALE_MS:
             return "stale"
+        if made_at(frame["id"]) > self.now + AHEAD_MS:
+            return "too_early"
         after = frame.get("after")
         if after is not None and self._remembered(conversation_id, device, after) is None:
-            return "out_of_order"
+            return "unknown_after" if made_at(after) < self.now - STALE_MS else "out_of_order"
         return None
 
     def _remembered(

@@ -7,11 +7,11 @@ are refused, or come twice. Then all is healed, and every device must have what 
 import json
 from collections import deque
 from random import Random
-from uuid import UUID
 
 from client import frames
 from client.effects import Effects
 from client.memory import MemoryStore
+from client.message_ids import minted
 from client.messages import Tick
 from client.state import State
 from tests.client.model import REMEMBERED_MS, Device, Frame, ModelServer
@@ -97,7 +97,7 @@ class World:
         self.written += 1
         body = f"{peer.device[0]}-{peer.device[1]}-{self.written}"
         to = "bob" if peer.device[0] == "ann" else CONVERSATION
-        message_id = str(UUID(int=self.written))
+        message_id = minted(self.server.now, self.written)
         _, out = peer.state.send(message_id, to, "text", body, None, self.server.now)
         peer.bodies.append(body)
         peer.apply(out)

@@ -6,7 +6,10 @@ import json
 import os
 import secrets
 import ssl
+import time
 from typing import Any
+
+from events.ids import timed_id
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 UPGRADE = {
@@ -154,5 +157,4 @@ class Client:
 
 def new_id() -> str:
     """A client message id."""
-    text = secrets.token_hex(16)
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return timed_id(time.time_ns() // 1_000_000, secrets.randbits(74))

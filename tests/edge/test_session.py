@@ -15,8 +15,8 @@ from edge.tokens import Principal, Refusal
 from events.queries import HeadsRequested, HistoryRequested, InboxRequested
 from events.submissions import Marker, MessageSubmitted
 
-ID = "0190f3a2-1111-4222-8333-444455556666"
-OTHER_ID = "0190f3a2-1111-4222-8333-444455556667"
+ID = "0190f3a2-1111-7222-8333-444455556666"
+OTHER_ID = "0190f3a2-1111-7222-8333-444455556667"
 WALL = 1_700_000_000.0
 ANN = Principal("ann", "phone", WALL + 600)
 LIMITS = Limits(
@@ -89,7 +89,7 @@ def test_a_refused_token_ends_it() -> None:
 
 
 def test_a_message_is_submitted_in_the_name_of_the_token() -> None:
-    (effect,) = opened().receive(message(reply_to=2, after=OTHER_ID, first_sent_at=5), 1.0)
+    (effect,) = opened().receive(message(reply_to=2, after=OTHER_ID), 1.0)
     assert effect == Submit(
         MessageSubmitted(
             conversation_id="d:ann:bob",
@@ -100,7 +100,6 @@ def test_a_message_is_submitted_in_the_name_of_the_token() -> None:
             body="hello",
             reply_to_seq=2,
             after=OTHER_ID,
-            first_sent_at=5,
         ),
         "d:ann:bob",
         ID,

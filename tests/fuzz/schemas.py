@@ -3,7 +3,7 @@
 `corpus/schemas.json` has the form of the file that applying the schemas writes. It is never changed
 but for new entries, so kept records stay what they are when an event gets another field: they are
 read like old records of a real log. Today's schemas follow under ids of their own. Id 900 is a
-MessageSubmitted from before `first_sent_at`.
+MessageSubmitted from before `first_sent_at`, 901 one with `submitted_at`.
 """
 
 import json

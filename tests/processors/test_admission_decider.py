@@ -6,8 +6,17 @@ from hypothesis import strategies as st
 
 from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
 from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
-from events.submissions import Marker
-from processors.admission.decider import BODY_BYTES_MAX, STALE_MS, Place, decide, move
+from events.submissions import Marker, MessageSubmitted
+from events.topics import SUBMISSIONS
+from processors.admission.agent import _place
+from processors.admission.decider import (
+    AHEAD_MS,
+    BODY_BYTES_MAX,
+    STALE_MS,
+    Place,
+    decide,
+    move,
+)
 from processors.admission.state import (
     REMEMBERED_MS,
     PartitionState,
@@ -15,6 +24,7 @@ from processors.admission.state import (
     evolve,
     initial,
 )
+from processors.received import Received
 from processors.snapshots.plan import parts
 from tests.examples import ANN, BOB, CONVERSATION, EVE, LAPTOP, NOON, PHONE, message_id, submitted
 
@@ -91,19 +101,77 @@ def test_what_names_no_conversation_is_refused() -> None:
         assert refusal(initial(), submitted(1, conversation_id=name)) == "forbidden"
 
 
-def test_a_resend_that_is_too_old_is_refused_as_stale() -> None:
-    assert refusal(initial(), submitted(1, first_sent_at=NOON - STALE_MS - 1)) == "stale"
-    young = decide(initial(), submitted(1, first_sent_at=NOON - STALE_MS), place(0))
-    assert isinstance(young, MessageSent)
+def made(number: int, at: int, **changes: object) -> MessageSubmitted:
+    """A submission whose id was made at an instant."""
+    return submitted(number, client_message_id=message_id(number, at), **changes)
 
 
-def test_ids_are_remembered_for_longer_than_a_resend_may_be_old() -> None:
-    assert REMEMBERED_MS > STALE_MS
+def test_an_id_is_judged_by_the_time_it_holds_whatever_else_is_said() -> None:
+    for more in ({}, {"first_sent_at": NOON}, {"submitted_at": NOON}):
+        old = made(1, NOON - STALE_MS - 1, **more)
+        assert refusal(initial(), old) == "stale"
+        assert refusal(initial(), made(1, NOON + AHEAD_MS + 1, **more)) == "too_early"
+    for at in (NOON - STALE_MS, NOON, NOON + AHEAD_MS):
+        assert isinstance(decide(initial(), made(1, at), place(0)), MessageSent)
+
+
+def test_ids_without_a_time_of_older_gateways_are_judged_as_they_were() -> None:
+    old = "00000000-0000-4000-8000-000000000001"
+    resent = submitted(client_message_id=old, first_sent_at=NOON - STALE_MS - 1)
+    assert refusal(initial(), resent) == "stale"
+    assert isinstance(decide(initial(), submitted(client_message_id=old), place(0)), MessageSent)
+
+
+def test_after_a_message_that_may_be_forgotten_means_sync_and_never_send_that_one_first() -> None:
+    forgotten = message_id(1, NOON - STALE_MS - 1)
+    assert refusal(initial(), made(2, NOON, after=forgotten)) == "unknown_after"
+    missing = message_id(1, NOON - STALE_MS)
+    assert refusal(initial(), made(2, NOON, after=missing)) == "out_of_order"
+
+
+minutes = st.integers(-40, 40).map(lambda minute: NOON + minute * 60_000)
+
+
+@settings(max_examples=500)
+@given(minutes, st.lists(st.tuples(st.integers(1, 3), minutes), max_size=30))
+def test_an_id_is_admitted_once_and_never_after_it_was_called_stale(
+    made_at: int, copies: list[tuple[int, int]]
+) -> None:
+    """Whatever the times at which copies come in between others; the log's time never falls."""
+    state, admitted, stale = initial(), 0, False
+    for offset, (number, at) in enumerate(sorted(copies, key=lambda copy: copy[1])):
+        id_time = made_at if number == 1 else at
+        decision = decide(state, made(number, id_time), place(offset, at))
+        evolve(state, decision)
+        if number == 1:
+            assert not (stale and isinstance(decision, MessageSent))
+            admitted += isinstance(decision, MessageSent)
+            stale |= isinstance(decision, SubmissionRejected) and decision.code == "stale"
+    assert admitted <= 1
+
+
+def test_ids_are_remembered_while_they_may_be_admitted_again() -> None:
+    assert REMEMBERED_MS >= STALE_MS + AHEAD_MS
     state = after(submitted(1))
-    evolve(state, decide(state, submitted(2), place(1, NOON + REMEMBERED_MS)))
+    evolve(state, decide(state, made(2, NOON + REMEMBERED_MS), place(1, NOON + REMEMBERED_MS)))
     assert isinstance(decide(state, submitted(1), place(2)), SubmissionRepeated)
-    evolve(state, decide(state, submitted(3), place(2, NOON + REMEMBERED_MS + 1)))
+    later = NOON + REMEMBERED_MS + 1
+    evolve(state, decide(state, made(3, later), place(2, later)))
     assert len(state.remembered) == 2
+
+
+def received(at: int, submitted_at: int | None) -> Received:
+    event = submitted(submitted_at=submitted_at)
+    return Received(event, SUBMISSIONS.name, 0, 1, at, None)
+
+
+def test_a_broker_clock_far_ahead_moves_the_logs_time_no_further_than_clocks_may_differ() -> None:
+    day = 86_400_000
+    state = PartitionState(newest_at=NOON)
+    assert _place(state, received(NOON + day, NOON)).at == NOON + AHEAD_MS
+    assert _place(state, received(NOON + 1_000, NOON + day)).at == NOON + 1_000
+    assert _place(state, received(NOON - day, NOON)).at == NOON, "time never falls"
+    assert _place(state, received(NOON + day, None)).at == NOON + day, "of an older gateway"
 
 
 def test_a_message_after_one_that_is_missing_is_refused_and_passes_once_it_is_there() -> None:

@@ -1,5 +1,6 @@
 """Admission on real Kafka: poison, restart, and two writers of one partition at once."""
 
+import time
 import uuid
 
 import pytest
@@ -15,6 +16,8 @@ from tests.examples import ANN, NOON, message_id, submitted
 from tests.live import codec_of, decisions, records, until
 from tests.processors.conftest import WORKER
 
+_NOW = time.time_ns() // 1_000_000
+
 
 @pytest.fixture
 def conversation() -> str:
@@ -23,6 +26,7 @@ def conversation() -> str:
 
 
 def message(conversation: str, number: int, **changes: object) -> MessageSubmitted:
+    changes |= {"client_message_id": message_id(number, _NOW)}
     return submitted(number, conversation_id=conversation, **changes)
 
 

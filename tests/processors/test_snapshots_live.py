@@ -1,6 +1,7 @@
 """Snapshots on real Kafka: restoring from one gives the state of folding the whole log."""
 
 import asyncio
+import time
 
 from events.fence import Fence
 from events.snapshots import SnapshotCompleted
@@ -12,7 +13,7 @@ from infra.stack.stack import Stack
 from processors.admission.restore import restore
 from processors.admission.state import evolve, initial
 from processors.snapshots.plan import FACTS_BETWEEN, parts
-from tests.examples import submitted
+from tests.examples import message_id, submitted
 from tests.live import codec_of, kafka_of, records, until
 
 CONVERSATION = "d:ann:snapshots"
@@ -35,7 +36,11 @@ async def test_a_restored_state_is_that_of_the_whole_log(
             *(
                 publisher.publish(
                     SUBMISSIONS,
-                    submitted(number, conversation_id=CONVERSATION),
+                    submitted(
+                        number,
+                        conversation_id=CONVERSATION,
+                        client_message_id=message_id(number, time.time_ns() // 1_000_000),
+                    ),
                     key=CONVERSATION,
                 )
                 for number in range(start, start + FACTS_BETWEEN // 2 + 100)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
-from uuid import UUID
 
 from bench.frames import pong_frame, text_frame
 from client import frames
 from client.effects import Effects, Wait
 from client.memory import MemoryStore
+from client.message_ids import minted
 from client.messages import direct_conversation
 from client.options import Options
 from client.state import State
@@ -66,6 +66,8 @@ class Device:
         self.state = State()
         self.link: Link | None = None
         self.online = False
+        self.shift_ms = 0
+        """By how much it takes the time for another than it is."""
         self.pauses: list[Pause] = []
         self.written: dict[str, list[str]] = {}
         """Bodies by the other user, in the order of writing."""
@@ -116,9 +118,10 @@ class Device:
 
     def write(self, number: int, to: str, now: int, *, looks: bool = False) -> None:
         """The user writes a message, perhaps while looking at the conversation."""
+        now += self.shift_ms
         body = f"{self.user_id}/{self.device_id} {number}"
         self.written.setdefault(to, []).append(body)
-        _, out = self.state.send(str(UUID(int=number)), to, "text", body, None, now)
+        _, out = self.state.send(minted(now, number), to, "text", body, None, now)
         self.apply(out)
         if looks:
             self.apply(self.state.read(direct_conversation(self.user_id, to), EVERYTHING))
@@ -145,6 +148,7 @@ class Device:
 
     def take(self, data: bytes, now: int) -> None:
         """Take one frame."""
+        now += self.shift_ms
         frame = frames.decode(data)
         self._note(frame)
         if isinstance(frame, frames.Welcome):
@@ -175,6 +179,7 @@ class Device:
 
     def wake(self, now: int, *, early: bool = False) -> None:
         """Go on where a pause is over; `early` is as if the least jitter had been drawn."""
+        now += self.shift_ms
         instant = self._clock()
         pauses, self.pauses = self.pauses, []
         for pause in pauses:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SECONDS_AT_ONCE = 1.0
 
 _HEAL_ROUNDS = 1_500
+_PATIENT_ROUNDS = 300
+_LONG_SECONDS = 1_200.0
+"""What passes at once after so many rounds: a message may wait for a time that is far ahead."""
 _CALLS_A_ROUND = 2_000
 _FINDINGS_MAX = 5
 _QUIET_ROUNDS = 4
@@ -45,7 +48,11 @@ def come_to_rest(world: World) -> None:
     quiet, rests_at = 0, world.parts.loop.now + _HEARTBEAT_SECONDS
     if world.hostile:  # a false start of a gateway is believed until it falls silent
         rests_at += GATEWAY_SECONDS
+    is_patient = True
     for number in range(_HEAL_ROUNDS):
+        if number > _PATIENT_ROUNDS and is_patient and not machine.calls:
+            is_patient = False
+            world.parts.loop.now += _LONG_SECONDS
         if number == slow_rounds:
             world.read_on()
             machine.held.clear()

@@ -22,7 +22,7 @@ from infra.log_reader import Place
 from processors.snapshots import plan
 from tests.examples import NOON
 from tests.simulation.cassandra import Cassandra
-from tests.simulation.device import Device
+from tests.simulation.device import Device, Link
 from tests.simulation.faults import FAULTS
 from tests.simulation.gateway import FRAMES_MAX, IN_FLIGHT_MAX, SimulatedGateway
 from tests.simulation.groups import Group
@@ -98,6 +98,12 @@ class World:
     steps: int = 0
     _weights: dict[str, float] = field(default_factory=dict)
     broker_shift_ms: int = 0
+    broker_leap_ms: int = 0
+    """How far ahead the next record's time is, and no other's."""
+    devices_shift_ms: int = 0
+    """By how much the clock of a device that connects may be wrong."""
+    left_behind: list[Link] = field(default_factory=list)
+    """Connections that their devices gave up, with frames that no gateway has read."""
     fail_chance: float = 0.0
     hang_chance: float = 0.0
     token_seconds: int = LONG_SECONDS
@@ -129,7 +135,8 @@ class World:
 
     def broker_ms(self) -> int:
         """The time that records get."""
-        return self.now_ms() + self.broker_shift_ms
+        leap_ms, self.broker_leap_ms = self.broker_leap_ms, 0
+        return self.now_ms() + self.broker_shift_ms + leap_ms
 
     def start(self) -> None:
         """Two worker processes, two gateways."""
@@ -270,6 +277,7 @@ class World:
             gateway = self.random.choice(ready)
             self.story.append(f"{device.user_id}/{device.device_id} connects to {gateway.id}")
             by_hello = self.random.random() < 0.3
+            device.shift_ms = self.random.choice((0, self.devices_shift_ms))
             token = self.token(device)
             device.connect(gateway, token, by_hello=by_hello)
             if not by_hello:
@@ -358,6 +366,11 @@ class World:
         """Everything works, and everything comes to rest."""
         self.fail_chance = self.hang_chance = 0.0
         self.token_seconds = LONG_SECONDS
+        self.devices_shift_ms = 0
+        for device in self.devices:
+            if device.shift_ms:
+                device.disconnect()
+                device.shift_ms = 0
         come_to_rest(self)
 
     def unread(self, group: Group) -> list[Place]:

@@ -5,10 +5,16 @@ from collections.abc import Iterator
 
 from events.submissions import MessageSubmitted
 from events.topics import SUBMISSIONS
-from processors.admission.decider import Place, decide
+from processors.admission.decider import AHEAD_MS, Place, decide
 from processors.admission.state import PartitionState, evolve
 from tests.simulation.checks.registry import check
 from tests.simulation.checks.seen import Seen, decoded, origin
+
+
+def _time(appended_at: int, event: MessageSubmitted) -> int:
+    if event.submitted_at is None:
+        return appended_at
+    return min(appended_at, event.submitted_at + AHEAD_MS)
 
 
 @check("determinism", "I8")
@@ -27,7 +33,7 @@ def determinism(seen: Seen) -> Iterator[str]:
         if not isinstance(event, MessageSubmitted):
             yield f"{fact} decides about no message"
             continue
-        at = max(submission.time, state.newest_at)
+        at = max(_time(submission.time, event), state.newest_at)
         again = decide(state, event, Place(fact.epoch, submission.at, at))
         if again != fact:
             yield f"{fact} is {again} when it is decided again"

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from events.conversations import MessageSent
 from events.ids import members_of
+from events.topics import SUBMISSIONS
+from processors.admission.decider import AHEAD_MS
 from tests.simulation.checks.registry import check
 from tests.simulation.checks.seen import Seen
 
@@ -46,6 +48,17 @@ def order(seen: Seen) -> Iterator[str]:
         ]
         if list(dict.fromkeys(mine)) != [body for body in bodies if body in mine]:
             yield f"{device.user_id}/{device.device_id} wrote {bodies}, it is {mine}"
+
+
+@check("times", "I3")
+def times(seen: Seen) -> Iterator[str]:
+    """No clock alone moves the log's time further ahead than clocks may differ."""
+    if any(place[0] == SUBMISSIONS.name for place, _ in seen.world.hostile):
+        return  # who may write there may make up a gateway's clock
+    latest = seen.world.now_ms() + AHEAD_MS
+    for fact in seen.sent:
+        if fact.sent_at > latest:
+            yield f"{fact.body!r} was sent {fact.sent_at - latest} ms from now"
 
 
 @check("holes", "I6")

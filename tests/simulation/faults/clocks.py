@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from processors.admission.decider import STALE_MS
-from processors.admission.state import REMEMBERED_MS
+from processors.admission.decider import AHEAD_MS
 from tests.simulation.faults.registry import fault
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-_CLOCK_SHIFT_MS_MAX = REMEMBERED_MS - STALE_MS
-"""Clocks of gateways and brokers agree within this: docs/invariants.md, I3."""
+_HOUR_MS = 3_600_000
 
 
 @fault
 def broker_clock_steps(world: World) -> None:
     """The broker's clock is set forward or back."""
-    world.broker_shift_ms = world.random.randint(-_CLOCK_SHIFT_MS_MAX, _CLOCK_SHIFT_MS_MAX)
+    world.broker_shift_ms = world.random.randint(-AHEAD_MS, AHEAD_MS)
+
+
+@fault
+def broker_clock_runs_ahead_once(world: World) -> None:
+    """One record gets a time that is far ahead; the next ones get the right time again."""
+    world.broker_leap_ms = world.random.choice((_HOUR_MS, 24 * _HOUR_MS))
+
+
+@fault
+def device_clocks_are_wrong(world: World) -> None:
+    """From now on devices that connect take the time for another than it is."""
+    minutes = world.random.choice((-60, -8, 8, 22))
+    world.devices_shift_ms = minutes * 60_000
 
 
 @fault

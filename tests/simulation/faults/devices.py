@@ -47,6 +47,27 @@ def connection_half_open(world: World) -> None:
 
 
 @fault
+def connection_is_left_behind(world: World) -> None:
+    """A device gives up on a gateway that has not read all of its frames yet."""
+    with_frames = [one for one in world.devices if one.link is not None and one.link.up]
+    if with_frames:
+        device = world.random.choice(with_frames)
+        assert device.link is not None
+        world.left_behind.append(device.link)
+        device.disconnect()
+
+
+@fault
+def gateway_reads_what_was_left_behind(world: World) -> None:
+    """It reads the rest at last, before it notices that the device has long been gone."""
+    going_on = [one for one in world.left_behind if not one.gateway.process.stopped]
+    for link in going_on:
+        world.left_behind.remove(link)
+        while link.up and link.gateway.process.alive and not link.socket.ended.done():
+            link.socket.feed_data(link.up.popleft())
+
+
+@fault
 def gateway_sees_the_end(world: World) -> None:
     """A gateway sees at last that devices are gone."""
     for gateway in world.gateways:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from bench.frames import text_frame
+from events.ids import timed_id
 from tests.simulation.faults.registry import fault
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def stranger_speaks(world: World) -> None:
     for frame in (
         {
             "type": "send",
-            "id": str(UUID(int=world.written)),
+            "id": timed_id(world.now_ms(), world.written),
             "conversation_id": conversation_id,
             "body": f"stranger {world.written}",
         },

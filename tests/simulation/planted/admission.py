@@ -24,6 +24,22 @@ def ids_are_forgotten_before_a_resend_is_stale(patch: pytest.MonkeyPatch) -> Non
 
 
 @planted
+def an_id_of_any_age_is_admitted(patch: pytest.MonkeyPatch) -> None:
+    """Only what the client says of a resend was judged: a frame that was read late said nothing."""
+    patch.setattr(decider, "_made_at", lambda submitted, place: place.at)
+
+
+@planted
+def an_id_made_in_the_future_is_admitted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(decider, "AHEAD_MS", 1 << 60)
+
+
+@planted
+def one_clock_moves_the_time_of_the_log(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(agent, "AHEAD_MS", 1 << 60)
+
+
+@planted
 def a_snapshot_forgets_the_ids(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(remembered.Remembered, "packed", lambda self, entries: iter(()))
 

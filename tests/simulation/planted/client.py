@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from client import outbox
 from client.conversations import Conversation
 from client.effects import EntrySettled
 from client.outbox import Outbox
@@ -23,6 +24,34 @@ def a_message_leaves_the_outbox_when_it_is_sent(patch: pytest.MonkeyPatch) -> No
         out.changes.append(EntrySettled(entry.order))
 
     patch.setattr(Outbox, "_transmit", hopeful)
+
+
+@planted
+def what_is_stale_is_sent_anew_at_once(patch: pytest.MonkeyPatch) -> None:
+    rejected = Outbox.rejected
+
+    @wraps(rejected)
+    def hasty(self: Outbox, frame: Any, now: int, out: Any) -> str | None:
+        conversation_id = rejected(self, frame, now, out)
+        if conversation_id is not None:
+            self.synced(conversation_id, out)
+        return None
+
+    patch.setattr(Outbox, "rejected", hasty)
+
+
+@planted
+def a_message_gets_a_new_id_with_each_connection(patch: pytest.MonkeyPatch) -> None:
+    connected = Outbox.connected
+
+    @wraps(connected)
+    def hasty(self: Outbox, limits: Any) -> None:
+        connected(self, limits)
+        for entry in self.entries.values():
+            entry.first_sent_at = None
+
+    patch.setattr(Outbox, "connected", hasty)
+    patch.setattr(outbox, "is_fresh", lambda message_id, now: False)
 
 
 @planted
