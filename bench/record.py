@@ -12,7 +12,7 @@ from bench.circumstances import disturbances, machine, now
 from bench.scenarios.edge import EdgeResult
 from bench.scenarios.profile import ProfileResult
 from bench.scenarios.scale import ScaleResult
-from infra.stack.place import CHECKOUT
+from infra.checkout import CHECKOUT
 
 FOLDER = CHECKOUT / "docs" / "performance"
 

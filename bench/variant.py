@@ -17,9 +17,10 @@ import msgspec
 from bench import report
 from bench.scenarios.latency import LatencyResult, Options
 from events.topics import PARTITIONS
+from infra.checkout import CHECKOUT
 from infra.errors import UserError
 from infra.settings import inherited_environment
-from infra.stack.place import CHECKOUT, JARS
+from infra.stack.place import JARS
 
 FOLDER = CHECKOUT / ".chatlog" / "variants"
 

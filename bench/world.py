@@ -15,10 +15,10 @@ from pathlib import Path
 from bench.driver import Driver, raise_open_files_limit
 from events.topics import GROUPS
 from infra import catalogues
+from infra.checkout import CHECKOUT
 from infra.settings import KafkaSettings, inherited_environment, load
 from infra.stack import services
 from infra.stack.part import OnProgress, PartStatus
-from infra.stack.place import CHECKOUT
 from infra.stack.stack import Stack
 
 FOLDER = CHECKOUT / ".chatlog" / "bench"

@@ -2,35 +2,29 @@
 
 To add a command: write `cli/<name>.py` with a function or a cyclopts `App`, and add a line to
 `COMMANDS`. Modules are imported only when their command is used, so that starting stays fast.
-
-Exit statuses:
-  0    done; for `status` and `doctor`: nothing is wrong
-  1    it could not be done, or something is wrong; the sentence says what
-  2    the command line was not understood
-  70   chatlog itself failed; the sentence names the file that holds the details
-  75   the machine was too disturbed to say (`chatlog bench gate`)
-  78   the settings cannot be used
-  130  interrupted with Ctrl-C
+Numbers and paths have the types of `infra.arguments`; what each exit status says is in
+`infra.exits` and docs/commands.md.
 """
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import os
 import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
+from cli import terminal
+from cli.itself import spoken
+from events.text import harmless
 from infra.errors import UserError
-
-EXIT_USAGE = 2
-EXIT_INTERNAL = 70
-EXIT_INTERRUPTED = 130
+from infra.exits import Exit
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +47,7 @@ COMMANDS = (
     Command("events", "cli.events:app", "Read the log as a story."),
     Command("trace", "cli.trace:trace", "Where one message is: every step with its time."),
     Command("dead", "cli.dead:app", "List, show and replay what workers set aside."),
+    Command("replay", "replay.commands:app", "Read models from the log: compare, rebuild."),
     Command("topics", "cli.catalogues:topics", "Apply or list the topic catalogue."),
     Command("schemas", "cli.catalogues:schemas", "Apply, check or lock the schemas."),
     Command("docs", "cli.docs:docs", "Write the pages that are made from the code."),
@@ -69,9 +64,11 @@ def build(commands: Sequence[Command] = COMMANDS) -> App:
         name="chatlog",
         help="A messaging back end whose only truth is a Kafka log.",
         help_epilogue="Exit status: 0 done; 1 could not be done, or something is wrong; "
-        "2 not understood; 70 chatlog itself failed; 78 settings; 130 interrupted.",
+        "2 not understood; 70 chatlog itself failed; 74 files, output; 78 settings; "
+        "130 interrupted.",
         suppress_keyboard_interrupt=False,
         result_action="return_value",
+        default_parameter=Parameter(negative_iterable=()),
     )
     for command in commands:
         app.command(command.target, name=command.name, help=command.help)
@@ -81,39 +78,71 @@ def build(commands: Sequence[Command] = COMMANDS) -> App:
 def run(arguments: Sequence[str], commands: Sequence[Command] = COMMANDS) -> int:
     """Run one command; the exit status."""
     try:
-        status = build(commands)(arguments, exit_on_error=False)
-        return status if isinstance(status, int) else 0
-    except CycloptsError:  # It has printed what it did not understand.
-        return EXIT_USAGE
-    except UserError as error:
-        print(f"chatlog: {error.sentence}\n{error.remedy}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        print("chatlog: interrupted.", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:  # The reader of our output has left, as `head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:  # The last line of defence: no traceback reaches a user.
-        print(
-            f"chatlog: this should not have happened: {type(error).__name__}: {error}.\n"
-            f"Please report it with the file {_write_details()}.",
-            file=sys.stderr,
+        status = build(commands)(
+            arguments,
+            console=terminal.help_console(),
+            exit_on_error=False,
+            print_error=False,
+            verbose=False,
         )
-        return EXIT_INTERNAL
+        return status if isinstance(status, int) else Exit.DONE
+    except CycloptsError as error:
+        return _say(Exit.USAGE, str(error).rstrip(), f"See `{_asked(error)} --help`.")
+    except UserError as error:
+        return _say(error.exit_status, error.sentence, error.remedy)
+    except KeyboardInterrupt:
+        return _say(Exit.INTERRUPTED, "interrupted.")
+    except OSError as error:
+        if error.filename is None or not error.strerror:
+            return _failed(error)
+        return _unwritten(error, str(error.filename))
+    except Exception as error:  # The last line of defence: no traceback reaches a user.
+        return _failed(error)
 
 
-def _write_details() -> Path:
-    handle, name = tempfile.mkstemp(prefix="chatlog-error-", suffix=".log")
-    with os.fdopen(handle, "w") as file:
-        file.write(traceback.format_exc())
-    return Path(name)
+def _asked(error: CycloptsError) -> str:
+    return " ".join(("chatlog", *(error.command_chain or ())))
+
+
+def _unwritten(error: OSError, what: str) -> int:
+    remedy = "Make room, or choose another place." if error.errno == errno.ENOSPC else ""
+    return _say(Exit.INPUT_OUTPUT, f"{what}: {error.strerror}.", remedy)
+
+
+def _failed(error: Exception) -> int:
+    return _say(
+        Exit.INTERNAL,
+        f"this should not have happened: {type(error).__name__}: {error}.",
+        f"Please report it{_details()}.",
+    )
+
+
+def _details() -> str:
+    """Where the traceback is, if it could be written anywhere."""
+    with suppress(OSError):
+        handle, name = tempfile.mkstemp(prefix="chatlog-error-", suffix=".log")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(traceback.format_exc())
+        return f" with the file {name}"
+    return ""
+
+
+def _say(status: int, sentence: str, remedy: str = "") -> int:
+    """Tell what went wrong, and what to do about it."""
+    told = harmless(spoken(f"chatlog: {sentence}\n{remedy}".rstrip()))
+    with suppress(OSError):  # Nobody listens.
+        print(told, file=sys.stderr, flush=True)
+    return status
 
 
 def main() -> None:
     """The console script."""
-    faulthandler.enable()
-    sys.exit(run(sys.argv[1:]))
+    with terminal.listening() as output:
+        faulthandler.enable()
+        status = run(sys.argv[1:])
+    if output.lost is not None:
+        status = _unwritten(output.lost, "The output could not be written")
+    sys.exit(status)
 
 
 if __name__ == "__main__":

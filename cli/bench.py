@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
 
 from bench import long_log, report
 from bench.bars import Result
 from bench.scenarios import capacity, idle, latency, overload, reconnect, restart, storm
 from bench.scenarios.traffic import Traffic
 from bench.world import Shape, Workers, World, world
-from cli import peers
+from cli import peers, terminal
 from cli.progress import progress
-from infra.stack.place import CHECKOUT
+from infra.arguments import Count, File, Patience, Rate, Seconds
+from infra.checkout import CHECKOUT
 
 REPORT = CHECKOUT / ".chatlog" / "bench-report.json"
 
@@ -29,11 +29,11 @@ app.command("cli.budget:scale", name="scale", help="How the cost of a message gr
 app.command("cli.budget:compare", name="gate", help="Fail when a message costs more than it did.")
 app.command("cli.budget:profiles", name="profile", help="Flame graphs, and what each area costs.")
 
-Gateways = Annotated[int, Parameter(help="How many gateways.")]
+Gateways = Annotated[Count, Parameter(help="How many gateways.")]
 Sharing = Annotated[Workers, Parameter(help="Which worker roles share a process.")]
-ReportFile = Annotated[Path, Parameter(help="Where the JSON report is written.")]
-Pairs = Annotated[int, Parameter(help="Pairs of people who write to each other.")]
-WarmUp = Annotated[float, Parameter(help="Seconds of load before anything is measured.")]
+ReportFile = Annotated[File, Parameter(help="Where the JSON report is written.")]
+Pairs = Annotated[Count, Parameter(help="Pairs of people who write to each other.")]
+WarmUp = Annotated[Patience, Parameter(help="Seconds of load before anything is measured.")]
 
 _Scenario = Callable[[World], Result]
 
@@ -61,9 +61,9 @@ def everything(
 def measure_latency(
     *,
     pairs: Pairs = 100,
-    rate: Annotated[float, Parameter(help="Messages a second.")] = 500.0,
+    rate: Annotated[Rate, Parameter(help="Messages a second.")] = 500.0,
     warm_up_seconds: WarmUp = 45.0,
-    seconds: float = 30.0,
+    seconds: Seconds = 30.0,
     gateways: Gateways = 1,
     workers: Sharing = Workers.SPLIT,
     report_file: ReportFile = REPORT,
@@ -80,9 +80,9 @@ def measure_latency(
 def measure_capacity(
     *,
     pairs: Pairs = 100,
-    rates: Annotated[tuple[float, ...], Parameter(help="Rates to try, rising.")] = capacity.RATES,
+    rates: Annotated[tuple[Rate, ...], Parameter(help="Rates to try, rising.")] = capacity.RATES,
     warm_up_seconds: WarmUp = 20.0,
-    seconds: float = 20.0,
+    seconds: Seconds = 20.0,
     gateways: Gateways = 1,
     workers: Sharing = Workers.SPLIT,
     report_file: ReportFile = REPORT,
@@ -100,8 +100,8 @@ def measure_capacity(
 @app.command(name="idle")
 def measure_idle(
     *,
-    sockets: int = 5_000,
-    seconds: float = 70.0,
+    sockets: Count = 5_000,
+    seconds: Seconds = 70.0,
     gateways: Gateways = 1,
     report_file: ReportFile = REPORT,
 ) -> int:
@@ -114,8 +114,8 @@ def measure_idle(
 @app.command(name="restart")
 def measure_restart(
     *,
-    messages: int = 1_000_000,
-    conversations: int = 50_000,
+    messages: Count = 1_000_000,
+    conversations: Count = 50_000,
     report_file: ReportFile = REPORT,
 ) -> int:
     """Time from the start of an admission worker to its first decision, on a long log."""
@@ -125,7 +125,7 @@ def measure_restart(
 
 
 @app.command(name="reconnect")
-def measure_reconnect(*, devices: int = 2_000, report_file: ReportFile = REPORT) -> int:
+def measure_reconnect(*, devices: Count = 2_000, report_file: ReportFile = REPORT) -> int:
     """All sockets are cut at once: until everybody is back, caught up, and nothing is missing."""
     options = reconnect.Options(devices=devices)
     shape = Shape()
@@ -136,9 +136,9 @@ def measure_reconnect(*, devices: int = 2_000, report_file: ReportFile = REPORT)
 def measure_storm(
     *,
     pairs: Pairs = 50,
-    rate: Annotated[float, Parameter(help="Messages a second of those who are connected.")] = 100.0,
-    handshakes_a_second: float = 2_000.0,
-    seconds: float = 20.0,
+    rate: Annotated[Rate, Parameter(help="Messages a second of those who are connected.")] = 100.0,
+    handshakes_a_second: Rate = 2_000.0,
+    seconds: Seconds = 20.0,
     report_file: ReportFile = REPORT,
 ) -> int:
     """What those who are connected notice of a storm of handshakes."""
@@ -153,10 +153,10 @@ def measure_storm(
 def measure_overload(
     *,
     pairs: Pairs = 100,
-    rates: Annotated[tuple[float, ...], Parameter(help="Rates to offer, rising.")] = (
+    rates: Annotated[tuple[Rate, ...], Parameter(help="Rates to offer, rising.")] = (
         overload.Options().rates
     ),
-    seconds: float = 20.0,
+    seconds: Seconds = 20.0,
     report_file: ReportFile = REPORT,
 ) -> int:
     """Load beyond capacity: what is still done, how long it takes, and that it recovers."""
@@ -171,16 +171,16 @@ def measure_overload(
 def compare_with_peers(
     *,
     only: Annotated[str, Parameter(help="Systems to compare, with commas between.")] = "",
-    rounds: Annotated[int, Parameter(help="How often each system has its turn.")] = 3,
+    rounds: Annotated[Count, Parameter(help="How often each system has its turn.")] = 3,
     quick: Annotated[bool, Parameter(help="A tenth of everything, one round.")] = False,
-    attempts: Annotated[int, Parameter(help="Attempts at a turn that is disturbed.")] = 3,
+    attempts: Annotated[Count, Parameter(help="Attempts at a turn that is disturbed.")] = 3,
     write: Annotated[bool, Parameter(help="Write docs/peers.md and docs/peers.json.")] = False,
     measure: Annotated[bool, Parameter(help="Measure; else tell the last report.")] = True,
     report_file: ReportFile = peers.REPORT,
 ) -> int:
     """ejabberd, Prosody and Synapse beside chatlog: installed, loaded in turns, compared."""
     return peers.compare(
-        only=[name for name in only.split(",") if name],
+        only=[name.strip() for name in only.split(",") if name.strip()],
         rounds=1 if quick else rounds,
         quick=quick,
         attempts_max=attempts,
@@ -192,7 +192,7 @@ def compare_with_peers(
 
 def _run(file: Path, told_shape: Shape, *scenarios: tuple[Shape, _Scenario]) -> int:
     """Run scenarios, each in a world of its own, and tell."""
-    console = Console(highlight=False)
+    console = terminal.console()
     results: list[Result] = []
     for shape, scenario in scenarios:
         with world(shape, progress) as fresh:

@@ -1,19 +1,17 @@
 """`chatlog bench profile | edge | scale | gate`: what a message costs, and that it stays so.
 
 Each command measures on a stack of its own. Records are written into a folder; from those in
-docs/performance the tables of docs/performance.md are made. Exit statuses of the gate: 0 no process
-costs more than the baseline allows, 1 one does, 75 the machine was too disturbed to say.
+docs/performance the tables of docs/performance.md are made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
 
 from bench import record
 from bench.bars import bars
@@ -22,23 +20,39 @@ from bench.scenarios import edge, gate, latency, profile
 from bench.scenarios.scale import Axis
 from bench.scenarios.scale import measure as measure_line
 from bench.world import Shape, world
+from cli import terminal
 from cli.performance import BASELINE
 from cli.progress import progress
+from infra import arguments
+from infra.arguments import Count, File, Patience, Rate, Seconds
 from infra.errors import UserError
+from infra.exits import Exit
 
-_EXIT_OF = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.DISTURBED: 75}
+_EXIT_OF = {
+    Outcome.PASSED: Exit.DONE,
+    Outcome.FAILED: Exit.FAILED,
+    Outcome.DISTURBED: Exit.DISTURBED,
+}
 
-Folder = Annotated[Path, Parameter(help="Where the record is written.")]
-Values = Annotated[str, Parameter(help="Whole numbers, with commas between them.")]
-WarmUp = Annotated[float, Parameter(help="Seconds of load before anything is measured.")]
+Folder = Annotated[arguments.Folder, Parameter(help="Where the record is written.")]
+
+
+def _is_numbers(kind: Any, text: str) -> None:
+    numbers(text)
+
+
+Values = Annotated[
+    str, Parameter(validator=_is_numbers, help="Whole numbers, with commas between them.")
+]
+WarmUp = Annotated[Patience, Parameter(help="Seconds of load before anything is measured.")]
 
 
 def profiles(
     *,
-    pairs: int = 100,
-    rate: Annotated[float, Parameter(help="Messages a second.")] = 500.0,
+    pairs: Count = 100,
+    rate: Annotated[Rate, Parameter(help="Messages a second.")] = 500.0,
     warm_up_seconds: WarmUp = 90.0,
-    seconds: Annotated[float, Parameter(help="How long each process is looked at.")] = 30.0,
+    seconds: Annotated[Seconds, Parameter(help="How long each process is looked at.")] = 30.0,
     folder: Folder = record.FOLDER,
 ) -> int:
     """A flame graph of each hot process under load, and a table of what each area costs."""
@@ -47,7 +61,7 @@ def profiles(
     )
     with world(Shape(), progress) as fresh:
         result = profile.measure(fresh, options, tell)
-    console = Console(highlight=False)
+    console = terminal.console()
     for name, found in result.processes.items():
         console.print(f"{name}: {found.microseconds_a_message:.0f} us a message, {found.picture}")
         for area, share in found.areas.items():
@@ -61,11 +75,11 @@ def profiles(
 
 def edge_alone(
     *,
-    sockets: Annotated[int, Parameter(help="Sockets that send without pause.")] = 200,
-    idle_sockets: Annotated[int, Parameter(help="Sockets that are held.")] = 10_000,
-    idle_seconds: float = 70.0,
+    sockets: Annotated[Count, Parameter(help="Sockets that send without pause.")] = 200,
+    idle_sockets: Annotated[Count, Parameter(help="Sockets that are held.")] = 10_000,
+    idle_seconds: Seconds = 70.0,
     warm_up_seconds: WarmUp = 10.0,
-    seconds: Annotated[float, Parameter(help="For each kind of frame.")] = 10.0,
+    seconds: Annotated[Seconds, Parameter(help="For each kind of frame.")] = 10.0,
     folder: Folder = record.FOLDER,
 ) -> int:
     """One gateway and Kafka, no workers: CPU of a frame that comes in, memory of an idle socket."""
@@ -92,9 +106,9 @@ def scale(
     workers: Values = "",
     sockets: Values = "",
     stored: Values = "",
-    rate: Annotated[float, Parameter(help="Messages a second.")] = 500.0,
+    rate: Annotated[Rate, Parameter(help="Messages a second.")] = 500.0,
     warm_up_seconds: WarmUp = 60.0,
-    seconds: Annotated[float, Parameter(help="Of measured load at each point.")] = 20.0,
+    seconds: Annotated[Seconds, Parameter(help="Of measured load at each point.")] = 20.0,
     folder: Folder = record.FOLDER,
 ) -> int:
     """CPU of a message as one thing grows, one line each: --workers 1,2,3 --sockets 2,100,1000."""
@@ -107,7 +121,10 @@ def scale(
     }
     if not any(lines.values()):
         raise UserError(
-            "nothing_to_scale", "Nothing was said to grow.", "For example: --sockets 2,100,1000"
+            "nothing_to_scale",
+            "Nothing was said to grow.",
+            "For example: --sockets 2,100,1000",
+            exit_status=Exit.USAGE,
         )
     for axis, values in lines.items():
         if not values:
@@ -124,23 +141,21 @@ def scale(
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """The whole numbers in `1,4,16`. Raises UserError."""
-    try:
-        return tuple(int(word) for word in text.replace("_", "").split(",") if word.strip())
-    except ValueError as error:
-        raise UserError(
-            "not_numbers", f"{text!r} is not a list of whole numbers.", "Write them so: 1,4,16"
-        ) from error
+    """The whole numbers in `1,4,16`, each at least 1. Raises ValueError."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not all(word.isdecimal() and 0 < len(word) < 10 and int(word) for word in words):
+        raise ValueError("Whole numbers are written so: 1,4,16.")
+    return tuple(map(int, words))
 
 
 def compare(
     *,
     write: Annotated[bool, Parameter(help="Write a new baseline.")] = False,
-    baseline: Annotated[Path, Parameter(help="The baseline's file.")] = BASELINE,
-    rounds: int = 3,
-    rate: Annotated[float, Parameter(help="Messages a second.")] = 500.0,
+    baseline: Annotated[File, Parameter(help="The baseline's file.")] = BASELINE,
+    rounds: Count = 3,
+    rate: Annotated[Rate, Parameter(help="Messages a second.")] = 500.0,
     warm_up_seconds: WarmUp = 60.0,
-    seconds: Annotated[float, Parameter(help="Of load in each round.")] = 15.0,
+    seconds: Annotated[Seconds, Parameter(help="Of load in each round.")] = 15.0,
     even_if_disturbed: Annotated[bool, Parameter(help="Judge rounds that prove nothing.")] = False,
 ) -> int:
     """Fail when a message costs a process 10 % more CPU than in the baseline."""
@@ -188,9 +203,16 @@ def _baseline(file: Path) -> Baseline:
         raise UserError(
             "no_baseline",
             f"There is no baseline in {file}.",
-            "Write one on a quiet machine: chatlog bench gate --write",
+            "Write one on a quiet machine: `chatlog bench gate --write`.",
         )
-    return msgspec.json.decode(file.read_bytes(), type=Baseline)
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Baseline)
+    except msgspec.DecodeError as error:
+        raise UserError(
+            "bad_baseline",
+            f"{file} is not a baseline: {error}.",
+            "Write a new one on a quiet machine: `chatlog bench gate --write`.",
+        ) from error
 
 
 def keep(made: record.Record, file: Path) -> None:

@@ -7,20 +7,20 @@ the same as JSON. Exit status 1 when the model disagrees with what was measured.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from rich.console import Console
 from rich.markdown import Markdown
 
 from bench.planning.cost import checks
 from bench.planning.inputs import FILE, load
 from bench.planning.model import TARGET, Demand
 from bench.planning.page import as_json, page
+from cli import terminal
+from infra.arguments import ExistingFile
 
-Positive = Number(gt=0)
+Positive = Number(gt=0, lte=1e15)
 
 
 def capacity(
@@ -35,7 +35,7 @@ def capacity(
         Parameter(validator=Positive, help="Open at once. When not given: one for 4 users."),
     ] = None,
     as_json_: Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")] = False,
-    inputs: Annotated[Path, Parameter(help="The data file.")] = FILE,
+    inputs: Annotated[ExistingFile, Parameter(help="The data file.")] = FILE,
 ) -> int:
     """What so many users take, what it costs a month, and which number breaks first."""
     known, usual = load(inputs), TARGET.scaled_to(users)
@@ -47,6 +47,6 @@ def capacity(
     if as_json_:
         print(json.dumps(as_json(demand, known), indent=2))
     else:
-        text, console = page(demand, known), Console(highlight=False)
+        text, console = page(demand, known), terminal.console()
         console.print(Markdown(text) if console.is_terminal else text, soft_wrap=True)
     return 0 if all(check.holds for check in checks(known)) else 1

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
-from rich.table import Table
 
+from cli import table, terminal
 from events.topics import TOPICS, Topic
 from infra import registry as registry_catalogue
 from infra import topics as topic_catalogue
@@ -57,10 +56,8 @@ def apply_topics(
 @topics.command(name="list")
 def list_topics() -> None:
     """Show the catalogue."""
-    table = Table("topic", "partitions", "kept", "holds", box=None)
-    for topic in TOPICS:
-        table.add_row(topic.name, str(topic.partitions), _kept(topic), topic.holds)
-    Console().print(table)
+    rows = [(topic.name, str(topic.partitions), _kept(topic), topic.holds) for topic in TOPICS]
+    table.show(terminal.console(), ("topic", "partitions", "kept", "holds"), rows, right={1})
 
 
 @schemas.command(name="apply")

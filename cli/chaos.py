@@ -7,28 +7,29 @@ import signal
 import time
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from cyclopts import App, Parameter
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from chaos import plan, report, run
 from chaos.faults import catalogue
 from chaos.lab import Shape
+from cli import table, terminal
 from cli.progress import progress
+from infra import arguments
+from infra.arguments import Minutes, Offset
+from infra.checkout import CHECKOUT
 from infra.errors import UserError
-from infra.stack.place import CHECKOUT
+from infra.exits import Exit
 from infra.stack.stack import Stack
 
 FOLDER = CHECKOUT / ".chatlog" / "chaos"
 
 app = App(name="chaos", help="Break the real stack under load, and check what was recorded.")
 
-Brokers = Annotated[int, Parameter(help="How many Kafka brokers, 1 or 3.")]
-Folder = Annotated[Path, Parameter(help="Where the run keeps its data and its report.")]
+Brokers = Annotated[Literal[1, 3], Parameter(help="How many Kafka brokers.")]
+Folder = Annotated[arguments.Folder, Parameter(help="Where the run keeps its data and its report.")]
 
 
 @app.default
@@ -36,8 +37,8 @@ Folder = Annotated[Path, Parameter(help="Where the run keeps its data and its re
 def play(
     *faults: str,
     brokers: Brokers = 1,
-    seed: Annotated[int | None, Parameter(help="What the plan is drawn from.")] = None,
-    minutes: Annotated[float, Parameter(help="About how long a mix takes.")] = 8.0,
+    seed: Annotated[Offset | None, Parameter(help="What the plan is drawn from.")] = None,
+    minutes: Annotated[Minutes, Parameter(help="About how long a mix takes.")] = 8.0,
     everything: Annotated[bool, Parameter(negative="", help="Every fault once.")] = False,
     folder: Folder = FOLDER,
 ) -> int:
@@ -73,11 +74,16 @@ def check(folder: Folder = FOLDER) -> int:
 @app.command(name="list")
 def listed() -> None:
     """Every fault there is."""
-    table = Table("", "fault", "brokers", "what", box=None)
-    for one in catalogue().values():
-        brokers = " or ".join(map(str, one.brokers))
-        table.add_row(one.number, one.name, brokers, f"{one.sentence} {one.missing()}".strip())
-    Console(highlight=False).print(table)
+    rows = [
+        (
+            one.number,
+            one.name,
+            " or ".join(map(str, one.brokers)),
+            f"{one.sentence} {one.missing()}".strip(),
+        )
+        for one in catalogue().values()
+    ]
+    table.show(terminal.console(), ("", "fault", "brokers", "what"), rows)
 
 
 def _plan(
@@ -91,9 +97,8 @@ def _plan(
             "no_fault",
             f"There is no fault {unknown[0]}.",
             "`chatlog chaos list` names them all.",
+            exit_status=Exit.USAGE,
         )
-    if brokers not in (1, 3):
-        raise UserError("bad_brokers", "There can be 1 or 3 brokers.", "Say --brokers 1 or 3.")
     if everything:
         return plan.every_one(faults, seed=drawn, brokers=brokers)
     if names:
@@ -114,19 +119,20 @@ def _say(line: str) -> None:
 
 def _tell(told: report.Outcome, folder: Path) -> int:
     report.write(told, folder / "report")
-    console = Console(highlight=False)
-    table = Table("fault", "felt s", "after heal s", "late", "bar", "", box=None)
-    for step in told.steps:
-        one = step.episode
-        table.add_row(
+    console = terminal.console()
+    rows = [
+        (
             step.fault,
-            f"{one.felt_seconds:.1f}",
-            f"{one.felt_after_heal_seconds:.1f}",
-            f"{one.late} of {one.sent}",
+            f"{step.episode.felt_seconds:.1f}",
+            f"{step.episode.felt_after_heal_seconds:.1f}",
+            f"{step.episode.late} of {step.episode.sent}",
             step.bar,
-            Text(step.verdict, "green" if step.met else "red"),
+            step.verdict,
         )
-    console.print(table)
+        for step in told.steps
+    ]
+    head = ("fault", "felt s", "after heal s", "late", "bar", "")
+    table.show(console, head, rows, right={1, 2, 3})
     for anomaly in told.anomalies:
         console.print(f"{anomaly.name}: {anomaly.sentence}", style="red", markup=False)
     verdict = "every promise held" if told.safe else f"{len(told.anomalies)} anomalies"

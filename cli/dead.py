@@ -12,23 +12,27 @@ from typing import Annotated
 
 import msgspec
 from cyclopts import App, Parameter
-from rich.console import Console
-from rich.table import Table
 
+from cli import table, terminal
 from cli.clock import local
 from cli.letters import letter_of, letters_of, publish_again, record_at
 from cli.log import open_codec, readable, settings
 from cli.story import quoted
+from events.text import on_one_line
 from events.topics import GROUPS
+from infra.arguments import Offset
 from infra.errors import UserError
+from infra.exits import Exit
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+
+_HEAD = ("group", "offset", "set aside", "from", "code", "detail")
 
 app = App(name="dead", help="Records that were set aside.", result_action="return_value")
 
 
 @app.command(name="list")
-def listletters_of(group: str = "", *, as_json: AsJson = False) -> None:
+def list_letters(group: str = "", *, as_json: AsJson = False) -> None:
     """List what was set aside, of one group or of all."""
     letters = list(letters_of(settings().kafka, [group] if group else list(GROUPS)))
     if as_json:
@@ -37,16 +41,22 @@ def listletters_of(group: str = "", *, as_json: AsJson = False) -> None:
     if not letters:
         print("Nothing was set aside.")
         return
-    table = Table("group", "offset", "set aside", "from", "code", "detail", box=None)
-    for letter in letters:
-        source = f"{letter.topic}/{letter.partition}@{letter.source_offset}"
-        cells = (letter.group, str(letter.offset), _when(letter.set_aside_at), source)
-        table.add_row(*cells, letter.code, quoted(letter.detail)[1:-1])
-    Console(highlight=False).print(table)
+    rows = [
+        (
+            letter.group,
+            str(letter.offset),
+            _when(letter.set_aside_at),
+            f"{letter.topic}/{letter.partition}@{letter.source_offset}",
+            letter.code,
+            letter.detail,
+        )
+        for letter in letters
+    ]
+    table.show(terminal.console(), _HEAD, rows, right={1})
 
 
 @app.command
-def show(group: str, offset: int, *, as_json: AsJson = False) -> None:
+def show(group: str, offset: Offset, *, as_json: AsJson = False) -> None:
     """Show one letter: where and why, and what its bytes say, if anything."""
     known = settings()
     record = record_at(known.kafka, group, offset)
@@ -58,11 +68,15 @@ def show(group: str, offset: int, *, as_json: AsJson = False) -> None:
         )
         return
     source = f"{letter.topic}, partition {letter.partition}, offset {letter.source_offset}"
-    print(f"set aside   {_when(letter.set_aside_at)} by {letter.group}")
-    print(f"because     {letter.code}: {quoted(letter.detail, 1_000)[1:-1]}")
-    print(f"it was      {source}, appended {_when(letter.source_timestamp)}")
-    print(f"key         {quoted(bytes(letter.key or b'').decode(errors='replace'))}")
-    print(f"it says     {found.said}")
+    told = {
+        "set aside": f"{_when(letter.set_aside_at)} by {letter.group}",
+        "because": f"{letter.code}: {letter.detail}",
+        "it was": f"{source}, appended {_when(letter.source_timestamp)}",
+        "key": quoted((letter.key or b"").decode(errors="replace")),
+        "it says": found.said,
+    }
+    for name, said in told.items():
+        print(f"{name:<11} {on_one_line(said)}")
     if found.event is not None:
         print(msgspec.json.format(json.dumps(found.as_json()["value"]), indent=2))
     for start in range(0, min(len(letter.value or b""), 1_024), 32):
@@ -72,7 +86,7 @@ def show(group: str, offset: int, *, as_json: AsJson = False) -> None:
 @app.command
 def replay(
     group: str,
-    offsets: tuple[int, ...] = (),
+    offsets: tuple[Offset, ...] = (),
     /,
     *,
     all_of_them: Annotated[bool, Parameter(name="--all", negative="")] = False,
@@ -85,6 +99,7 @@ def replay(
             "which_letters",
             "Say which letters are to be replayed.",
             f"Name offsets (`chatlog dead list {group}`), or --all.",
+            exit_status=Exit.USAGE,
         )
     if all_of_them:
         letters = list(letters_of(kafka, [group]))

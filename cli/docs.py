@@ -1,8 +1,8 @@
 """`chatlog docs`: writes the pages that are made from the code, so that they cannot be wrong.
 
 In: the vocabulary, the client protocol, the settings, the metrics, the rights, the decisions, the
-settings that promises rest on, capacity model, what was measured. Out: `docs/catalog.md`,
-`docs/access.md`, `docs/demands.md`, `docs/capacity.md`, the
+settings that promises rest on, the capacity model, what was measured, the commands. Out:
+`docs/catalog.md`, `docs/access.md`, `docs/demands.md`, `docs/capacity.md`, `docs/commands.md`, the
 index of `docs/decisions/` and the tables of `docs/performance.md`. `--check` writes nothing and
 fails when a page is not what it would write; a test calls it.
 """
@@ -20,10 +20,13 @@ from bench.planning.inputs import load
 from bench.planning.model import TARGET
 from bench.planning.page import page as capacity
 from cli import performance
+from cli.__main__ import build
 from cli.access_page import access_page
+from cli.commands_page import commands_page
 from cli.demands_page import demands_page
 from edge.frames import TYPES
 from events.topics import COMMON_CONFIG, EVENT_TOPICS, TOPICS, Topic
+from infra.checkout import CHECKOUT
 from infra.errors import UserError
 from infra.settings import SECTIONS
 from infra.telemetry import METRICS
@@ -54,7 +57,7 @@ def docs(*, check: bool = False) -> int:
             raise UserError("stale_docs", f"Not current: {names}.", "Run `make docs`.")
         return 0
     for path, text in pages().items():
-        path.write_text(text)
+        path.write_text(text, "utf-8")
     return 0
 
 
@@ -66,7 +69,8 @@ def pages() -> dict[Path, str]:
         ROOT / "docs/access.md": "\n\n".join(access_page()) + "\n",
         ROOT / "docs/decisions/README.md": decisions(ROOT / "docs/decisions"),
         ROOT / "docs/capacity.md": capacity(TARGET, load()),
-        PERFORMANCE: performance.filled(PERFORMANCE.read_text()),
+        ROOT / "docs/commands.md": "\n\n".join(commands_page(build())) + "\n",
+        PERFORMANCE: performance.filled(PERFORMANCE.read_text("utf-8")),
     }
 
 
@@ -105,7 +109,7 @@ def decisions(folder: Path) -> str:
     """The index of the decisions, by number."""
     rows = []
     for path in sorted(folder.glob("[0-9]*.md")):
-        text = path.read_text()
+        text = path.read_text("utf-8")
         title = text.splitlines()[0].removeprefix("# ")
         status = re.search(r"Status: (\w+)", text)
         rows.append((f"[{title}]({path.name})", status.group(1) if status else ""))
@@ -169,6 +173,8 @@ def _metrics() -> Iterator[tuple[str, ...]]:
 def _shown(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, Path) and value.is_relative_to(CHECKOUT):
+        return str(value.relative_to(CHECKOUT))
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
@@ -193,4 +199,4 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _is(path: Path, text: str) -> bool:
-    return path.exists() and path.read_text() == text
+    return path.exists() and path.read_text("utf-8") == text

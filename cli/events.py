@@ -11,13 +11,13 @@ import time
 from collections.abc import Sequence
 from typing import Annotated
 
-from confluent_kafka import Message
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.text import Text
 
+from cli import terminal
 from cli.clock import to_the_millisecond
 from cli.log import Readable, Tail, instant_of, open_codec, places_in, readable, settings
+from cli.names import names_in
 from events.conversations import WriterClaimed
 from events.fence import NO_EPOCH, Fence
 from events.gateways import GatewayAlive
@@ -30,6 +30,7 @@ from events.topics import (
     SESSIONS,
     SUBMISSIONS,
 )
+from infra.arguments import CountOrNone
 from infra.errors import UserError
 
 DEFAULT_TOPICS = (SUBMISSIONS, CONVERSATIONS, RECEIPTS, SESSIONS, GATEWAYS, QUERIES)
@@ -63,17 +64,17 @@ def tail(
     about: Annotated[
         str, Parameter(help="Only events that name this user, conversation or message.")
     ] = "",
-    count: Annotated[int, Parameter(help="End after so many events; 0: never.")] = 0,
+    count: Annotated[CountOrNone, Parameter(help="End after so many events; 0: never.")] = 0,
     follow: Annotated[bool, Parameter(help="Wait for what comes.")] = True,
     as_json: Annotated[
         bool, Parameter(name="--json", negative="", help="A JSON line each.")
     ] = False,
 ) -> None:
     """Tell what happens, as it happens."""
+    instant_ms = instant_of(begin, int(time.time() * 1000))
     known = settings()
     codec = open_codec(known.schemas)
-    instant_ms = instant_of(begin, int(time.time() * 1000))
-    console = Console(highlight=False, soft_wrap=True)
+    console = terminal.console(soft_wrap=True)
     fences: dict[int, Fence] = {}
     claims: dict[str, int] = {}
     told = 0
@@ -82,7 +83,7 @@ def tail(
         log.start(places_in(topics, chosen(topic, sorted(topics))), instant_ms)
         for record in log.records(follow=follow):
             found = readable(record, codec)
-            if not _wanted(found, about.encode(), record, bool(topic)):
+            if not _wanted(found, about, bool(topic)):
                 continue
             if not as_json and _one_of_many_claims(found, claims):
                 continue
@@ -92,7 +93,7 @@ def tail(
             else:
                 console.print(line(found, fenced_off))
             told += 1
-            if told == count:
+            if told == count or not terminal.is_heard():
                 return
 
 
@@ -132,12 +133,10 @@ def line(found: Readable, fenced_off: bool) -> Text:
     return text
 
 
-def _wanted(found: Readable, about: bytes, record: Message, named: bool) -> bool:
+def _wanted(found: Readable, about: str, named: bool) -> bool:
     if isinstance(found.event, GatewayAlive) and not named:
         return False
-    if not about:
-        return True
-    return about in (record.value() or b"") or about == (record.key() or b"")
+    return not about or about in names_in(found)
 
 
 def _one_of_many_claims(found: Readable, claims: dict[str, int]) -> bool:

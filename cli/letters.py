@@ -15,6 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from cli.log import KAFKA_SECONDS, consumer, topics_of, unreachable
 from events.topics import CONVERSATIONS, DEAD_LETTERS, GROUPS, RECEIPTS, SNAPSHOTS
 from infra.errors import UserError
+from infra.exits import Exit
 from infra.log_reader import LogReader
 from infra.settings import KafkaSettings
 
@@ -183,7 +184,10 @@ def topic_of(group: str) -> str:
     topic = f"{group}.dead"
     if topic not in {known.name for known in DEAD_LETTERS}:
         raise UserError(
-            "no_group", f"There is no group {group!r}.", f"Groups: {', '.join(GROUPS)}."
+            "no_group",
+            f"There is no group {group!r}.",
+            f"Groups: {', '.join(GROUPS)}.",
+            exit_status=Exit.USAGE,
         )
     return topic
 

@@ -20,7 +20,9 @@ from msgspec import Struct
 
 from cli.story import sentence
 from events.codec import Codec, DecodeError
+from events.text import on_one_line
 from infra.errors import UserError
+from infra.exits import Exit
 from infra.settings import KafkaSettings, SchemaSettings, load
 
 KAFKA_SECONDS = 5.0
@@ -103,9 +105,9 @@ def readable(record: Message, codec: Codec) -> Readable:
     event: Struct | None = None
     try:
         event = codec.decode(record.value())
-        said = sentence(event)
+        said = on_one_line(sentence(event))
     except DecodeError as error:
-        said = f"cannot be read: {error}"
+        said = on_one_line(f"cannot be read: {error}")
     key = record.key()
     return Readable(
         topic=record.topic() or "",
@@ -124,8 +126,9 @@ def instant_of(text: str, now_ms: int) -> int | None:
         return None
     if text == "start":
         return 0
-    if ago := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text):
-        return max(0, now_ms - int(float(ago[1]) * _UNITS[ago[2]] * 1000))
+    if ago := re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?)([smhd])", text, re.ASCII):
+        ago_ms = min(float(ago[1]) * _UNITS[ago[2]] * 1000, now_ms)
+        return now_ms - int(ago_ms)
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
@@ -133,10 +136,11 @@ def instant_of(text: str, now_ms: int) -> int | None:
             "bad_instant",
             f"{text!r} is no place to begin.",
             "Use now, start, 90s, 10m, 2h, 1d, or an instant such as 2025-11-21T12:00:00Z.",
+            exit_status=Exit.USAGE,
         ) from None
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
-    return int(instant.timestamp() * 1000)
+    return max(0, int(instant.timestamp() * 1000))
 
 
 def unreachable(kafka: KafkaSettings, error: object) -> UserError:

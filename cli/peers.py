@@ -6,17 +6,21 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 from rich.console import Console
 
 from bench.peers import report
 from bench.peers.comparison import FOLDER, Comparing, Options
 from bench.peers.figures import trouble
-from bench.peers.results import Phase, Turn
+from bench.peers.results import Comparison, Phase, Turn
 from bench.peers.rounds import disturbance
 from bench.peers.system import System
 from bench.peers.systems import catalogue
 from bench.peers.turn import FULL, QUICK
+from cli import terminal
+from events.text import on_one_line
 from infra.errors import UserError
+from infra.exits import Exit
 from infra.stack.part import PartStatus, State
 
 _WIDTH_MIN = 116
@@ -36,7 +40,8 @@ def compare(
     report_file: Path,
 ) -> int:
     """Measure, tell, and write; exit status 0 when no turn failed."""
-    console = Console(highlight=False, width=max(_WIDTH_MIN, Console().width))
+    console = terminal.console()
+    console.width = max(_WIDTH_MIN, console.width)
     if measure:
         systems = _systems(only)
         for system in systems:
@@ -52,11 +57,11 @@ def compare(
             command=command,
         )
         _measure(Comparing(options), report_file, console)
-    comparison = report.read(report_file)
+    comparison = _read(report_file)
     report.show(comparison, console)
     if write:
         report.write(comparison, report.PAGE_REPORT)
-        report.PAGE.write_text(report.page(comparison))
+        report.PAGE.write_text(report.page(comparison), "utf-8")
         console.print(f"Page: {report.PAGE}")
     console.print(f"Report: {report_file}")
     return int(any(turn.failed for turn in comparison.turns))
@@ -70,8 +75,20 @@ def _systems(only: Sequence[str]) -> list[System]:
             "unknown_system",
             f"{unknown[0]} is no system of the comparison.",
             f"These are: {', '.join(known)}.",
+            exit_status=Exit.USAGE,
         )
     return [system for name, system in known.items() if not only or name in only]
+
+
+def _read(report_file: Path) -> Comparison:
+    try:
+        return report.read(report_file)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UserError(
+            "no_report",
+            f"{report_file} holds no report: {error}.",
+            "Measure first: `chatlog bench peers`.",
+        ) from error
 
 
 def _measure(comparing: Comparing, report_file: Path, console: Console) -> None:
@@ -81,7 +98,7 @@ def _measure(comparing: Comparing, report_file: Path, console: Console) -> None:
 
     def on_progress(status: PartStatus) -> None:
         if status.state == State.DIED:
-            console.print(f"  {status.sentence}")
+            console.print(f"  {on_one_line(status.sentence)}", markup=False)
 
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

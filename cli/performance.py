@@ -20,7 +20,7 @@ from bench.scenarios.edge import EdgeResult
 from bench.scenarios.profile import ProfileResult
 from bench.scenarios.scale import Axis, ScaleResult
 from bench.scenarios.traffic import SETTLE_SECONDS_MAX, Traffic
-from infra.stack.place import CHECKOUT
+from infra.checkout import CHECKOUT
 
 BASELINE = CHECKOUT / "bench" / "baseline.json"
 

@@ -9,14 +9,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
-from rich.console import Console
 from rich.live import Live
-from rich.table import Table
+from rich.text import Text
 
+from cli import table, terminal
+from events.text import on_one_line
 from infra.stack.part import PartStatus, State
 
 Report = Callable[[PartStatus], None]
+
+HEAD = ("part", "state", "port", "seconds", "")
 
 _COLOURS = {
     State.READY: "green",
@@ -30,8 +34,8 @@ _COLOURS = {
 @contextmanager
 def progress() -> Iterator[Report]:
     """Show each part's newest status until the block ends."""
-    console = Console(highlight=False)
-    rows = _Rows()
+    console = terminal.console()
+    rows = _Rows(console.width)
     if not console.is_terminal:
         yield lambda status: rows.set(status, then=lambda: _print_line(status))
         return
@@ -41,9 +45,15 @@ def progress() -> Iterator[Report]:
 
 def line_of(status: PartStatus) -> str:
     """One status as one line of text."""
-    port = str(status.port or "")
+    name, state, port, seconds, detail = cells_of(status)
+    return on_one_line(f"{name:<12} {state:<9} {port:>5} {seconds:>9}  {detail}".rstrip())
+
+
+def cells_of(status: PartStatus) -> tuple[str, str, str, str, str]:
+    """One status as a row of a table; what is wrong and has a remedy is told by its sentence."""
     seconds = "" if status.seconds is None else f"{status.seconds:.1f} s"
-    return f"{status.name:<12} {status.state:<9} {port:>5} {seconds:>9}  {status.detail}".rstrip()
+    detail = "" if status.remedy and status.state != State.STARTING else status.detail
+    return status.name, str(status.state), str(status.port or ""), seconds, detail
 
 
 def _print_line(status: PartStatus) -> None:
@@ -54,7 +64,8 @@ def _print_line(status: PartStatus) -> None:
 class _Rows:
     """The newest status of each part; several threads write it, the live display reads it."""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: int) -> None:
+        self._columns = columns
         self._lock = threading.Lock()
         self._rows: dict[str, tuple[PartStatus, float]] = {}
 
@@ -63,19 +74,17 @@ class _Rows:
             self._rows[status.name] = (status, time.monotonic())
             then()
 
-    def table(self) -> Table:
-        table = Table("part", "state", "port", "seconds", "", box=None, pad_edge=False)
+    def table(self) -> Text:
         with self._lock:
             rows = list(self._rows.values())
-        for status, since in rows:
-            seconds = status.seconds
-            if seconds is not None and status.state == State.STARTING:
-                seconds += time.monotonic() - since
-            table.add_row(
-                status.name,
-                f"[{_COLOURS.get(status.state, 'default')}]{status.state}[/]",
-                str(status.port or ""),
-                "" if seconds is None else f"{seconds:.1f}",
-                status.detail,
-            )
-        return table
+        statuses = [
+            replace(status, seconds=status.seconds + time.monotonic() - since)
+            if status.seconds is not None and status.state == State.STARTING
+            else status
+            for status, since in rows
+        ]
+        made = table.lines(HEAD, map(cells_of, statuses), right={2, 3}, columns=self._columns)
+        text = Text("\n".join(made))
+        for state, colour in _COLOURS.items():
+            text.highlight_words([f" {state} "], colour)
+        return text

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 
+from cli import table, terminal
 from cli.artifacts import fetch
-from cli.progress import Report, progress
-from infra import catalogues, registry
+from cli.itself import command, spoken
+from cli.progress import HEAD, Report, cells_of, progress
+from events.text import on_one_line
+from infra import arguments, catalogues, registry
 from infra.errors import UserError
-from infra.settings import load
+from infra.exits import Exit
+from infra.settings import ENV_FILE_NAME, inherited_environment, load
 from infra.stack import artifacts, services
 from infra.stack import nginx as balancer
 from infra.stack.doctor import examine
@@ -25,7 +29,10 @@ from infra.stack.stack import Stack
 GATEWAYS = ("gateway-1", "gateway-2")
 WORKERS = "worker"
 
-Folder = Annotated[Path, Parameter(help="Folder of the instance.")]
+Folder = Annotated[
+    arguments.Folder | None,
+    Parameter(help="Folder of the instance; when not given: of the settings, or the checkout's."),
+]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
 
@@ -47,7 +54,7 @@ def up(
             negative="", help="Under lock, for ever: TLS and passwords everywhere, least rights."
         ),
     ] = None,
-    folder: Folder = DEFAULT_FOLDER,
+    folder: Folder = None,
 ) -> None:
     """Start Kafka, the registry, Cassandra and Redis, apply the catalogues, start our services.
 
@@ -55,12 +62,13 @@ def up(
     """
     began = time.monotonic()
     registry.check_lock()
-    stack = Stack(folder, brokers=brokers, secure=secure)
+    stack = Stack(instance(folder), brokers=brokers, secure=secure)
     if nginx and stack.secure:
         raise UserError(
             "nginx_unlocked",
             "nginx speaks plain text to gateways, which end TLS themselves under lock.",
             "Give one of --nginx and --secure.",
+            exit_status=Exit.USAGE,
         )
     if not artifacts.is_complete(stack.jars):
         fetch()
@@ -74,16 +82,16 @@ def up(
     print(f"Everything is ready after {time.monotonic() - began:.1f} s.")
     print(f"Settings for programs: {stack.folder / 'environment'}")
     if not only_stack:
-        print("To chat, in two terminals: `chatlog chat ann` and `chatlog chat bob`.")
+        print(f"To chat, in two terminals: {_chat(stack, 'ann')} and {_chat(stack, 'bob')}.")
 
 
 def down(
     *,
     wipe: Annotated[bool, Parameter(negative="", help="Delete all its data too.")] = False,
-    folder: Folder = DEFAULT_FOLDER,
+    folder: Folder = None,
 ) -> None:
     """End every process of the stack, also what was half-started; data stays."""
-    stack = Stack(folder)
+    stack = Stack(instance(folder))
     with progress() as report:
         stack.stop(report)
     if wipe:
@@ -91,38 +99,54 @@ def down(
     print("Nothing of it runs any more." + (" Its data is deleted." if wipe else ""))
 
 
-def status(*, as_json: AsJson = False, folder: Folder = DEFAULT_FOLDER) -> int:
+def status(*, as_json: AsJson = False, folder: Folder = None) -> int:
     """Say how each part is; the exit status is 0 when all are ready."""
-    stack = Stack(folder)
+    stack = Stack(instance(folder))
     statuses = stack.status()
     ok = all(status.state == State.READY for status in statuses)
     if as_json:
         parts = [status.as_json() for status in statuses]
         print(json.dumps({"ok": ok, "folder": str(stack.folder), "parts": parts}, indent=2))
         return 0 if ok else 1
-    with progress() as report:
-        for status in statuses:
-            report(status)
+    rows = [cells_of(status) for status in statuses]
+    table.show(terminal.console(), HEAD, rows, right={2, 3})
     for status in statuses:
         if status.remedy:
-            print(f"{status.sentence} To do: {status.remedy}.")
+            print(on_one_line(f"{status.sentence} To do: {spoken(status.remedy)}."))
     return 0 if ok else 1
 
 
-def doctor(*, as_json: AsJson = False, folder: Folder = DEFAULT_FOLDER) -> int:
+def doctor(*, as_json: AsJson = False, folder: Folder = None) -> int:
     """Say what is wrong with this machine and the stack, and what to do about it."""
-    findings = examine(Stack(folder))
+    findings = examine(Stack(instance(folder)))
     ok = all(finding.ok for finding in findings)
     if as_json:
         listed = [finding.as_json() for finding in findings]
         print(json.dumps({"ok": ok, "findings": listed}, indent=2))
         return 0 if ok else 1
-    console = Console(highlight=False, soft_wrap=True)
+    console = terminal.console(soft_wrap=True)
     for finding in findings:
         mark = "[green]ok   [/]" if finding.ok else "[red]wrong[/]"
         console.print(mark, end=" ")
-        console.print(f"{finding.sentence} {finding.remedy}".strip(), markup=False)
+        said = spoken(f"{finding.sentence} {finding.remedy}".strip())
+        console.print(on_one_line(said), markup=False)
     return 0 if ok else 1
+
+
+def instance(folder: Path | None) -> Path:
+    """The folder of the instance that is meant: the one said, that of the settings, the usual."""
+    if folder is not None:
+        return folder
+    named = Path(inherited_environment().get(ENV_FILE_NAME, "")).resolve()
+    return named.parent if (named.parent / "ports.json").is_file() else DEFAULT_FOLDER
+
+
+def _chat(stack: Stack, user: str) -> str:
+    """What to type to chat on this instance."""
+    typed = f"{command()} chat {user}"
+    if stack.folder == DEFAULT_FOLDER:
+        return f"`{typed}`"
+    return f"`{ENV_FILE_NAME}={shlex.quote(str(stack.folder / 'environment'))} {typed}`"
 
 
 def _services(stack: Stack, *, nginx: bool) -> list[services.Service]:

@@ -132,8 +132,10 @@ def summary(steps: Iterable[Step]) -> str:
 
 def _frame_kind(frame: bytes, sent: MessageSent) -> str | None:
     if sent.client_message_id.encode() in frame:
-        kind = json.loads(frame).get("type")
-        return {"event": "the message", "accepted": "the first tick"}.get(kind)
+        content = json.loads(frame)
+        if content.get("id") == sent.client_message_id:  # And not a text that quotes it.
+            kind = content.get("type")
+            return {"event": "the message", "accepted": "the first tick"}.get(kind)
     if not frame.startswith(b'{"type":"receipt"'):
         return None
     receipt = json.loads(frame)

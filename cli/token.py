@@ -10,7 +10,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from events.ids import is_name
+from infra.arguments import Hours
 from infra.errors import UserError
+from infra.exits import Exit
 from infra.settings import TokenSettings, load
 from infra.tokens import ensure_development_key, mint
 
@@ -24,8 +26,8 @@ def token(
     user: str,
     *,
     device: str = "phone",
-    hours: float = 12.0,
-    as_json: Annotated[bool, Parameter(name="--json")] = False,
+    hours: Hours = 12.0,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Print an access token for one device of a user.
 
@@ -46,6 +48,7 @@ def token(
                 "bad_name",
                 f"{name!r} cannot name a user or a device.",
                 "Use 1-64 of a-z, 0-9, dot, _ and -, with a letter or digit at both ends.",
+                exit_status=Exit.USAGE,
             )
     settings = load(_Settings).tokens
     now_seconds = int(time.time())

@@ -15,9 +15,8 @@ from typing import Annotated
 from cassandra import DriverException
 from cassandra.cluster import NoHostAvailable
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
 
+from cli import table, terminal
 from cli.clock import to_the_millisecond
 from cli.log import LogSettings, instant_of
 from cli.steps import Step, summary
@@ -25,9 +24,11 @@ from cli.story import quoted
 from cli.tracing import Trace, Tracer
 from events.conversations import MessageSent
 from events.ids import is_client_message_id
+from events.text import on_one_line
 from infra import cassandra
 from infra.database import Database
 from infra.errors import UserError
+from infra.exits import Exit
 from infra.settings import CassandraSettings, KafkaSettings, SchemaSettings, load
 from projections.history.store import TimelineStore
 from projections.positions import offset_of
@@ -60,9 +61,10 @@ def trace(
             "bad_message_id",
             f"{message_id!r} is no client message id.",
             "It is a UUID; `chatlog events tail --topic submissions --json` shows them.",
+            exit_status=Exit.USAGE,
         )
-    known = load(_Settings)
     since_ms = instant_of(since, int(time.time() * 1000)) or 0
+    known = load(_Settings)
     with Tracer(LogSettings(known.kafka, known.schemas)) as tracer:
         found = tracer.trace(message_id, conversation, since_ms)
     if not found.steps:
@@ -114,20 +116,17 @@ def _as_json(found: Trace) -> dict[str, object]:
 
 
 def _show(found: Trace) -> None:
-    console = Console(highlight=False)
+    console = terminal.console(soft_wrap=True)
     if found.sent is not None:
         sent = found.sent
-        console.print(
+        told = (
             f"{sent.sender_id} ({sent.device_id}) to {sent.conversation_id}, seq {sent.seq}: "
-            f"{quoted(sent.body)}\n",
-            markup=False,
+            f"{quoted(sent.body)}"
         )
+        console.print(f"{on_one_line(told)}\n", markup=False)
     first_at = _first_at(found)
-    table = Table("after", "at", "where", "what", box=None, pad_edge=False)
-    table.columns[0].justify = "right"
-    for step in found.steps:
-        table.add_row(*_cells(step, first_at))
-    console.print(table)
+    rows = [_cells(step, first_at) for step in found.steps]
+    table.show(console, ("after", "at", "where", "what"), rows, right={0})
     console.print(f"\n{summary(found.steps)}", markup=False)
 
 

@@ -19,10 +19,15 @@ _NAME = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
 _RECIPIENT = re.compile(rf"{_NAME}|d:{_NAME}:{_NAME}", re.ASCII)
 
 
-def check_message(to: str, body: str, limits: Mapping[str, int]) -> None:
-    """Raises ClientError `bad_recipient`, `empty`, `bad_text` or `too_large`."""
+def check_recipient(to: str) -> None:
+    """Raises ClientError `bad_recipient`."""
     if _RECIPIENT.fullmatch(to) is None:
         raise ClientError("bad_recipient", f"{to!r} names no user and no conversation")
+
+
+def check_message(to: str, body: str, limits: Mapping[str, int]) -> None:
+    """Raises ClientError `bad_recipient`, `empty`, `bad_text` or `too_large`."""
+    check_recipient(to)
     if not body:
         raise ClientError("empty", "an empty message is not sent")
     try:

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from infra import cassandra
 from infra.errors import UserError
+from infra.exits import Exit
 from infra.settings import CassandraSettings, KafkaSettings
 
 GROUPS = ("history", "receipts")
@@ -40,6 +41,7 @@ def rebuild(settings: RebuildSettings, *, sure: bool) -> None:
             "not_sure",
             f"This deletes every row of the keyspace {settings.cassandra.keyspace}.",
             "To do it, stop the workers that write rows, and say --yes.",
+            exit_status=Exit.USAGE,
         )
     admin = AdminClient({**settings.kafka.connection(), "log_level": 0})
     for group, forgotten in admin.delete_consumer_groups(list(GROUPS)).items():
@@ -48,6 +50,12 @@ def rebuild(settings: RebuildSettings, *, sure: bool) -> None:
         except KafkaException as error:
             if error.args[0].code() not in _NEVER_THERE:
                 raise _refused(group, error.args[0]) from error
+        except TimeoutError as error:
+            raise UserError(
+                "kafka_failed",
+                f"Kafka at {settings.kafka.bootstrap} does not answer; nothing was deleted.",
+                "Run `chatlog status`; if Kafka does not run: `chatlog up`.",
+            ) from error
     cassandra.drop(settings.cassandra)
     cassandra.apply(settings.cassandra)
 

@@ -18,8 +18,8 @@ import hypothesis
 import pytest
 
 from infra import catalogues
+from infra.checkout import CHECKOUT
 from infra.settings import load
-from infra.stack.place import CHECKOUT
 from infra.stack.stack import Stack
 
 # How long one example takes says more about the machine than about the code.

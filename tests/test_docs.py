@@ -1,16 +1,19 @@
 """The pages say what the code says, name what is there, and link to what exists."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cli.__main__ import COMMANDS
+from cli.__main__ import COMMANDS, build
+from cli.commands_page import leaves
 from cli.docs import SERVER_FRAMES, pages
 from events import frames
 from events.frames import CloseCode, ErrorCode, RejectionCode
 
 ROOT = Path(__file__).parent.parent
+LEAVES = list(leaves(build()))
 PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
@@ -50,10 +53,32 @@ def test_what_a_page_links_to_or_names_in_the_tree_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_that_a_page_shows_exists(page: Path) -> None:
     text = page.read_text()
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     commands = {command.name for command in COMMANDS}
-    assert set(re.findall(r"\bmake (\w+)\b", _code(text))) <= targets
+    assert set(re.findall(r"\bmake ([\w-]+)", _code(text))) <= targets
     assert set(re.findall(r"\bchatlog (\w+)\b", _code(text))) <= commands
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_that_a_page_shows_is_understood(page: Path) -> None:
+    """With its options, as the parser sees them; what a page leaves open is filled in."""
+    for line in _typed(page.read_text()):
+        words = [_EXAMPLES.get(word, word) for word in line.split()]
+        build().parse_args(words, print_error=False, exit_on_error=False)
+
+
+_EXAMPLES = {"MESSAGE": "x", "GROUP": "history", "OFFSET": "1"}
+
+
+def _typed(text: str) -> Iterator[str]:
+    """What is typed behind `chatlog`, where it is shown whole."""
+    for line in _code(text).splitlines():
+        for found in re.findall(r"(?:^|[\s/])chatlog ([a-z][^#|]*)", line):
+            typed = re.sub(r"<[^>]*>", "x", found.strip().rstrip(":"))
+            is_named_only = any(typed == leaf.name for leaf in LEAVES)
+            is_whole = any(typed.startswith(leaf.name) for leaf in LEAVES) and "…" not in typed
+            if is_whole and not is_named_only:
+                yield typed
 
 
 def _code(text: str) -> str:

@@ -16,8 +16,8 @@ from bench.peers.system import System
 from bench.peers.turn import FULL, Effort, take
 from bench.scenarios.traffic import BODY_BYTES
 from bench.world import OPEN_FILES
+from infra.checkout import CHECKOUT
 from infra.stack.part import OnProgress
-from infra.stack.place import CHECKOUT
 
 FOLDER = CHECKOUT / ".chatlog" / "peers"
 

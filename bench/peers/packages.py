@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from infra.checkout import CHECKOUT
 from infra.errors import UserError
-from infra.stack.place import CHECKOUT
 
 _SETUP = CHECKOUT / "infra" / "setup.sh"
 _INSTALL_SECONDS_MAX = 1_800.0

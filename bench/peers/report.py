@@ -14,7 +14,7 @@ from bench.peers.figures import FIGURES, Cell, cells, trouble
 from bench.peers.results import Comparison
 from bench.peers.rounds import disturbance, phases
 from bench.peers.system import IN_FLIGHTS
-from infra.stack.place import CHECKOUT
+from infra.checkout import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "peers.md"
 PAGE_REPORT = CHECKOUT / "docs" / "peers.json"

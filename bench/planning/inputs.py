@@ -147,8 +147,8 @@ class Inputs(Struct, frozen=True, forbid_unknown_fields=True):
 def load(file: Path = FILE) -> Inputs:
     """Read a data file. Raises UserError."""
     try:
-        return msgspec.convert(tomllib.loads(file.read_text()), Inputs)
-    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        return msgspec.convert(tomllib.loads(file.read_text("utf-8")), Inputs)
+    except (OSError, ValueError, msgspec.ValidationError) as error:
         raise UserError(
             "bad_inputs",
             f"{file} cannot be used: {error}.",

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from bench.profile import stacks
 from bench.profile.stacks import Stack
+from infra.checkout import CHECKOUT
 from infra.errors import UserError
-from infra.stack.place import CHECKOUT
 
 VERSION = "4.2"
 HASH = "cb103963bfc32663561a2608b3e33871a4ef7513a6c88fd7d01ef36a741cca41"

@@ -26,7 +26,9 @@ from client.messages import Notice
 from client.options import Options
 from client.store import SqliteStore
 from events.ids import is_name
+from infra.arguments import Folder
 from infra.errors import UserError
+from infra.exits import Exit
 from infra.settings import ClientSettings, TokenSettings, inherited_environment, load
 from infra.tls import client_context
 from infra.tokens import ensure_development_key, mint
@@ -49,7 +51,7 @@ def chat(
     *,
     device: Annotated[str, Parameter(help="Which of the user's devices this is.")] = "laptop",
     url: Annotated[tuple[str, ...], Parameter(help="Addresses of gateways, tried in turn.")] = (),
-    folder: Annotated[Path | None, Parameter(help="Where the device keeps its messages.")] = None,
+    folder: Annotated[Folder | None, Parameter(help="Where the device keeps its messages.")] = None,
     plain: Annotated[
         bool, Parameter(negative="", help="Lines of text, as in a pipe or on a dumb terminal.")
     ] = False,
@@ -69,6 +71,7 @@ def chat(
                 "bad_name",
                 f"{name!r} cannot name a user or a device.",
                 "Use 1-64 of a-z, 0-9, dot, _ and -, with a letter or digit at both ends.",
+                exit_status=Exit.USAGE,
             )
     known = load(_Settings)
     urls = url or tuple(u for u in known.gateways.urls if u)

@@ -1,7 +1,7 @@
 """The chat as plain lines: for a dumb terminal, and for pipes and scripts.
 
 Messages are printed as they come and ticks when they move. At the end of the input it waits until
-everything that was written is accepted, and leaves.
+everything that was written is accepted or refused, and leaves; what was refused makes it fail.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from typing import BinaryIO
 
+from cli import terminal
 from cli.chat.lines import TICKS
 from cli.chat.room import Leave, Room, title
 from cli.clock import local
@@ -26,19 +28,29 @@ from client.messages import (
     Tick,
     others_in,
 )
-from events.text import harmless
+from events.text import harmless, on_one_line
 
 SENT_SECONDS_MAX = 30.0
 LINES_AHEAD_MAX = 100
+LINE_BYTES_MAX = 1 << 20
+"""A longer line is taken as several; no message is nearly that long."""
 
 
 class Plain:
-    """A chat on standard input and output."""
+    """A chat on standard input and output. `source` and `say` are for tests."""
 
-    def __init__(self, room: Room, say: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        room: Room,
+        say: Callable[[str], None] | None = None,
+        source: BinaryIO | None = None,
+    ) -> None:
         self._room = room
         self._link = ""
         self._say = say or (lambda text: print(text, flush=True))
+        self._source = source
+        self.refused = 0
+        """Lines of the input that were not sent, or not understood."""
 
     def hear(self, notice: Notice) -> None:
         """Tell news of the client that are worth a line."""
@@ -50,13 +62,13 @@ class Plain:
             case MarkerMoved() if notice.user_id != self._room.client.user_id:
                 self._tell_tick(notice)
             case MessageRefused():
-                self._say(f"* not sent: {notice.detail or notice.code}")
+                self._refuse(notice.detail or notice.code)
 
     async def run(self) -> str:
-        """Chat until the input ends or the client is stopped; why it ended."""
+        """Chat until the input ends or the client is stopped; what went wrong, if anything."""
         if self._room.open_id:
             others = others_in(self._room.open_id, self._room.client.user_id)
-            self._say(f"* talking to {title(others)}")
+            self._tell(f"talking to {title(others)}")
         reading = asyncio.create_task(self._read())
         typing = asyncio.create_task(self._type())
         try:
@@ -65,7 +77,7 @@ class Plain:
                 return await reading
             await typing
             await self._room.client.until_sent(SENT_SECONDS_MAX)
-            return ""
+            return f"{_lines(self.refused)} refused." if self.refused else ""
         except TimeoutError:
             return f"{self._room.client.state.unsent} messages are kept and not sent yet."
         except Stopped as stopped:
@@ -82,33 +94,51 @@ class Plain:
                 if not self._room.open_id:
                     await self._room.open(message.conversation_id)
                 await self._room.take(message)
+                if not terminal.is_heard():
+                    return ""
         except Stopped as stopped:
             return stopped.detail
         return ""
 
     async def _type(self) -> None:
-        lines: asyncio.Queue[str] = asyncio.Queue(maxsize=LINES_AHEAD_MAX)
+        lines: asyncio.Queue[bytes | OSError] = asyncio.Queue(maxsize=LINES_AHEAD_MAX)
         loop = asyncio.get_running_loop()
+        source = self._source or sys.stdin.buffer
 
         def read() -> None:
             """On a thread that may stay behind: a file, a pipe and a terminal differ in asyncio."""
-            try:
-                for line in sys.stdin:
+            line: bytes | OSError = b"-"
+            while line and isinstance(line, bytes):
+                try:
+                    line = source.readline(LINE_BYTES_MAX)
+                except OSError as error:  # It is a folder, for example.
+                    line = error
+                try:
                     asyncio.run_coroutine_threadsafe(lines.put(line), loop).result()
-                asyncio.run_coroutine_threadsafe(lines.put(""), loop).result()
-            except (RuntimeError, CancelledError):
-                return  # The chat has ended meanwhile.
+                except (RuntimeError, CancelledError):
+                    return  # The chat has ended meanwhile.
 
         threading.Thread(target=read, name="typing", daemon=True).start()
         try:
+            number = 0
             while line := await lines.get():
-                await self._obey(line)
+                number += 1
+                if isinstance(line, OSError):
+                    self._refuse(f"the input cannot be read: {line.strerror}")
+                    return
+                try:
+                    text = line.decode(sys.stdin.encoding)
+                except UnicodeDecodeError as error:
+                    self._refuse(f"line {number} is not {error.encoding}: {error.reason}")
+                    continue
+                await self._obey(text)
         except Leave:
             return
 
     async def _obey(self, line: str) -> None:
         before = len(self._room.messages)
-        await self._room.typed(line)
+        if not await self._room.typed(line):
+            self.refused += 1
         if line.startswith(("/open", "/o ", "/to")):
             before = 0
         older = self._room.messages[: len(self._room.messages) - before]
@@ -117,25 +147,36 @@ class Plain:
                 self._show(message)
         if self._room.said:
             for said in self._room.said.splitlines():
-                self._say(f"* {said}")
+                self._tell(said)
             self._room.said = ""
 
     def _show(self, message: Message) -> None:
         at = local(message.sent_at).strftime("%H:%M")
         own = message.sender_id == self._room.client.user_id
-        name = "you" if own else message.sender_id
+        name = "you" if own else on_one_line(message.sender_id)
         body = harmless(message.body).replace("\n", "\n       ")
         tick = self._room.client.state.tick(message.conversation_id, message.seq)
         self._say(f"{at}  {name}: {body}{f'  {TICKS[tick][1]}' if own else ''}")
 
+    def _refuse(self, why: str) -> None:
+        self.refused += 1
+        self._tell(f"not sent: {why}")
+
+    def _tell(self, text: str) -> None:
+        self._say(f"* {on_one_line(text)}")
+
     def _tell_link(self, text: str) -> None:
         if text != self._link:
             self._link = text
-            self._say(f"* {text}")
+            self._tell(text)
 
     def _tell_tick(self, moved: MarkerMoved) -> None:
         conversation = self._room.client.state.conversations[moved.conversation_id]
         if conversation.mine:
             tick = Tick.READ if moved.read >= conversation.mine else Tick.DELIVERED
             word = "read" if tick is Tick.READ else "delivered"
-            self._say(f"* ✓✓ {word} by {moved.user_id}")
+            self._tell(f"✓✓ {word} by {moved.user_id}")
+
+
+def _lines(count: int) -> str:
+    return "1 line was" if count == 1 else f"{count} lines were"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from client.checks import check_recipient
 from client.client import Chat, Client
 from client.errors import ClientError
 from client.messages import (
@@ -103,7 +104,8 @@ class Room:
             self._chats = None
 
     async def open(self, name: str) -> None:
-        """Open the conversation with a user, or one by its id."""
+        """Open the conversation with a user, or one by its id. Raises ClientError."""
+        check_recipient(name)
         self.open_id = self.client.conversation_id(name)
         self.messages = await self.client.history(self.open_id, limit=PAGE_MESSAGES)
         self.at_the_beginning = not self.messages or self.messages[0].seq == 1
@@ -134,25 +136,27 @@ class Room:
             here = ids.index(self.open_id) if self.open_id in ids else -by
             await self.open(ids[(here + by) % len(ids)])
 
-    async def typed(self, text: str) -> None:
-        """Carry out a line that was typed. Raises Leave."""
+    async def typed(self, text: str) -> bool:
+        """Carry out a line that was typed; whether that was possible. Raises Leave."""
         text = text.strip()
         if not text:
-            return
+            return True
+        done = True
         try:
             if text.startswith("/") and not text.startswith("//"):
-                await self._obey(*text[1:].split(maxsplit=1))
+                done = await self._obey(*text[1:].split(maxsplit=1))
             elif not self.open_id:
-                self.said = "Open a conversation first: /open NAME"
+                self.said, done = "Open a conversation first: /open NAME", False
             else:
                 seen = self.messages[-1].seq if self.watched and self.messages else None
                 await self.client.send(self.open_id, text.removeprefix("/"), seen=seen)
                 self.said = ""
         except ClientError as error:
-            self.said = error.detail
+            self.said, done = error.detail, False
         self.changed()
+        return done
 
-    async def _obey(self, command: str = "", argument: str = "") -> None:
+    async def _obey(self, command: str = "", argument: str = "") -> bool:
         match command:
             case "quit" | "q" | "exit":
                 raise Leave
@@ -167,6 +171,8 @@ class Room:
                 self.said = "\n".join(HELP)
             case _:
                 self.said = f"There is no /{command}. Try /help"
+                return False
+        return True
 
 
 def title(others: Sequence[str]) -> str:

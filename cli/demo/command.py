@@ -24,7 +24,9 @@ from cli.demo import promises, scenes
 from cli.demo.promises import Ledger
 from cli.demo.stage import Stage
 from cli.demo.transcript import Transcript
+from cli.itself import command
 from cli.progress import progress
+from infra import arguments
 from infra.errors import UserError
 from infra.stack import artifacts
 from infra.stack.place import DEFAULT_FOLDER
@@ -32,17 +34,26 @@ from infra.stack.stack import Stack
 
 FOLDER = DEFAULT_FOLDER.parent / "demo"
 
-BY_HAND = """
-To chat by hand:
-  make up                         everything stays up until `make down`
-  .venv/bin/chatlog chat ann      in one terminal
-  .venv/bin/chatlog chat bob      in another
-  .venv/bin/chatlog events tail   the log as a story, in a third"""
+
+def by_hand() -> str:
+    """What to type next."""
+    typed = command()
+    told = {
+        f"{typed} up": f"everything stays up until `{typed} down`",
+        f"{typed} chat ann": "in one terminal",
+        f"{typed} chat bob": "in another",
+        f"{typed} events tail": "the log as a story, in a third",
+    }
+    longest = max(map(len, told))
+    lines = (f"  {one:<{longest}}  {what}" for one, what in told.items())
+    return "\n".join(("\nTo chat by hand:", *lines))
 
 
 def demo(
     *,
-    folder: Annotated[Path, Parameter(help="Where it keeps its data; emptied first.")] = FOLDER,
+    folder: Annotated[
+        arguments.Folder, Parameter(help="Where it keeps its data; emptied first.")
+    ] = FOLDER,
     secure: Annotated[
         bool, Parameter(negative="", help="Under lock: TLS and passwords everywhere, least rights.")
     ] = False,
@@ -67,7 +78,7 @@ def demo(
     _show(transcript, ledger, time.monotonic() - began)
     if ledger.held:
         stack.wipe()
-        print(BY_HAND)
+        print(by_hand())
     else:
         print(f"\nThe logs are in {stack.folder}: each part has a folder there.")
     if as_json:

@@ -7,6 +7,8 @@ import time
 from rich.console import Console
 from rich.text import Text
 
+from cli import terminal
+
 LINE_CHARACTERS = 110
 """Of a line where nobody knows how wide the paper is."""
 
@@ -17,7 +19,7 @@ class Transcript:
     """Prints as the story goes; plain lines where there is no terminal."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or terminal.console(soft_wrap=True)
         if not self.console.is_terminal:
             self.console.width = LINE_CHARACTERS
         self._began = time.monotonic()

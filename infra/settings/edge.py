@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from infra.checkout import INSTANCE
 from infra.settings.section import CommaSeparated, Networks, Section
 
 
@@ -18,10 +19,10 @@ class TokenSettings(Section):
     issuer: str = Field("https://chatlog.local", description="The `iss` a token must name.")
     audience: str = Field("chatlog", description="The `aud` a token must name.")
     jwks_file: Path = Field(
-        Path(".chatlog/keys/jwks.json"), description="Public keys (JWKS) that sign tokens."
+        INSTANCE / "keys" / "jwks.json", description="Public keys (JWKS) that sign tokens."
     )
     signing_key_file: Path = Field(
-        Path(".chatlog/keys/signing.pem"),
+        INSTANCE / "keys" / "signing.pem",
         description="Private key that `chatlog token` signs with; made at first start.",
     )
     leeway_seconds: float = Field(30.0, ge=0, le=300, description="How far clocks may differ.")

@@ -10,7 +10,9 @@ from typing import TypeVar, get_type_hints
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
+from infra.checkout import ENV_FILE
 from infra.errors import UserError
+from infra.exits import Exit
 from infra.settings.edge import EdgeSettings, TokenSettings
 from infra.settings.programs import BalancerSettings, ClientSettings, WorkerSettings
 from infra.settings.section import Section
@@ -24,8 +26,7 @@ from infra.settings.stores import (
 
 PREFIX = "CHAT_"
 ENV_FILE_NAME = "CHAT_ENV_FILE"
-EXIT_CONFIG = 78
-"""EX_CONFIG of sysexits.h: the program was not configured rightly."""
+EXIT_CONFIG = Exit.SETTINGS
 
 SECTIONS: tuple[type[Section], ...] = (
     KafkaSettings,
@@ -44,12 +45,17 @@ SECTIONS: tuple[type[Section], ...] = (
 Program = TypeVar("Program")
 
 
-def load(program: type[Program], environment: Mapping[str, str] | None = None) -> Program:
+def load(
+    program: type[Program],
+    environment: Mapping[str, str] | None = None,
+    *,
+    env_file: Path = ENV_FILE,
+) -> Program:
     """Build a program's settings, a dataclass whose fields are sections, from the environment.
 
     Raises one `UserError` that names every setting that is missing, malformed or unknown.
     """
-    values = read_environment(os.environ if environment is None else environment)
+    values = read_environment(os.environ if environment is None else environment, env_file)
     problems = [f"{name} is not a setting" for name in sorted(values.keys() - known_variables())]
     built: dict[str, Section] = {}
     for field_name, section in _sections_of(program).items():
@@ -73,9 +79,12 @@ def load(program: type[Program], environment: Mapping[str, str] | None = None) -
     return program(**built)
 
 
-def read_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """All CHAT_ variables: those of the env file, and over them those of the environment."""
-    named = environment.get(ENV_FILE_NAME, ".chatlog/environment")
+def read_environment(environment: Mapping[str, str], env_file: Path = ENV_FILE) -> dict[str, str]:
+    """All CHAT_ variables: those of the env file, and over them those of the environment.
+
+    The env file is this one unless CHAT_ENV_FILE names another, or none.
+    """
+    named = environment.get(ENV_FILE_NAME, str(env_file))
     file = Path(named)
     if named and ENV_FILE_NAME in environment and not file.is_file():
         raise UserError(

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from infra.checkout import INSTANCE
 from infra.settings.section import CommaSeparated, Section
 
 
@@ -79,7 +80,7 @@ class SchemaSettings(Section):
     prefix = "CHAT_SCHEMA_"
 
     ids: Path = Field(
-        Path(".chatlog/schema-ids.json"),
+        INSTANCE / "schema-ids.json",
         description="File with the registry's id of each schema version, written at deployment.",
     )
 

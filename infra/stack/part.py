@@ -6,6 +6,7 @@ A `Part` is a value: how to start it and how to ask whether it answers. It does 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -92,6 +93,7 @@ class PartStatus:
 OnProgress = Callable[[PartStatus], None]
 
 _FRAME = re.compile(r"at \S+\(.*\)$|\.\.\. \d+ (more|common frames)")
+_UNSAID = ("event", "level", "timestamp", "service", "exception", "logger")
 _REMEDIES = {
     State.STOPPED: "start it with `chatlog up`",
     State.STARTING: "wait a moment, then ask again",
@@ -111,4 +113,17 @@ def last_lines(log_file: Path, count: int = 5) -> list[str]:
     except OSError:
         return []
     lines = [line.strip() for line in text.splitlines()]
-    return [line for line in lines if line and not _FRAME.match(line)][-count:]
+    return [_in_words(line) for line in lines if line and not _FRAME.match(line)][-count:]
+
+
+def _in_words(line: str) -> str:
+    """A line of a log; what our own programs log as JSON becomes what happened, and with what."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(said, dict) or "event" not in said:
+        return line
+    about = ", ".join(f"{name} {value}" for name, value in said.items() if name not in _UNSAID)
+    event = str(said["event"]).strip().rstrip(".:")
+    return f"{event} ({about})" if about else event

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.checkout import CHECKOUT, INSTANCE
 from infra.stack.cluster import broker_names
 from infra.stack.java import find_java
 from infra.stack.ports import PortBook
 from infra.stack.vault import Vault
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 JARS = CHECKOUT / ".chatlog" / "jars"
-DEFAULT_FOLDER = CHECKOUT / ".chatlog" / "local"
+DEFAULT_FOLDER = INSTANCE
 
 JVM_ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
 """By its locale a JVM knows in which encoding its arguments and the names of files are."""

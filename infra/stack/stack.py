@@ -232,6 +232,7 @@ class Stack:
             if service.name == nginx.NGINX:
                 urls = nginx.address(self.folder, service)
         return {
+            "CHAT_ENV_FILE": "",  # This is all: nothing of another instance is mixed in.
             **addresses(place),
             "CHAT_SCHEMA_IDS": str(self.folder / "schema-ids.json"),
             "CHAT_TOKEN_JWKS_FILE": str(self.folder / "keys" / "jwks.json"),
@@ -241,7 +242,10 @@ class Stack:
 
     def write_environment(self) -> None:
         """Write `environment` into the folder as KEY=VALUE lines."""
-        write_whole(self.folder / "environment", env_file(self.environment()), OWNER_ONLY)
+        told = {
+            name: value for name, value in self.environment().items() if name != "CHAT_ENV_FILE"
+        }
+        write_whole(self.folder / "environment", env_file(told), OWNER_ONLY)
 
     # Inside
 

@@ -15,8 +15,8 @@ from bench.inbound import Plan, Said
 from bench.scenarios.edge import EdgeResult, Inbound
 from cli.budget import numbers
 from events.topics import PARTITIONS
+from infra.checkout import CHECKOUT
 from infra.errors import UserError
-from infra.stack.place import CHECKOUT
 from tests.bench.gateway import ScriptedGateway
 
 

@@ -15,7 +15,7 @@ from chaos import report, run
 from chaos.faults import catalogue
 from chaos.lab import Shape
 from chaos.plan import mixed
-from infra.stack.place import CHECKOUT
+from infra.checkout import CHECKOUT
 from infra.stack.stack import Stack
 
 SEED = int(os.environ.get("CHAOS_SEED", time.time() // 86_400))

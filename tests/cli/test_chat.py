@@ -1,9 +1,14 @@
 """The chat: its lines, its room on a real socket, and a window that is typed into."""
 
 import asyncio
+import io
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
+import pytest
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
@@ -90,9 +95,10 @@ async def test_a_room_sends_opens_steps_and_says_what_it_does_not_understand() -
         assert room.open_id in ("d:ann:bob", "d:ann:carol")
         await room.typed("/dance")
         assert "/dance" in room.said
-        await room.typed("/open NOT A NAME")
-        await room.typed("x")
+        before = room.open_id
+        assert not await room.typed("/open NOT A NAME")
         assert "names no user" in room.said
+        assert room.open_id == before
         for line in ("/quit", "/q"):
             try:
                 await room.typed(line)
@@ -198,6 +204,71 @@ async def test_plain_lines_tell_messages_and_ticks() -> None:
             await plain._obey("/help\n")
             assert any("/open" in line for line in said)
             reading.cancel()
+
+
+async def piped(*given: bytes) -> tuple[str, list[str], list[str]]:
+    """What a chat in a pipe ends with, what it said, and what came into the log."""
+    said: list[str] = []
+    async with running() as server:
+        room = Room()
+        plain = Plain(room, said.append, io.BytesIO(b"".join(given)))
+
+        def hear(notice: Notice) -> None:
+            room.hear(notice)
+            plain.hear(notice)
+
+        async with device(server, "ann", name="laptop", on_notice=hear) as client:
+            room.enter(client)
+            await client.until_online(60)
+            await room.open("bob")
+            why = await asyncio.wait_for(plain.run(), 60)
+        return why, said, [event["body"] for event in server.model.log["d:ann:bob"]]
+
+
+async def test_what_is_sent_from_a_pipe_ends_well() -> None:
+    why, _, sent = await piped(b"one\n", "zwei Häuser\n".encode(), b"the end")
+    assert (why, sent) == ("", ["one", "zwei Häuser", "the end"])
+
+
+@pytest.mark.parametrize(
+    ("refused", "said"),
+    [
+        (b"\xff\xfe\n", "* not sent: line 2 is not utf-8: invalid start byte"),
+        (b"/dance\n", "* There is no /dance. Try /help"),
+        (b"/open NOBODY AT ALL\n", "names no user"),
+        (b"x" * 100_000 + b"\n", "* a message may have 65536 bytes"),
+    ],
+)
+async def test_a_refused_line_is_told_and_the_others_are_sent(refused: bytes, said: str) -> None:
+    why, told, sent = await piped(b"one\n", refused, b"two\n")
+    assert why == "1 line was refused."
+    assert any(said in line for line in told), told
+    assert sent == ["one", "two"]
+
+
+async def test_an_input_that_cannot_be_read_ends_the_chat(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    with _Unreadable(folder) as source:
+        async with running() as server, in_a_room(server, "ann") as room:
+            said: list[str] = []
+            await room.open("bob")
+            why = await asyncio.wait_for(Plain(room, said.append, source).run(), 60)
+    assert why == "1 line was refused."
+    assert said[-1] == "* not sent: the input cannot be read: Is a directory"
+
+
+class _Unreadable(io.RawIOBase):
+    """What the standard input is after `< folder`; Python opens none itself."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        return os.readv(self._descriptor, [buffer])
 
 
 class _Paper(DummyOutput):

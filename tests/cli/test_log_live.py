@@ -166,22 +166,22 @@ def test_a_trace_for_people_ends_with_how_long_it_took(chatlog: Chatlog, story: 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "status", "sentence"),
     [
-        (["trace", "not-a-uuid"], "is no client message id"),
-        (["trace", "00000000-0000-4000-8000-000000000000"], "The log says nothing"),
-        (["events", "tail", "--from", "yesterday"], "is no place to begin"),
-        (["events", "tail", "--topic", "nonsense"], "There is no topic chat.nonsense"),
-        (["dead", "list", "nonsense"], "There is no group"),
-        (["dead", "show", "history", "123456"], "holds nothing at offset 123456"),
-        (["dead", "replay", "history"], "which letters"),
+        (["trace", "not-a-uuid"], 2, "is no client message id"),
+        (["trace", "00000000-0000-4000-8000-000000000000"], 1, "The log says nothing"),
+        (["events", "tail", "--from", "yesterday"], 2, "is no place to begin"),
+        (["events", "tail", "--topic", "nonsense"], 1, "There is no topic chat.nonsense"),
+        (["dead", "list", "nonsense"], 2, "There is no group"),
+        (["dead", "show", "history", "123456"], 1, "holds nothing at offset 123456"),
+        (["dead", "replay", "history"], 2, "which letters"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
-    chatlog: Chatlog, arguments: list[str], sentence: str
+    chatlog: Chatlog, arguments: list[str], status: int, sentence: str
 ) -> None:
     done = chatlog(*arguments)
-    assert done.status == 1
+    assert done.status == status
     assert sentence in done.err
     assert "Traceback" not in done.err + done.out
 
@@ -209,6 +209,16 @@ def test_the_tail_tells_the_story_in_the_order_of_time(chatlog: Chatlog, story: 
     assert "asks to send" in for_people.out
 
 
+def test_only_whole_names_are_looked_for(chatlog: Chatlog, story: Story) -> None:
+    arguments = ["events", "tail", "--from", "10m", "--no-follow", "--json", "--about"]
+    _, ann, _ = story.conversation_id.split(":")
+    assert chatlog(*arguments, ann[1:]).out == "", "part of a name is none"
+    told = [json.loads(line) for line in chatlog(*arguments, ann).out.splitlines()]
+    assert {one["event"] for one in told} >= {"MessageSent", "ReadMarkerMoved"}
+    (sent,) = [one for one in told if one["event"] == "MessageSent"]
+    assert sent["value"]["conversation_id"] == story.conversation_id
+
+
 def test_a_dead_letter_is_listed_shown_and_replayed(chatlog: Chatlog, writer: Writer) -> None:
     value = b"\x00poison"
     offset = writer.write(
@@ -230,6 +240,8 @@ def test_a_dead_letter_is_listed_shown_and_replayed(chatlog: Chatlog, writer: Wr
     letter = next(one for one in listed if one["offset"] == offset)
     assert (letter["code"], letter["source_offset"]) == ("unknown_schema", 12)
     assert bytes.fromhex(letter["value"]) == value
+    for_people = chatlog("dead", "list", "queries").out.splitlines()
+    assert any(line.endswith("  unknown_schema  schema id 7 �[2J") for line in for_people)
     shown = chatlog("dead", "show", "queries", str(offset))
     assert "unknown_schema" in shown.out
     assert "\x1b" not in shown.out

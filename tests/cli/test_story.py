@@ -7,13 +7,16 @@ from msgspec import Struct
 
 from cli.events import chosen, line
 from cli.log import Readable, instant_of
+from cli.names import names_in
 from cli.story import described, quoted, sentence
 from events.codec import EVENTS
+from events.deliveries import FramesRouted, RoutedFrame
 from events.topics import TOPICS
 from infra.errors import UserError
 from tests.events.test_schemas import EXAMPLES, event_of, value_of
 from tests.examples import NOON, submitted
 
+MESSAGE = "00000000-0000-4000-8000-000000000004"
 ACCEPTED = [path for path in EXAMPLES if ".refused." not in path.name]
 
 
@@ -56,13 +59,18 @@ def test_a_frame_that_is_none_is_described_all_the_same(frame: bytes) -> None:
         ("2025-11-21T12:00:00Z", NOON),
         ("2025-11-21T12:00:00", NOON),
         ("2025-11-21T13:00:00+01:00", NOON),
+        ("999999999999999d", 0),
+        ("1969-12-31T23:59:59.999Z", 0),
+        ("0001-01-01T00:00:00+23:00", 0),
     ],
 )
 def test_a_place_to_begin_may_be_said_in_many_ways(text: str, instant: int | None) -> None:
     assert instant_of(text, NOON) == instant
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "10", "-5m", "12:00", "5w"])
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "10", "-5m", "12:00", "5w", "9" * 400 + "d", "nan", "٣m"]
+)
 def test_a_place_to_begin_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UserError) as refused:
         instant_of(text, NOON)
@@ -97,3 +105,24 @@ def test_what_readers_ignore_is_told_as_ignored() -> None:
     found = Readable("chat.conversations", 1, 2, NOON, "k", submitted(), "said")
     assert "ignored" in line(found, True).plain
     assert "ignored" not in line(found, False).plain
+
+
+def test_a_record_names_users_messages_and_gateways_and_no_parts_of_names() -> None:
+    message = submitted(
+        sender_id="joann", conversation_id="d:bob:joann", body="ann", client_message_id=MESSAGE
+    )
+    names = names_in(Readable("chat.x", 1, 2, NOON, "d:bob:joann", message, "said"))
+    assert {"joann", "bob", "d:bob:joann", MESSAGE} <= names
+    assert "ann" not in names
+    frame = b'{"type":"receipt","conversation_id":"d:ann:eve","user_id":"eve","kind":"ann"}'
+    routed = FramesRouted(
+        gateway_id="gateway-1",
+        gateway_epoch="e",
+        frames=(
+            RoutedFrame(session_ids=(1,), frame=frame),
+            RoutedFrame(session_ids=(2,), frame=b"\xff"),
+        ),
+    )
+    names = names_in(Readable("chat.x", 1, 2, NOON, None, routed, "said"))
+    assert names == {"gateway-1", "eve", "d:ann:eve", "ann"}
+    assert names_in(Readable("chat.x", 1, 2, NOON, "ann", None, "nonsense")) == {"ann"}

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from infra.checkout import CHECKOUT
 from infra.settings import CassandraSettings, KafkaSettings, RedisSettings, RegistrySettings
 from infra.stack import artifacts
 from infra.stack.kafka import settings as kafka_settings
-from infra.stack.place import CHECKOUT
 
 FILE = CHECKOUT / "infra" / "compose.yaml"
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from infra import formats
+from infra.checkout import CHECKOUT
 from infra.errors import UserError
 from infra.stack.kafka import refuse_data_elsewhere
-from infra.stack.place import CHECKOUT
 from infra.stack.stack import Stack
 
 FOLDER = Path("/tmp/chat log ü 会話 #1 it's 🙂")

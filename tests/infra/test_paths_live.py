@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.stack.place import CHECKOUT, JARS
+from infra.checkout import CHECKOUT
+from infra.stack.place import JARS
 
 PROGRAMS = ("bench", "chaos", "cli", "client", "docs", "edge", "events", "infra")
 FURTHER = ("processors", "projections", "replay", "schemas")

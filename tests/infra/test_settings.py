@@ -1,17 +1,19 @@
 """Settings: defaults, sources, and one message for everything that is wrong."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from infra import checkout, settings
 from infra.errors import UserError
 from infra.settings import (
     SECTIONS,
     CassandraSettings,
     EdgeSettings,
     KafkaSettings,
-    load,
+    TokenSettings,
 )
 
 
@@ -22,20 +24,26 @@ class Program:
     edge: EdgeSettings
 
 
+ENV_FILE = Path(".chatlog/environment")
+"""Of these tests; by itself `load` reads the checkout's."""
+
+load = partial(settings.load, env_file=ENV_FILE)
+
+
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
 def test_defaults_suit_a_laptop():
-    settings = load(Program, {})
+    loaded = load(Program, {})
 
-    assert settings.kafka.bootstrap == "127.0.0.1:9092"
-    assert settings.cassandra.hosts == ("127.0.0.1",)
+    assert loaded.kafka.bootstrap == "127.0.0.1:9092"
+    assert loaded.cassandra.hosts == ("127.0.0.1",)
 
 
 def test_the_environment_is_read_by_name():
-    settings = load(
+    loaded = load(
         Program,
         {
             "CHAT_KAFKA_BOOTSTRAP": "a:1,b:2",
@@ -46,18 +54,18 @@ def test_the_environment_is_read_by_name():
         },
     )
 
-    assert settings.kafka.bootstrap == "a:1,b:2"
-    assert settings.cassandra.hosts == ("a", "b")
-    assert settings.cassandra.port == 7
-    assert settings.edge.gateway_id == "gateway-7"
+    assert loaded.kafka.bootstrap == "a:1,b:2"
+    assert loaded.cassandra.hosts == ("a", "b")
+    assert loaded.cassandra.port == 7
+    assert loaded.edge.gateway_id == "gateway-7"
 
 
 def test_the_env_file_is_read_and_the_environment_wins():
     Path(".chatlog").mkdir()
     Path(".chatlog/environment").write_text("CHAT_CASSANDRA_PORT=1\nCHAT_EDGE_PORT=2\n")
-    settings = load(Program, {"CHAT_EDGE_PORT": "3"})
+    loaded = load(Program, {"CHAT_EDGE_PORT": "3"})
 
-    assert (settings.cassandra.port, settings.edge.port) == (1, 3)
+    assert (loaded.cassandra.port, loaded.edge.port) == (1, 3)
 
 
 def test_another_env_file_can_be_named():
@@ -161,3 +169,16 @@ def test_an_env_file_with_no_name_is_none_at_all(tmp_path):
 
     assert load(Program, {}).kafka.bootstrap == "other:1"
     assert load(Program, {"CHAT_ENV_FILE": ""}).kafka.bootstrap == "127.0.0.1:9092"
+
+
+def test_the_checkout_is_meant_wherever_a_program_is_run(tmp_path, monkeypatch):
+    @dataclass(frozen=True)
+    class Tokens:
+        tokens: TokenSettings
+
+    for folder in (tmp_path, checkout.CHECKOUT):
+        monkeypatch.chdir(folder)
+        loaded = settings.load(Tokens, {"CHAT_ENV_FILE": ""})
+        assert loaded.tokens.signing_key_file == checkout.INSTANCE / "keys" / "signing.pem"
+    assert (checkout.CHECKOUT / "pyproject.toml").is_file()
+    assert checkout.ENV_FILE.is_relative_to(checkout.CHECKOUT)

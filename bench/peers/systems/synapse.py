@@ -12,9 +12,9 @@ from bench.driver import Driver
 from bench.peers import packages, postgresql
 from bench.peers.instance import clear, run, running
 from bench.peers.system import Running, System, Words, Workload
+from infra.checkout import CHECKOUT
 from infra.settings import inherited_environment
 from infra.stack.part import OnProgress, Part
-from infra.stack.place import CHECKOUT
 from infra.stack.ports import PortBook
 from infra.stack.probes import http_answers
 

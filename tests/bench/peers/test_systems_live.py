@@ -16,7 +16,7 @@ from bench.peers.rounds import phases
 from bench.peers.system import Running, System
 from bench.peers.systems import catalogue
 from bench.peers.turn import Effort, take
-from infra.stack.place import CHECKOUT
+from infra.checkout import CHECKOUT
 from infra.stack.process import marked
 
 EFFORT = Effort(
