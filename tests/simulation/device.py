@@ -121,7 +121,9 @@ class Device:
         now += self.shift_ms
         body = f"{self.user_id}/{self.device_id} {number}"
         self.written.setdefault(to, []).append(body)
-        _, out = self.state.send(minted(now, number), to, "text", body, None, now)
+        known = self.state.conversations.get(direct_conversation(self.user_id, to))
+        answers = known.cursor or None if known is not None and number % 3 == 0 else None
+        _, out = self.state.send(minted(now, number), to, "text", body, answers, now)
         self.apply(out)
         if looks:
             self.apply(self.state.read(direct_conversation(self.user_id, to), EVERYTHING))

@@ -48,6 +48,8 @@ class Wire:
         """Whole messages that are on their way to the device."""
         self.closed: int | None = None
         """The code with which the gateway closed it; 0 when it was cut."""
+        self.said: list[bytes] = []
+        """Every message that the gateway ever wrote, in its order."""
         self._reader = FrameReader()
         self._reads = asyncio.Event()
         self._ended = ended
@@ -72,6 +74,7 @@ class Wire:
         for opcode, content in self._reader.feed(data):
             if opcode == 1:
                 self.down.append(content)
+                self.said.append(content)
             elif opcode == 9:
                 self.pings += 1
             elif opcode == 8:
@@ -167,6 +170,7 @@ class SimulatedGateway:
         socket = ClientSocket(self._hub, transport, outbox, _ADDRESS)
         socket.open(principal)
         self.sockets.append((socket, wire))
+        self._parts.sockets.append((socket, wire))
         return socket, wire
 
     def visit(self) -> None:

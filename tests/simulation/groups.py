@@ -31,6 +31,7 @@ class Group:
         self.members: list[SimulatedConsumer] = []
         self.committed: dict[Place, tuple[int, str]] = {}
         self.owners: dict[Place, SimulatedConsumer] = {}
+        self.on_commit: Callable[[Place, int, int], None] = lambda *_: None
         self._targets: dict[Place, SimulatedConsumer] = {}
         self._log = log
         self._random = random
@@ -82,7 +83,9 @@ class Group:
         """Take the offsets of a member, where it still is the owner."""
         for place, reached in stored.items():
             if self.owners.get(place) is member:
+                before = self.offset(place)
                 self.committed[place] = reached
+                self.on_commit(place, before, reached[0])
 
     def offset(self, place: Place) -> int:
         """The offset from which the group goes on."""

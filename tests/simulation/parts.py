@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from events.codec import Codec
 from infra.log_reader import Place
@@ -49,6 +50,12 @@ class Parts:
     findings: list[str] = field(default_factory=list)
     """What must never happen, and did."""
     codec: Codec = CODEC
+    sockets: list[tuple[Any, Any]] = field(default_factory=list)
+    """Every socket that there ever was, with its wire."""
+    trouble_chance: float = 0.0
+    """How often a handler of a worker raises, whether its work was done or not."""
+    on_commit: Callable[[str, Place, int, int], None] = lambda *_: None
+    """Told of a group that committed, with the place, the offset before and the new one."""
 
     def wall_time(self) -> float:
         """The time of devices and gateways, in seconds since 1970."""
@@ -63,7 +70,8 @@ class Parts:
     def group(self, name: str) -> Group:
         """A consumer group."""
         if name not in self.groups:
-            self.groups[name] = Group(name, self.log, self.random)
+            group = self.groups[name] = Group(name, self.log, self.random)
+            group.on_commit = lambda *committed: self.on_commit(name, *committed)
         return self.groups[name]
 
     def committed(self, group: str, place: Place) -> int:

@@ -24,6 +24,12 @@ class Redis:
     def __init__(self, loop_time: Callable[[], float]) -> None:
         self.runs = 1
         """How often it was started; a run has the name that `run_id` makes of it."""
+        self.fallen: list[str] = []
+        """Scores that were lowered."""
+        self.on_opened: Callable[[str, str, str], None] = lambda *_: None
+        """Told of a session that was written: its key, device and value."""
+        self.on_alive: Callable[[str], None] = lambda _: None
+        """Told of a gateway that came to life: its key."""
         self._now = loop_time
         self._held: dict[str, Any] = {}
         self._ends_at: dict[str, float] = {}
@@ -65,6 +71,11 @@ class Redis:
             replies.append(getattr(self, f"_do_{name.lower()}")(*words))
         return replies
 
+    def held(self, key: str) -> Any:
+        """What is held under a key, for those who look from outside."""
+        has_ended = self._ends_at.get(key, self._now() + 1) <= self._now()
+        return {} if has_ended else self._held.get(key, {})
+
     def _get(self, key: str, kind: type) -> Any:
         if self._ends_at.get(key, self._now() + 1) <= self._now():
             self._held.pop(key, None)
@@ -81,11 +92,16 @@ class Redis:
     def _do_ttl(self, key: str) -> int:
         return round(self._ends_at.get(key, 0) - self._now())
 
-    def _do_zadd(self, key: str, mode: str, *pairs: str) -> int:
-        assert mode == "GT"
+    def _do_zadd(self, key: str, *words: str) -> int:
+        only_greater = words[0] == "GT"
+        pairs = words[only_greater:]
         scores = self._get(key, dict)
         for score, member in zip(pairs[::2], pairs[1::2], strict=True):
-            scores[member] = max(int(score), scores.get(member, -(1 << 62)))
+            if int(score) > scores.get(member, -(1 << 62)):
+                scores[member] = int(score)
+            elif not only_greater and int(score) < scores[member]:
+                self.fallen.append(f"{member} in {key} fell from {scores[member]} to {score}")
+                scores[member] = int(score)
         return 0
 
     def _do_zscore(self, key: str, member: str) -> int | None:
@@ -164,6 +180,7 @@ class Redis:
         place["offset"] = offset
         if known != epoch:
             place["alive_since"] = offset
+            self.on_alive(gateway)
         self._ends_at[gateway] = self._ends_at[places] = self._now() + int(end)
         return int(known != epoch)
 
@@ -173,6 +190,7 @@ class Redis:
         if found and int(found[1]) > int(position):
             return 0
         self._held[key][device] = value
+        self.on_opened(key, device, value)
         return 1
 
     def _closed(self, key: str, device: str, prefix: str) -> int:

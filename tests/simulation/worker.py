@@ -11,6 +11,7 @@ from processors.app import guard_of, source_of
 from processors.context import Context
 from processors.guard import Guard, Handler
 from processors.partitions import Assignee
+from processors.received import Confirmation, Received
 from processors.source import Batch, Source
 from tests.simulation.cassandra import SimulatedDatabase
 from tests.simulation.groups import SimulatedConsumer
@@ -24,6 +25,10 @@ BACK = ("history", "receipts", "queries")
 """The roles of one process, and those of another."""
 
 SETTINGS: Any = SimpleNamespace(kafka=KafkaSettings())
+
+
+class Trouble(RuntimeError):
+    """A fault of the program: its process ends, and nobody is surprised."""
 
 
 class SimulatedContext(Context):
@@ -84,7 +89,7 @@ class Worker:
         context = self.context
 
         def wire(handler: Handler) -> Handler:
-            guard = guard_of(context, group, handler, fenced=fenced)
+            guard = guard_of(context, group, self._troubled(handler), fenced=fenced)
 
             async def take(batch: Batch) -> None:
                 context.loop.create_task(self._take(guard, batch))
@@ -107,6 +112,20 @@ class Worker:
 
         return wire
 
+    def _troubled(self, handler: Handler) -> Handler:
+        """A handler that raises now and then, before or after its work: errors of every kind."""
+        parts = self._parts
+
+        async def handle(batch: Sequence[Received]) -> Confirmation | None:
+            if parts.random.random() >= parts.trouble_chance:
+                return await handler(batch)
+            if parts.random.random() < 0.5:
+                await handler(batch)
+            kind = parts.random.choice((Trouble, TimeoutError))
+            raise kind("drawn by the simulation")
+
+        return handle
+
     async def _take(self, guard: Guard, batch: Batch) -> None:
         try:
             batch.handled.set_result(await guard.take(batch.records))
@@ -116,6 +135,6 @@ class Worker:
     def _ended(self, reason: str) -> None:
         """One that was fenced off ends itself; anything else is a fault of the program."""
         if self.process.alive:
-            if "not confirmed" not in reason:
+            if "not confirmed" not in reason and Trouble.__name__ not in reason:
                 self._parts.findings.append(f"fault: {self.process.name} ended: {reason}")
             self.kill()

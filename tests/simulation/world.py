@@ -19,9 +19,9 @@ import structlog
 from events.frames import CloseCode
 from events.topics import GATEWAYS as GATEWAY_EVENTS
 from infra.log_reader import Place
-from processors.snapshots import plan
 from tests.examples import NOON
 from tests.simulation.cassandra import Cassandra
+from tests.simulation.commits import Commits
 from tests.simulation.device import Device, Link
 from tests.simulation.faults import FAULTS
 from tests.simulation.gateway import FRAMES_MAX, IN_FLIGHT_MAX, SimulatedGateway
@@ -32,6 +32,7 @@ from tests.simulation.machine import Call, Machine
 from tests.simulation.parts import Parts
 from tests.simulation.redis import Redis
 from tests.simulation.rest import SECONDS_AT_ONCE, come_to_rest
+from tests.simulation.rules import in_force
 from tests.simulation.tokens import LONG_SECONDS, Token, good
 from tests.simulation.worker import BACK, FRONT, Worker
 
@@ -40,7 +41,6 @@ USERS = ("ann", "bob", "cat")
 GATEWAYS = ("gateway-1", "gateway-2")
 
 _STEPS = (60, 420)
-_FACTS_BETWEEN_SNAPSHOTS = 4
 _MOMENT = 0.01
 _NOTES_SHARE = 0.1
 """Of messages, those to oneself."""
@@ -69,7 +69,7 @@ ORDINARY = {
 QUIET = {"write": 2.0, "connect": 3.0, "read": 0.0, "call_is_held": 4.0, "held_calls_go_on": 0.3}
 """How often instead in a quiet run: what is missed stays missed, since nothing comes after it."""
 
-_QUIET_SHARE = 0.08
+_QUIET_SHARE = 0.15
 _QUIET_WRITES_MAX = 5
 _QUIET_FAULTS = {
     "call_is_held": 1.0,
@@ -79,6 +79,11 @@ _QUIET_FAULTS = {
     "redis_is_saved": 0.3,
     "redis_goes_back": 0.3,
 }
+_QUIET_TROUBLES = (
+    *("worker_killed", "worker_becomes_a_zombie", "stopped_go_on", "handlers_raise"),
+    *("calls_fail", "calls_hang", "part_goes_away", "parts_come_back", "gateway_killed"),
+)
+"""Of these, some happen in every second quiet run; often they mend what was missed."""
 
 
 @dataclass
@@ -121,9 +126,12 @@ class World:
         machine = Machine(loop, self.random)
         redis = Redis(loop.time)
         self.parts = Parts(loop, self.random, machine, Log(self.broker_ms), redis, Cassandra())
+        Commits(self.parts)
         drawn = self.random.random() < _QUIET_SHARE
         self.quiet = drawn if self.quiet is None else self.quiet
-        chances = _QUIET_FAULTS if self.quiet else dict.fromkeys(FAULTS, 0.25)
+        chances = dict(_QUIET_FAULTS) if self.quiet else dict.fromkeys(FAULTS, 0.25)
+        if self.quiet and self.random.random() < 0.5:
+            chances.update(dict.fromkeys(_QUIET_TROUBLES, 0.4))
         self.faults = [name for name, chance in chances.items() if self.random.random() < chance]
         usual = ORDINARY | dict.fromkeys(self.faults, 1) | (QUIET if self.quiet else {})
         self._weights = {name: often * self.random.choice(_OFTEN) for name, often in usual.items()}
@@ -364,7 +372,7 @@ class World:
 
     def rest(self) -> None:
         """Everything works, and everything comes to rest."""
-        self.fail_chance = self.hang_chance = 0.0
+        self.fail_chance = self.hang_chance = self.parts.trouble_chance = 0.0
         self.token_seconds = LONG_SECONDS
         self.devices_shift_ms = 0
         for device in self.devices:
@@ -390,22 +398,30 @@ class World:
 
 
 @contextmanager
+def inside(world: World) -> Iterator[None]:
+    """Where the loop of the world is the running one, its rules are in force, and all is silent."""
+    loop, logging = asyncio._get_running_loop(), structlog.get_config()
+    asyncio._set_running_loop(world.parts.loop)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    try:
+        with in_force(world.seed):
+            yield
+    finally:
+        asyncio._set_running_loop(loop)
+        structlog.configure(**logging)
+
+
+@contextmanager
 def quiet_world(seed: int, quiet: bool | None = None) -> Iterator[World]:
     """A world whose loop is the running one, and whose processes log nothing."""
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    facts_between, plan.FACTS_BETWEEN = plan.FACTS_BETWEEN, _FACTS_BETWEEN_SNAPSHOTS
     state = global_random.getstate()
     global_random.seed(seed)
     world = World(seed, quiet)
-    asyncio._set_running_loop(world.parts.loop)
     try:
-        yield world
+        with inside(world):
+            yield world
     finally:
-        asyncio._set_running_loop(None)
         global_random.setstate(state)
-        structlog.configure(**before)
-        plan.FACTS_BETWEEN = facts_between
 
 
 def run(seed: int, steps: int | None = None, *, quiet: bool | None = None) -> World:

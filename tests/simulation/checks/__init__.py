@@ -10,31 +10,40 @@ from tests.simulation.checks import (
     conservation,
     decisions,
     edges,
+    frames,
     membership,
     messages,
+    reading,
     receipts,
+    redis,
     replay,
+    snapshots,
     unread,
 )
 from tests.simulation.checks.registry import CHECKS, checked_while_running
 from tests.simulation.checks.seen import Seen
-from tests.simulation.world import World
+from tests.simulation.world import World, inside
 
 __all__ = [
     "CHECKS",
     "conservation",
     "decisions",
     "edges",
+    "frames",
     "membership",
     "messages",
+    "reading",
     "receipts",
+    "redis",
     "replay",
+    "snapshots",
     "unread",
     "violations",
 ]
 
 checked_while_running("tokens", "I12")
 checked_while_running("liveness", "I11")
+checked_while_running("commits", "I1")
 checked_while_running("fault", "I10")
 
 
@@ -42,7 +51,8 @@ def violations(world: World) -> list[str]:
     """Everything that does not hold, each sentence after the name of its check."""
     seen = Seen(world)
     found = [*world.parts.findings, *(f"fault: {one}" for one in world.parts.loop.faults)]
-    for name, check in CHECKS.items():
-        if check.look is not None:
-            found += (f"{name}: {one}" for one in check.look(seen))
+    with inside(world):
+        for name, check in CHECKS.items():
+            if check.look is not None:
+                found += (f"{name}: {one}" for one in check.look(seen))
     return found

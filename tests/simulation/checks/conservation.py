@@ -24,3 +24,17 @@ def conservation(seen: Seen) -> Iterator[str]:
             original = seen.world.parts.log.partitions[topic, partition][offset].value()
             if not letters or letters[0].value() != original:
                 yield f"{topic} {partition} {offset} is not among {group_name}.dead"
+
+
+@check("letters", "I10")
+def letters(seen: Seen) -> Iterator[str]:
+    """Only what nobody could take is set aside, and with its bytes."""
+    bad = set(seen.world.poison) | {(*place, offset) for place, offset in seen.world.hostile}
+    log = seen.world.parts.log
+    for group in seen.world.parts.groups.values():
+        for letter in log.of(f"{group.name}.dead"):
+            topic, partition, offset = origin(letter)
+            if (topic, partition, offset) not in bad:
+                yield f"{group.name} set {topic} {partition} {offset} aside"
+            elif letter.value() != log.partitions[topic, partition][offset].value():
+                yield f"{group.name} set {topic} {partition} {offset} aside with other bytes"

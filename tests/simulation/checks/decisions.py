@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 from events.submissions import MessageSubmitted
 from events.topics import SUBMISSIONS
-from processors.admission.decider import AHEAD_MS, Place, decide
+from processors.admission.decider import AHEAD_MS, Place
 from processors.admission.state import PartitionState, evolve
 from tests.simulation.checks.registry import check
 from tests.simulation.checks.seen import Seen, decoded, origin
+from tests.simulation.rules import decide_again
 
 
 def _time(appended_at: int, event: MessageSubmitted) -> int:
@@ -34,7 +35,7 @@ def determinism(seen: Seen) -> Iterator[str]:
             yield f"{fact} decides about no message"
             continue
         at = max(_time(submission.time, event), state.newest_at)
-        again = decide(state, event, Place(fact.epoch, submission.at, at))
+        again = decide_again(state, event, Place(fact.epoch, submission.at, at))
         if again != fact:
             yield f"{fact} is {again} when it is decided again"
             return

@@ -18,6 +18,15 @@ def bounds(seen: Seen) -> Iterator[str]:
             yield f"{longest} in {name}, at most {bound} are allowed"
 
 
+@check("backlog", "I11")
+def backlog(seen: Seen) -> Iterator[str]:
+    """Nothing counts as on its way when nothing is."""
+    for gateway in seen.world.gateways:
+        on_its_way = sum(one.unconfirmed for one in gateway.voice._backlog._partitions)
+        if gateway.process.alive and on_its_way:
+            yield f"{gateway.id} waits for {on_its_way} submissions"
+
+
 @check("closes", "I11")
 def closes(seen: Seen) -> Iterator[str]:
     """A gateway closes with a code that tells the device what to do."""

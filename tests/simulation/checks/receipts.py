@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from client.messages import Tick
 from events.ids import members_of
 from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
 from events.topics import RECEIPTS
@@ -42,3 +43,32 @@ def receipts(seen: Seen) -> Iterator[str]:
                 said = moved.get((conversation.id, user, "read"), 0)
                 if read > said or delivered > newest.get(conversation.id, 0):
                     yield f"{device.user_id} was told that {user} read {read}"
+
+
+@check("ticks", "I7")
+def ticks(seen: Seen) -> Iterator[str]:
+    """Each device shows its user's newest message as far as the moves in the log say."""
+    newest: dict[tuple[str, str], int] = {}
+    for fact in seen.sent:
+        newest[fact.conversation_id, fact.sender_id] = fact.seq
+    moved: dict[tuple[str, str, str], int] = {}
+    for record in seen.world.parts.log.of(RECEIPTS.name):
+        event = decoded(record)
+        assert isinstance(event, ReadMarkerMoved | DeliveredMarkerMoved)
+        kind = "read" if isinstance(event, ReadMarkerMoved) else "delivered"
+        key = (event.conversation_id, event.user_id, kind)
+        moved[key] = max(event.seq, moved.get(key, 0))
+    for device in seen.world.devices:
+        for (conversation_id, sender), seq in newest.items():
+            others = [one for one in members_of(conversation_id) if one != sender]
+            if sender != device.user_id or not others:
+                continue
+            read = min(moved.get((conversation_id, one, "read"), 0) for one in others)
+            delivered = min(moved.get((conversation_id, one, "delivered"), 0) for one in others)
+            tick = Tick.READ if read >= seq else Tick.SENT
+            if tick is Tick.SENT and max(delivered, read) >= seq:
+                tick = Tick.DELIVERED
+            shown = device.state.tick(conversation_id, seq)
+            if shown != tick:
+                name = f"{device.user_id}/{device.device_id}"
+                yield f"{name} shows {seq} of {conversation_id} as {shown}, it is {tick}"

@@ -33,7 +33,11 @@ def record_appended_twice(world: World) -> None:
     if records := world.parts.log.partitions[place]:
         last = records[-1]
         if abs(world.broker_ms() - last.time) < _RETRY_MS_MAX:
-            world.parts.log.append(place, last.key(), last.value())
+            offset = world.parts.log.append(place, last.key(), last.value())
+            if (*place, last.at) in world.poison:
+                world.poison.append((*place, offset))
+            if (place, last.at) in world.hostile:
+                world.hostile.add((place, offset))
 
 
 @fault

@@ -31,6 +31,9 @@ def stranger_speaks(world: World) -> None:
             "body": f"stranger {world.written}",
         },
         {"type": "read", "conversation_id": conversation_id, "seq": 1},
+        {"type": "delivered", "conversation_id": conversation_id, "seq": 1},
         {"type": "read", "conversation_id": own, "seq": 1_000_000},
+        {"type": "fetch", "id": "foreign-1", "conversation_id": conversation_id, "after": 0},
+        {"type": "fetch", "id": "foreign-2", "conversation_id": conversation_id, "before": 9},
     ):
         device.link.up.append(text_frame(json.dumps(frame).encode()))

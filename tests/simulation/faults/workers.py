@@ -46,6 +46,12 @@ def stopped_go_on(world: World) -> None:
 
 
 @fault
+def handlers_raise(world: World) -> None:
+    """From now on handlers raise now and then: their process ends, or they are tried again."""
+    world.parts.trouble_chance = 0.3
+
+
+@fault
 def partitions_move(world: World) -> None:
     """A rebalance for no reason."""
     world.random.choice(list(world.parts.groups.values())).rebalance()

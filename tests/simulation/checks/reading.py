@@ -1,0 +1,94 @@
+"""Pages as the real reader makes them when all is at rest, against the log."""
+
+import json
+from collections.abc import Collection, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+from events.conversations import MessageSent
+from events.ids import members_of
+from events.queries import HistoryRequested
+from events.topics import CONVERSATIONS
+from processors.reader import Reader
+from tests.simulation.cassandra import ImmediateDatabase
+from tests.simulation.checks.registry import check
+from tests.simulation.checks.seen import Seen
+from tests.simulation.redis import ImmediatePipe
+from tests.simulation.world import USERS, World
+
+_LIMIT = 2
+
+
+class _Progress:
+    """How far groups are, at once."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def wait(self, *_: Any, **__: Any) -> bool:
+        return True
+
+    async def committed(self, group: str, partitions: Collection[int]) -> dict[int, int]:
+        committed = self._world.parts.committed
+        return {one: committed(group, (CONVERSATIONS.name, one)) for one in partitions}
+
+
+@check("pages", "I6")
+def pages(seen: Seen) -> Iterator[str]:
+    """Page after page, rising and falling, members read the whole conversation, others nothing."""
+    facts: dict[str, list[MessageSent]] = {}
+    for fact in seen.sent:
+        facts.setdefault(fact.conversation_id, []).append(fact)
+    reader = _reader(seen.world)
+    for conversation_id, some in facts.items():
+        expected = [(fact.seq, fact.client_message_id) for fact in some]
+        for user in USERS:
+            for rising in (True, False):
+                found = _walk(seen.world, reader, user, conversation_id, len(some), rising=rising)
+                if user not in members_of(conversation_id):
+                    if found is not None:
+                        yield f"{user} may read {conversation_id}"
+                elif found != expected:
+                    yield f"{user} reads {found} of {conversation_id}, there is {expected}"
+
+
+def _reader(world: World) -> Reader:
+    parts = world.parts
+    context: Any = SimpleNamespace(
+        redis_pipe=ImmediatePipe(parts.redis),
+        database=ImmediateDatabase(parts.cassandra),
+        progress=_Progress(world),
+        loop=parts.loop,
+    )
+    return Reader(context)
+
+
+def _walk(
+    world: World, reader: Reader, user: str, conversation_id: str, count: int, *, rising: bool
+) -> list[tuple[int, str]] | None:
+    """What a user reads page by page; None when it is refused."""
+    found: list[tuple[int, str]] = []
+    cursor: int | None = 0 if rising else count + 1
+    for _ in range(count + 1):
+        request = HistoryRequested(
+            request_id="q",
+            user_id=user,
+            device_id="phone",
+            gateway_id="gateway-1",
+            gateway_epoch="epoch",
+            session_id=1,
+            conversation_id=conversation_id,
+            after_seq=cursor if rising else None,
+            before_seq=None if rising else cursor,
+            up_to_seq=None,
+            limit=_LIMIT,
+        )
+        page = json.loads(world.parts.loop.run_now(reader.history(request)))
+        if page["type"] == "error":
+            return None
+        rows = [(one["seq"], one["id"]) for one in page["events"]]
+        found = found + rows if rising else rows + found
+        cursor = page.get("next")
+        if cursor is None:
+            break
+    return found
