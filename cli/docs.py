@@ -55,9 +55,11 @@ def docs(*, check: bool = False) -> int:
         if stale:
             names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
             raise UserError("stale_docs", f"Not current: {names}.", "Run `make docs`.")
+        print("The pages are current.")
         return 0
     for path, text in pages().items():
         path.write_text(text, "utf-8")
+    print(f"{len(stale)} pages were not current and are written.")
     return 0
 
 

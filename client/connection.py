@@ -109,7 +109,9 @@ async def connect(
     except TimeoutError as error:
         raise Disconnected(f"{url} did not answer", reconnect=True) from error
     except (aiohttp.InvalidURL, ValueError) as error:
-        raise Disconnected(f"{url} is no WebSocket address", reconnect=False) from error
+        raise Disconnected(
+            f"the address {url} is not one of a WebSocket", reconnect=False
+        ) from error
     except (aiohttp.ClientError, OSError) as error:
         raise Disconnected(f"{url} cannot be reached", reconnect=True) from error
     connection = Connection(socket, url)

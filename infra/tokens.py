@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -48,7 +49,7 @@ def ensure_development_key(settings: TokenSettings) -> Ed25519PrivateKey:
         key = Ed25519PrivateKey.generate()
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         _create(settings.signing_key_file, pem)
-    private = load_pem_private_key(settings.signing_key_file.read_bytes(), password=None)
+    private = _private_key(settings.signing_key_file)
     if not isinstance(private, Ed25519PrivateKey):
         raise UserError(
             "bad_signing_key",
@@ -58,6 +59,14 @@ def ensure_development_key(settings: TokenSettings) -> Ed25519PrivateKey:
     if not settings.jwks_file.is_file():
         _create(settings.jwks_file, json.dumps({"keys": [public_jwk(private)]}, indent=2).encode())
     return private
+
+
+def _private_key(file: Path) -> object:
+    """What the file holds; nothing when that is no key."""
+    try:
+        return load_pem_private_key(file.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
 
 
 def mint(

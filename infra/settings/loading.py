@@ -93,7 +93,15 @@ def read_environment(environment: Mapping[str, str], env_file: Path = ENV_FILE) 
             "Mend or unset the variable.",
             exit_status=EXIT_CONFIG,
         )
-    from_file = dotenv_values(file, interpolate=False) if file.is_file() else {}
+    try:
+        from_file = dotenv_values(file, interpolate=False) if file.is_file() else {}
+    except UnicodeDecodeError as error:
+        raise UserError(
+            "bad_env_file",
+            f"{file} is no text: {error}.",
+            f"Name another file in {ENV_FILE_NAME}, or mend this one.",
+            exit_status=EXIT_CONFIG,
+        ) from error
     merged = {**{name: value or "" for name, value in from_file.items()}, **environment}
     return {
         name: value

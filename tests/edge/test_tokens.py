@@ -218,6 +218,15 @@ def test_the_development_key_is_made_once_and_is_for_its_owner_only(tmp_path: Pa
         keyring_of(settings_in(tmp_path / "keys", environment="production")).load()
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff\0", b"-----BEGIN PRIVATE KEY-----\nx\n"])
+def test_a_file_that_is_no_key_is_told_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    settings = settings_in(tmp_path)
+    settings.signing_key_file.write_bytes(content)
+    with pytest.raises(UserError, match="holds no Ed25519 key"):
+        ensure_development_key(settings)
+    assert settings.signing_key_file.read_bytes() == content
+
+
 def test_a_remembered_token_still_expires(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     key = ensure_development_key(settings)

@@ -81,6 +81,14 @@ def test_an_env_file_that_is_named_must_exist():
     assert (refused.value.code, refused.value.exit_status) == ("no_env_file", 78)
 
 
+def test_an_env_file_that_is_no_text_is_one_sentence():
+    Path("other").write_bytes(b"CHAT_CASSANDRA_PORT=\xff\n")
+
+    with pytest.raises(UserError) as refused:
+        load(Program, {"CHAT_ENV_FILE": "other"})
+    assert (refused.value.code, refused.value.exit_status) == ("bad_env_file", 78)
+
+
 def test_everything_wrong_is_told_together():
     with pytest.raises(UserError) as refused:
         load(
