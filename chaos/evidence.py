@@ -11,7 +11,7 @@ from msgspec import Struct
 from chaos.evidence_form import Evidence, Fact, Letter, Move
 from chaos.faults.poison import digest_of
 from chaos.lab import Lab
-from events.codec import Codec, DecodeError
+from events.codec import Codec, DecodeError, UnknownSchema
 from events.conversations import MessageSent
 from events.fence import Fence
 from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
@@ -106,7 +106,7 @@ def _events(reader: LogReader, codec: Codec, topic: Topic) -> Iterator[tuple[Mes
     for record in _records(reader, topic.name, topic.partitions):
         try:
             yield record, codec.decode(record.value())
-        except DecodeError:
+        except (DecodeError, UnknownSchema):
             continue  # poison, which has a check of its own
 
 

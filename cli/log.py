@@ -19,7 +19,7 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaException, Message, Topic
 from msgspec import Struct
 
 from cli.story import sentence
-from events.codec import Codec, DecodeError
+from events.codec import BeyondRelease, Codec, DecodeError, UnknownSchema
 from events.text import on_one_line
 from infra.errors import UserError
 from infra.exits import Exit
@@ -108,6 +108,10 @@ def readable(record: Message, codec: Codec) -> Readable:
         said = on_one_line(sentence(event))
     except DecodeError as error:
         said = on_one_line(f"cannot be read: {error}")
+    except UnknownSchema as unknown:
+        said = f"cannot be read: {unknown} is not in the ids file (`chatlog schemas apply`)"
+    except BeyondRelease as found:
+        said = on_one_line(f"cannot be read by this release: {found}")
     key = record.key()
     return Readable(
         topic=record.topic() or "",

@@ -20,11 +20,12 @@ from typing import Any
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from msgspec import Struct
 
 from edge.backlog import Backlog
 from edge.connections import Connections
 from edge.wire import text_frame
-from events.codec import Codec, DecodeError
+from events.codec import BeyondRelease, Codec, DecodeError, UnknownSchema
 from events.deliveries import AnnouncementRequested, FramesRouted, SessionReplaced
 from events.topics import delivery_topic
 from infra.settings import KafkaSettings
@@ -68,7 +69,7 @@ class Deliveries:
         """When the topic was last asked for records, on the monotonic clock."""
         self._place = TopicPartition(delivery_topic(gateway_id), 0)
         self._epoch = gateway_epoch
-        self._decode = codec.decode
+        self._codec = codec
         self._connections = connections
         self._backlog = backlog
         self._telemetry = telemetry
@@ -167,7 +168,7 @@ class Deliveries:
 
     def _deliver(self, value: bytes | None) -> None:
         try:
-            event = self._decode(value)
+            event = self._event(value)
         except DecodeError as error:
             log.error("delivery not understood", code=error.code, detail=error.detail)
             self._count("not_understood")
@@ -193,6 +194,23 @@ class Deliveries:
                     socket.replaced()
             case AnnouncementRequested():
                 self._announce()
+
+    def _event(self, value: bytes | None) -> Struct:
+        """The event; one of a newer release ends the gateway, since to skip it would be a hole.
+
+        Sockets go to other gateways, and this one begins anew behind that record.
+        """
+        try:
+            return self._codec.decode(value)
+        except UnknownSchema:
+            self._codec.read_file_again()  # schemas may have been applied since the start
+        try:
+            return self._codec.decode(value)
+        except (UnknownSchema, BeyondRelease) as error:
+            raise RuntimeError(
+                f"{self._place.topic} holds an event of a newer release ({error}): "
+                "deploy that release here too (docs/deploying.md)"
+            ) from error
 
     def _count(self, outcome: str) -> None:
         self._telemetry.count(EDGE_DELIVERIES, 1, outcome)

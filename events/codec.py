@@ -1,10 +1,15 @@
 """Events to bytes and back: the only module that knows Avro.
 
 The wire format is Confluent's: a zero byte, the schema id as four big-endian bytes, then the Avro
-body of one record (no union of events). Ids are resolved once, when the schemas are applied to the
-registry, and read here from a file; nothing talks to the registry at run time. Schemas are packaged
-with their logical types for the world; here instants stay plain integers (milliseconds).
-Every value is checked against its type on the way in, so what decodes is well-formed.
+body of one record (no union of events). Ids are resolved when the schemas are applied to the
+registry, and read here from a file. Schemas are packaged with their logical types for the world;
+here instants stay plain integers (milliseconds). Every value is checked against its type on the way
+in, so what decodes is well-formed.
+
+What cannot be decoded is one of three things, and only the first may ever be passed over:
+`DecodeError`, bytes that are no event; `UnknownSchema`, an id that this process has not heard of,
+about which it must ask (`infra.reading`); `BeyondRelease`, an event of ours that this release does
+not know, or cannot read, because a newer one wrote it (ADR 0022).
 
 Events never change, so a worker remembers the newest small ones by their bytes: what one of its
 roles wrote, or read, another need not parse again. A third of all its parsing was that. A gateway
@@ -21,6 +26,7 @@ from typing import Any
 
 import msgspec
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro.read import SchemaResolutionError
 from msgspec import Struct
 
 from events.topics import EVENT_TOPICS, TOPIC_OF
@@ -36,6 +42,9 @@ EVENTS: dict[str, type[Struct]] = {
 }
 """Every event type by its name."""
 
+_TOPICS = frozenset(topic.name for topic in EVENT_TOPICS)
+"""The namespace of an event's schema is the topic that it belongs to."""
+
 
 class DecodeError(Exception):
     """Bytes that are no event; `code` is a stable word for the reason."""
@@ -44,6 +53,24 @@ class DecodeError(Exception):
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+
+
+class UnknownSchema(Exception):
+    """Bytes in our wire format under a schema id that this process has not heard of."""
+
+    def __init__(self, schema_id: int) -> None:
+        super().__init__(f"schema id {schema_id}")
+        self.schema_id = schema_id
+
+
+class BeyondRelease(Exception):
+    """An event of ours that this release cannot read: whoever reads on would lose it."""
+
+    def __init__(self, topic: str, event: str, schema_id: int) -> None:
+        super().__init__(f"{event} of {topic}, schema id {schema_id}")
+        self.topic = topic
+        self.event = event
+        self.schema_id = schema_id
 
 
 class EncodeError(Exception):
@@ -72,22 +99,16 @@ class Codec:
         self._remembered_bytes = _REMEMBERED_BYTES if remembers else -1
         self._writers: dict[type[Struct], tuple[bytes, Any, bool]] = {}
         self._readers: dict[bytes, tuple[type[Struct], Any, Any]] = {}
+        self._beyond: dict[bytes, BeyondRelease] = {}
         self._newest: dict[bytes, Struct | dict[str, Any]] = {}
         self._newer: dict[bytes, Struct | dict[str, Any]] = {}
+        self._file: Path | None = None
         for kind in EVENTS.values():
             _learn(kind)
-        current = {name: plain(schema_of(event)) for name, event in EVENTS.items()}
-        parsed = {name: parse_schema(schema) for name, schema in current.items()}
-        for schema_id, name, written in ids:
-            event = EVENTS.get(name)
-            if event is None:
-                continue
-            header = _MAGIC + schema_id.to_bytes(4, "big")
-            if plain(written) == current[name]:
-                self._writers[event] = (header, parsed[name], _holds_records(event))
-                self._readers[header] = (event, parsed[name], None)
-            else:
-                self._readers[header] = (event, parse_schema(plain(written)), parsed[name])
+        self._current = {name: plain(schema_of(event)) for name, event in EVENTS.items()}
+        self._parsed = {name: parse_schema(schema) for name, schema in self._current.items()}
+        for schema_id, _, written in ids:
+            self.learn(schema_id, written)
         missing = sorted(set(EVENTS) - {event.__name__ for event in self._writers})
         if missing:
             raise ValueError(f"no schema id for {', '.join(missing)}: apply the schemas again")
@@ -95,9 +116,48 @@ class Codec:
     @classmethod
     def from_file(cls, path: Path, *, remembers: bool = True) -> "Codec":
         """A codec from the ids file that applying the schemas wrote."""
-        entries = json.loads(path.read_text())["schemas"]
-        ids = ((entry["id"], entry["event"], entry["schema"]) for entry in entries)
-        return cls(ids, remembers=remembers)
+        codec = cls(_entries(path), remembers=remembers)
+        codec._file = path
+        return codec
+
+    def read_file_again(self) -> None:
+        """Learn what is new in the ids file: schemas may have been applied since the start."""
+        if self._file is not None:
+            for schema_id, _, written in _entries(self._file):
+                if not self.knows(schema_id):
+                    self.learn(schema_id, written)
+
+    def knows(self, schema_id: int) -> bool:
+        """Whether this is the id of an event of ours, whichever release it is of."""
+        header = _header(schema_id)
+        return header in self._readers or header in self._beyond
+
+    def learn(self, schema_id: int, written: Any) -> bool:
+        """Learn which schema has an id; whether it is that of an event of ours.
+
+        A further version of an event is read from then on, by Avro's schema resolution.
+        """
+        name, topic = _named(written)
+        if topic not in _TOPICS:
+            return False
+        header, event = _header(schema_id), EVENTS.get(name)
+        if event is None or TOPIC_OF[event].name != topic:
+            self._beyond[header] = BeyondRelease(topic, name, schema_id)
+        elif plain(written) == self._current[name]:
+            self._writers.setdefault(event, (header, self._parsed[name], _holds_records(event)))
+            self._readers[header] = (event, self._parsed[name], None)
+        else:
+            self._readers[header] = (event, parse_schema(plain(written)), self._parsed[name])
+        return True
+
+    def unknown(self, values: Iterable[bytes | None]) -> frozenset[int]:
+        """The schema ids that decoding these would not know."""
+        headers = {data[:_HEADER_BYTES] for data in values if data} - self._readers.keys()
+        return frozenset(
+            int.from_bytes(header[1:], "big")
+            for header in headers - self._beyond.keys()
+            if len(header) == _HEADER_BYTES and header[:1] == _MAGIC
+        )
 
     def encode(self, event: Struct) -> bytes:
         """The framed bytes of an event. Raises EncodeError."""
@@ -118,7 +178,7 @@ class Codec:
         return data
 
     def decode(self, data: bytes | None) -> Struct:
-        """The event in the bytes. Raises DecodeError and nothing else."""
+        """The event in the bytes. Raises DecodeError, UnknownSchema or BeyondRelease."""
         if data is None:
             raise DecodeError("no_value", "the record has no value")
         known = self._newest.get(data) or self._newer.get(data)
@@ -126,7 +186,7 @@ class Codec:
             return known
         reader = self._readers.get(data[:_HEADER_BYTES])
         if reader is None:
-            raise _unknown_header(data)
+            raise self._unreadable(data)
         event, written, current = reader
         if known is not None:  # written here: parsed, so to speak, but not checked
             return self._checked(data, known, event)
@@ -135,6 +195,8 @@ class Codec:
         try:
             value = schemaless_reader(body, written, current)
         except Exception as error:  # fastavro raises a dozen types on malformed bytes
+            if isinstance(error, SchemaResolutionError) and self._is_newer(data, event):
+                raise _beyond(event, data) from error
             raise DecodeError("malformed", f"{event.__name__}: {type(error).__name__}") from error
         if body.tell() != len(data):
             raise DecodeError("malformed", f"{event.__name__}: bytes after the end of the record")
@@ -144,9 +206,25 @@ class Codec:
         try:
             found = msgspec.convert(value, event)
         except msgspec.ValidationError as error:
+            if self._is_newer(data, event):  # to the release that wrote it the value is a good one
+                raise _beyond(event, data) from error
             raise DecodeError("invalid", f"{event.__name__}: {error}") from error
         self._remember(data, found)
         return found
+
+    def _is_newer(self, data: bytes, event: type[Struct]) -> bool:
+        """Whether this was written in a later version of the event: a registry's ids rise."""
+        return data[:_HEADER_BYTES] > self._writers[event][0]
+
+    def _unreadable(self, data: bytes) -> Exception:
+        if len(data) < _HEADER_BYTES:
+            return DecodeError("malformed", f"only {len(data)} bytes")
+        if data[:1] != _MAGIC:
+            return DecodeError("malformed", f"the first byte is {data[0]}, not 0")
+        beyond = self._beyond.get(data[:_HEADER_BYTES])
+        if beyond is not None:
+            return BeyondRelease(beyond.topic, beyond.event, beyond.schema_id)
+        return UnknownSchema(_id_in(data))
 
     def _remember(self, data: bytes, event: Struct | dict[str, Any]) -> None:
         if len(data) <= self._remembered_bytes:
@@ -180,9 +258,25 @@ def _holds_records(event: type[Struct]) -> bool:
     return any("tuple" in str(field.type) for field in msgspec.structs.fields(event))
 
 
-def _unknown_header(data: bytes) -> DecodeError:
-    if len(data) < _HEADER_BYTES:
-        return DecodeError("malformed", f"only {len(data)} bytes")
-    if data[:1] != _MAGIC:
-        return DecodeError("malformed", f"the first byte is {data[0]}, not 0")
-    return DecodeError("unknown_schema", f"schema id {int.from_bytes(data[1:5], 'big')}")
+def _beyond(event: type[Struct], data: bytes) -> BeyondRelease:
+    return BeyondRelease(TOPIC_OF[event].name, event.__name__, _id_in(data))
+
+
+def _entries(path: Path) -> list[tuple[int, str, dict[str, Any]]]:
+    entries = json.loads(path.read_text(encoding="utf-8"))["schemas"]
+    return [(entry["id"], entry["event"], entry["schema"]) for entry in entries]
+
+
+def _named(schema: Any) -> tuple[str, str]:
+    """The name and the topic of the event that a schema is of; empty where it is of none."""
+    if not isinstance(schema, dict) or schema.get("type") != "record":
+        return "", ""
+    return str(schema.get("name", "")), str(schema.get("namespace", ""))
+
+
+def _header(schema_id: int) -> bytes:
+    return _MAGIC + schema_id.to_bytes(4, "big")
+
+
+def _id_in(data: bytes) -> int:
+    return int.from_bytes(data[1:_HEADER_BYTES], "big")

@@ -1,8 +1,9 @@
 """Registers the schemas, and writes down the ids that programs read.
 
 Goes in: the packaged `.avsc` of every event in the catalogue. Comes out: a subject for each
-(`<topic>-<namespace>.<Record>`), FULL_TRANSITIVE, and the ids file, which names every version
-the registry holds, so that a program decodes what any release wrote and never asks the registry.
+(`<topic>-<namespace>.<Record>`), FULL_TRANSITIVE, and the ids file, which names every version of
+every event on our topics that the registry holds, also those that only a newer release knows. So a
+program decodes what any release wrote, or knows that it cannot, without asking the registry.
 
 `schemas/registry.lock.json` holds the fingerprint of each subject's current schema: a change of
 the contract is a change of that file, seen in review.
@@ -72,11 +73,8 @@ def apply(
         known = client.subjects()
         for subject in subjects() if wanted is None else wanted:
             if subject.name not in known:
-                entries.append(
-                    _entry(
-                        subject, 1, client.register(subject.name, subject.schema), subject.schema
-                    )
-                )
+                schema_id = client.register(subject.name, subject.schema)
+                entries.append(_entry(subject, 1, schema_id, subject.schema))
                 client.set_compatibility(subject.name)
                 registered.append(subject.name)
                 continue
@@ -85,8 +83,10 @@ def apply(
             client.register(subject.name, subject.schema)
             after = client.versions(subject.name)
             (unchanged if before == after else registered).append(subject.name)
-            for version in after:
-                entries.append(_entry(subject, version, *client.schema(subject.name, version)))
+            entries += _entries(client, subject.name)
+        for name in sorted(known):
+            if wanted is None and _is_of_another_release(name):
+                entries += _entries(client, name)
     schemas.ids.parent.mkdir(parents=True, exist_ok=True)
     write_whole(schemas.ids, json.dumps({"schemas": entries}, indent=1) + "\n")
     return SchemaChanges(tuple(registered), tuple(unchanged))
@@ -124,6 +124,24 @@ def check_lock() -> None:
             f"Schemas differ from schemas/registry.lock.json: {', '.join(differing)}.",
             "If the contract is meant to change, run `chatlog schemas lock` and commit the file.",
         )
+
+
+def _is_of_another_release(name: str) -> bool:
+    """Whether it is the subject of an event on one of our topics that this release has not."""
+    topic, _, record = name.partition("-")
+    on_our_topics = topic in {one.name for one in EVENT_TOPICS} and record.startswith(f"{topic}.")
+    return on_our_topics and name not in {one.name for one in subjects()}
+
+
+def _entries(client: RegistryClient, name: str) -> list[dict[str, Any]]:
+    """Every version of a subject, as the ids file describes them."""
+    topic, _, record = name.partition("-")
+    event = record.rpartition(".")[2]
+    found = []
+    for version in client.versions(name):
+        schema_id, schema = client.schema(name, version)
+        found.append(_entry(Subject(name, topic, event, schema), version, schema_id, schema))
+    return found
 
 
 def _entry(

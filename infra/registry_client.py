@@ -1,7 +1,8 @@
-"""The few requests of the Confluent registry interface that deployment needs.
+"""The few requests of the Confluent registry interface that we need.
 
-In: the registry's address. Out: what it answered, or a `UserError` with a sentence. Nothing but
-`infra.registry` uses it, and no program at run time does.
+In: the registry's address. Out: what it answered, or a `UserError` with a sentence. Deployment uses
+it (`infra.registry`), and a worker that met a schema id of which it has not heard
+(`infra.schema_ids`).
 """
 
 from __future__ import annotations
@@ -81,6 +82,16 @@ class RegistryClient:
         """The id and the schema of one version."""
         _, answer = self._ask("GET", f"/subjects/{quote(subject)}/versions/{version}")
         return int(answer["id"]), json.loads(answer["schema"])
+
+    def schema_of_id(self, schema_id: int) -> Any:
+        """The schema that has this id, in whichever subject; none when there is no such id."""
+        status, answer = self._ask("GET", f"/schemas/ids/{schema_id}")
+        if status == 404:
+            return None
+        try:
+            return json.loads(answer["schema"])
+        except ValueError:
+            return {}  # there is one, and it is not Avro: not ours
 
     def _ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         try:

@@ -24,6 +24,7 @@ from faust.app.base import BootStrategy
 from mode.types import ServiceT
 
 from events.topics import Topic
+from infra.reading import NewerRelease
 from processors.context import Context
 from processors.dead_letters import DeadLetters
 from processors.guard import Guard, Handler
@@ -114,6 +115,7 @@ def guard_of(context: Context, group: str, handler: Handler, *, fenced: bool) ->
         group,
         handler,
         codec=context.codec,
+        look_up=context.look_up,
         dead_letters=DeadLetters(group, context.publisher),
         telemetry=context.telemetry,
         fenced=fenced,
@@ -150,6 +152,8 @@ def _agent_of(guard: Guard, end_process: Callable[[str], None]) -> Callable[[Any
         async for batch in batches:
             try:
                 batch.handled.set_result(await guard.take(batch.records))
+            except NewerRelease as error:
+                batch.handled.set_exception(error)
             except Exception:
                 log.exception("agent failed", group=guard.group)
                 end_process(f"{guard.group} met a fault")

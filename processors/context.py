@@ -24,10 +24,12 @@ from infra.log_reader import LogReader
 from infra.producer import Publisher
 from infra.progress import LogProgress
 from infra.redis import RedisPipe
+from infra.schema_ids import SchemaIds
 from infra.settings import (
     CassandraSettings,
     KafkaSettings,
     RedisSettings,
+    RegistrySettings,
     SchemaSettings,
     WorkerSettings,
 )
@@ -49,6 +51,7 @@ class Settings:
 
     kafka: KafkaSettings
     schemas: SchemaSettings
+    registry: RegistrySettings
     cassandra: CassandraSettings
     redis: RedisSettings
     worker: WorkerSettings
@@ -119,6 +122,10 @@ class Context:
     def progress(self) -> LogProgress:
         """How far the fact log goes, and how far groups have come."""
         return LogProgress(self.settings.kafka, CONVERSATIONS.name)
+
+    def look_up(self, schema_id: int) -> bool:
+        """Let the codec learn of a schema id, if it is one of ours; for a thread."""
+        return SchemaIds(self.codec, self.settings.registry).look_up(schema_id)
 
     def log_reader(self) -> LogReader:
         """A reader of stretches of the log; for a thread."""

@@ -3,8 +3,10 @@
 The one place that decides about failure, so no exception leaves an agent and nothing is skipped in
 silence (consumed = handled + fenced off + dead-lettered, counted here):
 - bytes that are no event, and records that a handler names as Poison, go to the dead letters;
-- transient errors of Kafka, Cassandra or Redis are retried in place, with back-off, for ever: the
-  partition waits, nothing is lost;
+- an event of a newer release stops the role before anything of its batch has an effect: whoever has
+  that release goes on (`NewerRelease`);
+- transient errors of Kafka, Cassandra, Redis or the registry are retried in place, with back-off,
+  for ever: the partition waits, nothing is lost;
 - anything else is a fault of the program: it is logged and the process ends. The batch was not
   acknowledged, so whoever takes the partition next gets it again.
 """
@@ -12,14 +14,18 @@ silence (consumed = handled + fenced off + dead-lettered, counted here):
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import structlog
 from confluent_kafka import Message, TopicPartition
+from msgspec import Struct
 
-from events.codec import Codec, DecodeError
+from events.codec import Codec, DecodeError, UnknownSchema
 from events.fence import NO_EPOCH, Fence
-from events.topics import CONVERSATIONS, TOPIC_OF
+from events.topics import CONVERSATIONS
 from infra.log_reader import place_of
+from infra.reading import event_of, no_schema
 from infra.telemetry import Telemetry
 from infra.transient import is_transient
 from processors.dead_letters import DeadLetters
@@ -31,6 +37,8 @@ Handler = Callable[[Sequence[Received]], Awaitable[Confirmation | None]]
 """Takes a batch. What it gives back, if anything, is awaited before the batch is acknowledged,
 while the next ones are handled already."""
 
+_Outcome = TypeVar("_Outcome")
+
 _BACK_OFF_SECONDS = 0.05
 _BACK_OFF_SECONDS_MAX = 5.0
 
@@ -38,7 +46,10 @@ log = structlog.get_logger()
 
 
 class Guard:
-    """Takes the batches of one consumer group through decoding, fence and handler."""
+    """Takes the batches of one consumer group through decoding, fence and handler.
+
+    `look_up` lets the codec learn of a schema id, if it is one of ours; it may block.
+    """
 
     def __init__(
         self,
@@ -46,6 +57,7 @@ class Guard:
         handler: Handler,
         *,
         codec: Codec,
+        look_up: Callable[[int], bool],
         dead_letters: DeadLetters,
         telemetry: Telemetry,
         fenced: bool,
@@ -54,6 +66,7 @@ class Guard:
         self.progress = Progress()
         self._handler = handler
         self._codec = codec
+        self._look_up = look_up
         self._dead_letters = dead_letters
         self._telemetry = telemetry
         self._fenced_topic = CONVERSATIONS.name if fenced else None
@@ -82,8 +95,13 @@ class Guard:
         return NO_EPOCH if fence is None else fence.epoch
 
     async def take(self, records: Sequence[Message]) -> Confirmation | None:
-        """Take one batch: every record has its outcome when what this gives back is done."""
-        batch, aside = self._decode(records)
+        """Take one batch: every record has its outcome when what this gives back is done.
+
+        Raises NewerRelease.
+        """
+        await self._find_out(records)
+        events = [self._event(record) for record in records]
+        batch, aside = self._sort(records, events)
         fenced = len(records) - len(batch) - len(aside)
         # Set aside before anything has an effect: who takes over goes on behind the effects.
         await asyncio.gather(*aside)
@@ -106,35 +124,46 @@ class Guard:
             self._telemetry.records(self.group, "dead", len(aside))
         return confirmation
 
-    def _decode(
-        self, records: Sequence[Message]
+    async def _find_out(self, records: Sequence[Message]) -> None:
+        """Ask about schema ids that are unknown. Most batches hold none."""
+        for schema_id in self._codec.unknown(record.value() for record in records):
+            await self._retried(partial(asyncio.to_thread, self._look_up, schema_id))
+
+    def _event(self, record: Message) -> Struct | DecodeError:
+        try:
+            return event_of(self._codec, record)
+        except DecodeError as error:
+            return error
+        except UnknownSchema as error:  # nobody knows it
+            return no_schema(error.schema_id)
+
+    def _sort(
+        self, records: Sequence[Message], events: Sequence[Struct | DecodeError]
     ) -> tuple[list[Received], list["asyncio.Future[int]"]]:
+        """What the handler takes, and the letters of what is poison."""
         batch: list[Received] = []
         aside: list[asyncio.Future[int]] = []
-        decode = self._codec.decode
-        for record in records:
-            try:
-                event = decode(record.value())
-            except DecodeError as error:
-                aside.append(self._dead_letters.set_aside(record, error.code, error.detail))
+        for record, event in zip(records, events, strict=True):
+            if isinstance(event, DecodeError):
+                aside.append(self._dead_letters.set_aside(record, event.code, event.detail))
                 continue
             topic, partition, offset = place_of(record)
-            if TOPIC_OF[type(event)].name != topic:
-                said = f"{type(event).__name__} on {topic}"
-                aside.append(self._dead_letters.set_aside(record, "wrong_topic", said))
-                continue
             if topic == self._fenced_topic and not self._fences[partition].admits(event, offset):
                 continue
             batch.append(Received(event, topic, partition, offset, record.timestamp()[1], record))
         return batch, aside
 
     async def _handle(self, batch: Sequence[Received]) -> Confirmation | None:
+        return await self._retried(partial(self._handler, batch))
+
+    async def _retried(self, work: Callable[[], Awaitable[_Outcome]]) -> _Outcome:
+        """The outcome of work that is done again while its errors are transient."""
         wait_seconds = _BACK_OFF_SECONDS
         while True:
             try:
-                confirmation = await self._handler(batch)
+                outcome = await work()
                 self.progress.retrying = False
-                return confirmation
+                return outcome
             except Poison:
                 raise
             except Exception as error:

@@ -1,6 +1,7 @@
 """`/livez`, `/readyz`, `/metrics` of a worker, on a port of their own.
 
-Live: nothing is stuck. Ready: every source has been given its partitions or has at least polled.
+Live: nothing is stuck. Ready: every source has been given its partitions or has at least polled,
+and no role has stopped because the log holds events of a newer release.
 """
 
 from collections.abc import Mapping
@@ -23,10 +24,15 @@ def health_app(
 
     async def ready(_: web.Request) -> web.Response:
         roles = {
-            group: {"partitions": one.partitions, "records": one.records, "retrying": one.retrying}
+            group: {
+                "partitions": one.partitions,
+                "records": one.records,
+                "retrying": one.retrying,
+                "stopped": one.stopped,
+            }
             for group, one in progress.items()
         }
-        waiting = [group for group, one in progress.items() if not one.assigned]
+        waiting = [one for one in progress.values() if one.stopped or not one.assigned]
         return web.json_response({"roles": roles}, status=503 if waiting else 200)
 
     async def metrics(_: web.Request) -> web.Response:

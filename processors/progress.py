@@ -17,3 +17,5 @@ class Progress:
     retrying: bool = False
     polled_at: float = field(default_factory=time.monotonic)
     failed: str | None = None
+    stopped: str | None = None
+    """Why the role has left its group, for good, and the process goes on without it."""

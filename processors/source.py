@@ -28,6 +28,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from mode import Service
 
 from infra.log_reader import place_of
+from infra.reading import NewerRelease
 from infra.settings import KafkaSettings
 from infra.ticker import Ticker
 from processors.partitions import Assignee, Partitions, said
@@ -146,6 +147,8 @@ class Source(Service):
         for task in (self._in_hand, self._confirming):
             if task is not None:
                 task.cancel()
+        if self.progress.stopped is not None:
+            return  # it has left the group
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_KAFKA_SECONDS):
                 await asyncio.to_thread(self._consumer.close)
@@ -155,8 +158,9 @@ class Source(Service):
 
         What is stored is committed, and that is what was confirmed.
         """
-        self._left = True
-        self._consumer.close()
+        if not self._left:
+            self._left = True
+            self._consumer.close()
 
     def _look(self) -> bool:
         """Start a batch if there are records and none is in hand; whether this source is busy."""
@@ -230,9 +234,33 @@ class Source(Service):
             self.progress.batch_since = None if self._in_hand is None else time.monotonic()
 
     def _fail(self, error: Exception) -> None:
+        if isinstance(error, NewerRelease):
+            self._step_back(error)
+            return
         log.error("source failed", group=self.group, exc_info=error)
         self.progress.failed = said(error)
         self._on_failure(self.progress.failed)
+
+    def _step_back(self, error: NewerRelease) -> None:
+        """Leave the group for whoever has the newer release; the process goes on without the role.
+
+        It does not end: started again it would take partitions from those who can go on with them.
+        """
+        if self._left:
+            return
+        self._left = True
+        log.error("role stopped", group=self.group, reason=str(error))
+        self.progress.stopped = str(error)
+        self.progress.batch_since = None
+        self.progress.retrying = False
+        self._in_hand = asyncio.create_task(self._leave_in_order())
+
+    async def _leave_in_order(self) -> None:
+        """What was handled before is confirmed first, so that it is not done again."""
+        if self._confirming is not None:
+            await asyncio.wait((self._confirming,))
+        await asyncio.to_thread(self._consumer.close)
+        self._in_hand = None
 
     def _reached(self, records: list[Message]) -> list[TopicPartition]:
         """Where reading goes on behind a batch, with the epoch that is in force there now."""

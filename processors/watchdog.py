@@ -20,6 +20,8 @@ def complaint(progress: Progress, now: float) -> str | None:
     """What is wrong with a source at a monotonic instant, or nothing. Pure."""
     if progress.failed is not None:
         return progress.failed
+    if progress.stopped is not None:
+        return None  # to end the process would mend nothing
     if progress.batch_since is not None:
         if not progress.retrying and now - progress.batch_since > STUCK_SECONDS:
             return f"one batch is in hand for {now - progress.batch_since:.0f} s"

@@ -16,7 +16,9 @@ from infra.database import Database
 from infra.errors import UserError
 from infra.log_reader import LogReader, Place
 from infra.progress import LogProgress
-from infra.settings import CassandraSettings, KafkaSettings, SchemaSettings
+from infra.reading import Reading
+from infra.schema_ids import SchemaIds
+from infra.settings import CassandraSettings, KafkaSettings, RegistrySettings, SchemaSettings
 from projections.cells import Cell, Key, fold
 from projections.positions import write_time
 from replay.compare import Difference, compare
@@ -29,6 +31,7 @@ class Settings:
 
     kafka: KafkaSettings
     schemas: SchemaSettings
+    registry: RegistrySettings
     cassandra: CassandraSettings
 
 
@@ -41,7 +44,8 @@ async def verify(
 ) -> Difference:
     """Compare a read model with the log, whole or one conversation of it.
 
-    Raises UserError when the model is unknown, or its worker does not come to the log's end.
+    Raises UserError when the model is unknown, its worker does not come to the log's end, or the
+    log holds events of a newer release.
     """
     if name not in MODELS:
         raise UserError(
@@ -62,6 +66,7 @@ async def _verify(
         list(range(PARTITIONS)) if conversation_id is None else [partition_of(conversation_id)]
     )
     codec = Codec.from_file(settings.schemas.ids)
+    reading = Reading(codec, SchemaIds(codec, settings.registry).look_up)
     found = Difference()
     with LogReader(settings.kafka) as reader:
         places = [(model.topic.name, one) for one in partitions]
@@ -70,7 +75,7 @@ async def _verify(
         if conversation_id is None:
             await model.survey()
         for place, stretch in ends.items():
-            folding = _Folding(model, codec, settings.kafka.log_generation, conversation_id)
+            folding = _Folding(model, reading, settings.kafka.log_generation, conversation_id)
             await asyncio.to_thread(folding.fold, reader, place, stretch)
             if conversation_id is None:
                 live = await model.live(place[1], folding.held)
@@ -100,13 +105,13 @@ class _Folding:
     """One partition, folded in memory."""
 
     def __init__(
-        self, model: Model, codec: Codec, generation: int, conversation_id: str | None
+        self, model: Model, reading: Reading, generation: int, conversation_id: str | None
     ) -> None:
         self.held: dict[Key, Cell] = {}
         self.records = 0
         self.undecodable = 0
         self._model = model
-        self._codec = codec
+        self._reading = reading
         self._generation = generation
         self._conversation_id = conversation_id
         self._fence = Fence() if model.fenced else None
@@ -116,7 +121,7 @@ class _Folding:
         for record in reader.read({place: stretch}):
             self.records += 1
             try:
-                event = self._codec.decode(record.value())
+                event = self._reading.event(record)
             except DecodeError:
                 self.undecodable += 1
                 continue

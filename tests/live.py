@@ -11,7 +11,7 @@ from typing import Any
 from confluent_kafka import Message
 from msgspec import Struct
 
-from events.codec import Codec, DecodeError
+from events.codec import Codec, DecodeError, UnknownSchema
 from events.fence import Fence
 from events.topics import CONVERSATIONS
 from infra.access import OPERATOR
@@ -63,7 +63,7 @@ def understood(codec: Codec, record: Message) -> Any:
     """The event, or nothing: another test may have put nonsense into the same partition."""
     try:
         return codec.decode(record.value())
-    except DecodeError:
+    except (DecodeError, UnknownSchema):
         return None
 
 

@@ -32,6 +32,7 @@ from infra.settings import (
     CassandraSettings,
     ClientSettings,
     KafkaSettings,
+    RegistrySettings,
     SchemaSettings,
     TokenSettings,
     load,
@@ -60,6 +61,7 @@ _RATES = {"CHAT_EDGE_SEND_RATE_PER_MINUTE": "60000", "CHAT_EDGE_SEND_BURST": "10
 class _Settings:
     kafka: KafkaSettings
     schemas: SchemaSettings
+    registry: RegistrySettings
     cassandra: CassandraSettings
     tokens: TokenSettings
     gateways: ClientSettings
@@ -156,7 +158,9 @@ class Stage:
 
     async def verify(self, model: str) -> Difference:
         """A read model beside the log folded anew. Raises UserError when it is far behind."""
-        known = verify.Settings(self._known.kafka, self._known.schemas, self._known.cassandra)
+        known = verify.Settings(
+            self._known.kafka, self._known.schemas, self._known.registry, self._known.cassandra
+        )
         return await verify.verify(model, known, wait_seconds=VERIFY_SECONDS)
 
     async def _token(self, user_id: str, device_id: str) -> str:

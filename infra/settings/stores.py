@@ -62,7 +62,7 @@ class KafkaSettings(Section):
 
 
 class RegistrySettings(Section):
-    """Where schemas are registered; used at deployment only."""
+    """Where schemas are registered; used at deployment, and for ids that a worker does not know."""
 
     prefix = "CHAT_REGISTRY_"
 

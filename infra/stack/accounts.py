@@ -36,8 +36,10 @@ def credentials(place: Place, vault: Vault, principal: str) -> dict[str, str]:
             "CHAT_REDIS_URL": f"rediss://{principal}:{password}@127.0.0.1:{port}/0",
             "CHAT_REDIS_CA_FILE": ca,
         }
+    if component.name != EDGE or is_operator:
+        told["CHAT_REGISTRY_CA_FILE"] = ca
     if is_operator:
-        told |= {"CHAT_REGISTRY_CA_FILE": ca, "CHAT_GATEWAY_CA_FILE": ca}
+        told["CHAT_GATEWAY_CA_FILE"] = ca
     elif component.name == EDGE:
         certificate = str(vault.certificate(principal))
         told |= {
@@ -56,7 +58,7 @@ def own_environment(
     untold = [
         *(["CHAT_CASSANDRA_"] if not component.uses_cassandra else []),
         *(["CHAT_REDIS_"] if not component.uses_redis else []),
-        "CHAT_REGISTRY_",
+        *(["CHAT_REGISTRY_"] if component.name == EDGE else []),
         "CHAT_GATEWAY_URLS",
         "CHAT_TOKEN_" if component.name != EDGE else "-",
     ]

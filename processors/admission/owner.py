@@ -22,6 +22,7 @@ from events.codec import DecodeError
 from events.conversations import WriterClaimed
 from events.topics import CONVERSATIONS
 from infra.log_reader import Place
+from infra.reading import Reading
 from processors.admission.restore import restore
 from processors.admission.state import PartitionState
 from processors.context import Context
@@ -102,14 +103,15 @@ class Owner:
         return dict(zip(partitions, epochs, strict=True))
 
     def _look_for_claims(self, gaps: dict[Place, tuple[int, int]]) -> None:
+        reading = Reading(self._context.codec, self._context.look_up)
         with self._context.log_reader() as reader:
             for record in reader.read(gaps):
                 with contextlib.suppress(DecodeError):
-                    if isinstance(self._context.codec.decode(record.value()), WriterClaimed):
+                    if isinstance(reading.event(record), WriterClaimed):
                         raise Fenced(f"partition {record.partition()} was claimed by another")
 
     def _restored(self, claims: dict[int, int]) -> dict[int, PartitionState]:
         """The states up to the claims. For a thread."""
         ends = {partition: epoch + 1 for partition, epoch in claims.items()}
         with self._context.log_reader() as reader:
-            return restore(reader, self._context.codec, ends)
+            return restore(reader, self._context.codec, self._context.look_up, ends)

@@ -5,17 +5,18 @@ with the same `evolve` as the live writer. Without a snapshot it folds from the 
 and nothing else; synchronous.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 from confluent_kafka import Message
 from msgspec import Struct
 
-from events.codec import Codec, DecodeError
+from events.codec import BeyondRelease, Codec, DecodeError, UnknownSchema
 from events.fence import Fence
 from events.snapshots import SnapshotCompleted, SnapshotPartWritten
 from events.topics import CONVERSATIONS, RECEIPTS, SNAPSHOTS
 from infra.log_reader import LogReader, Place, place_of
+from infra.reading import Reading
 from processors.admission.state import PartitionState, add_snapshot, evolve, initial
 
 _TAIL_RECORDS = 32
@@ -25,9 +26,13 @@ log = structlog.get_logger()
 
 
 def restore(
-    reader: LogReader, codec: Codec, fact_ends: Mapping[int, int]
+    reader: LogReader, codec: Codec, look_up: Callable[[int], bool], fact_ends: Mapping[int, int]
 ) -> dict[int, PartitionState]:
-    """The state of each partition below the given offset of its fact log."""
+    """The state of each partition below the given offset of its fact log.
+
+    Raises NewerRelease when a record there is of a release that knows more.
+    """
+    reading = Reading(codec, look_up)
     states = newest_snapshots(reader, codec, fact_ends)
     receipts = [(RECEIPTS.name, partition) for partition in fact_ends]
     receipt_ends = {place[1]: end for place, (_, end) in reader.ends(receipts).items()}
@@ -40,7 +45,7 @@ def restore(
     fences = {partition: Fence(state.epoch) for partition, state in states.items()}
     for record in reader.read(stretches):
         _, partition, offset = place_of(record)
-        fold(states[partition], fences[partition], codec, record, offset)
+        fold(states[partition], fences[partition], reading, record, offset)
     for partition, state in states.items():
         state.epoch = fences[partition].epoch
         state.fact_offset = max(state.fact_offset, fact_ends[partition])
@@ -48,18 +53,17 @@ def restore(
     return states
 
 
-def fold(state: PartitionState, fence: Fence, codec: Codec, record: Message, offset: int) -> None:
+def fold(
+    state: PartitionState, fence: Fence, reading: Reading, record: Message, offset: int
+) -> None:
     """Fold one record of the fact log or of the receipts.
 
-    What is no event there is passed over: it never was a decision, and the log's other readers
-    have set it aside with its bytes.
+    What never was an event of theirs is passed over: it is no decision, and the log's other readers
+    have set it aside with its bytes. Nothing else is.
     """
     try:
-        event = codec.decode(record.value())
-        counts = record.topic() == RECEIPTS.name or fence.admits(event, offset)
-        if counts:
-            evolve(state, event)
-    except (DecodeError, TypeError) as error:
+        event = reading.event(record)
+    except DecodeError as error:
         log.warning(
             "passed over",
             topic=record.topic(),
@@ -67,6 +71,9 @@ def fold(state: PartitionState, fence: Fence, codec: Codec, record: Message, off
             offset=offset,
             error=str(error),
         )
+        return
+    if record.topic() == RECEIPTS.name or fence.admits(event, offset):
+        evolve(state, event)
 
 
 def newest_snapshots(
@@ -131,8 +138,9 @@ def _newest_completed(
 
 
 def _decoded(codec: Codec, record: Message) -> Struct | None:
-    """The event, or nothing: a snapshot is only a short cut, so a bad record of one is no loss."""
+    """The event, or nothing: a snapshot is only a short cut, so one that cannot be read, or that a
+    newer release wrote in its own way, is no loss."""
     try:
         return codec.decode(record.value())
-    except DecodeError:
+    except (DecodeError, UnknownSchema, BeyondRelease):
         return None

@@ -1,4 +1,4 @@
-"""Whatever the bytes, decoding gives an event or a DecodeError with a stable code."""
+"""Whatever the bytes, decoding gives an event, or says in which of three ways it cannot."""
 
 import subprocess
 import sys
@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.codec import _REMEMBERED_EVENTS, EVENTS, Codec, DecodeError, EncodeError, schema_of
+from events.codec import (
+    _REMEMBERED_EVENTS,
+    EVENTS,
+    BeyondRelease,
+    Codec,
+    DecodeError,
+    EncodeError,
+    UnknownSchema,
+    schema_of,
+)
 from events.conversations import MessageSent
 from events.submissions import MessageSubmitted
 from tests.examples import codec, submitted
@@ -23,7 +32,6 @@ CODEC = codec()
         (b"", "malformed"),
         (b"\x00\x00\x00", "malformed"),
         (b"\x01" + b"\x00" * 20, "malformed"),
-        (b"\x00\x00\x00\xff\xff" + b"x" * 20, "unknown_schema"),
         (CODEC.encode(submitted())[:-1], "malformed"),
         (CODEC.encode(submitted()) + b"x", "malformed"),
     ],
@@ -40,6 +48,8 @@ def outcome(data: bytes) -> str:
         CODEC.decode(data)
     except DecodeError as error:
         return error.code
+    except UnknownSchema:
+        return "unknown_schema"
     return "event"
 
 
@@ -83,6 +93,54 @@ def test_bytes_of_an_older_schema_become_todays_event() -> None:
     written = newer.encode(submitted())
     body_of_older = written[5:-1]  # the last byte is the null of first_sent_at
     assert both.decode(b"\x00" + (900).to_bytes(4, "big") + body_of_older) == submitted()
+
+
+def test_an_id_that_nobody_named_is_no_poison_yet() -> None:
+    data = b"\x00\x00\x00\xff\xff" + b"x" * 20
+    with pytest.raises(UnknownSchema, match="65535"):
+        CODEC.decode(data)
+    assert CODEC.unknown([data, None, b"", b"\x01abcdef", CODEC.encode(submitted())]) == {65535}
+
+
+def test_a_further_field_of_a_later_release_is_read_once_it_is_learnt() -> None:
+    old = codec()
+    schema = schema_of(MessageSubmitted)
+    schema["fields"].append({"name": "mood", "type": "string", "default": ""})
+    later = b"\x00" + (900).to_bytes(4, "big") + old.encode(submitted())[5:] + b"\x06sad"
+    with pytest.raises(UnknownSchema):
+        old.decode(later)
+    assert old.learn(900, schema)
+    assert old.decode(later) == submitted()
+    assert old.encode(submitted())[:5] != later[:5]
+
+
+def test_an_event_of_a_later_release_is_told_from_poison() -> None:
+    old = codec()
+    schema = schema_of(MessageSubmitted) | {"name": "MessageEdited"}
+    assert old.learn(901, schema)
+    for _ in range(2):
+        with pytest.raises(BeyondRelease) as found:
+            old.decode(b"\x00" + (901).to_bytes(4, "big") + b"anything")
+        assert (found.value.topic, found.value.event) == ("chat.submissions", "MessageEdited")
+
+
+def test_a_value_that_a_later_release_allows_is_not_poison_and_of_an_older_one_it_is() -> None:
+    wide = schema_of(MessageSubmitted)
+    wide["fields"].append({"name": "mood", "type": "string", "default": ""})
+    body = CODEC.encode(submitted(kind=""))[5:] + b"\x00"
+    named = {number: name for number, name in enumerate(EVENTS, 1)}
+    first = [(number, name, schema_of(EVENTS[name])) for number, name in named.items()]
+    both = Codec([*((100 + number, *rest) for number, *rest in first), (7, "", wide)])
+    both.learn(900, wide)
+    with pytest.raises(BeyondRelease):
+        both.decode(b"\x00" + (900).to_bytes(4, "big") + body)
+    with pytest.raises(DecodeError, match="invalid"):
+        both.decode(b"\x00" + (7).to_bytes(4, "big") + body)
+
+
+@pytest.mark.parametrize("schema", [{}, "string", {"type": "record", "name": "X"}, ["null"]])
+def test_a_schema_of_somebody_else_is_not_learnt(schema: object) -> None:
+    assert not codec().learn(902, schema)
 
 
 def test_a_vocabulary_without_ids_is_refused_at_once() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from events.codec import DecodeError
+from events.codec import DecodeError, UnknownSchema
 from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
 from events.fence import Fence
 from events.ids import members_of
@@ -99,7 +99,7 @@ def _home(data: bytes) -> int:
     """The partition into which whoever wants to be heard puts it."""
     try:
         event = CODEC.decode(data)
-    except DecodeError:
+    except (DecodeError, UnknownSchema):
         return _HOME
     if isinstance(event, MarkersSubmitted) and event.markers:
         return partition_of(event.markers[0].conversation_id)
@@ -188,7 +188,7 @@ def _submissions(world: World) -> Iterator[tuple[Place, list[Record]]]:
 def _event(record: Record) -> Struct | None:
     try:
         return CODEC.decode(record.value())
-    except DecodeError:
+    except (DecodeError, UnknownSchema):
         return None
 
 

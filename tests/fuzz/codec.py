@@ -7,7 +7,7 @@ larger than its bytes can pay for.
 
 import msgspec
 
-from events.codec import _REMEMBERED_EVENTS, DecodeError
+from events.codec import _REMEMBERED_EVENTS, DecodeError, UnknownSchema
 from tests.fuzz.fault import must
 from tests.fuzz.schemas import codec
 
@@ -27,6 +27,8 @@ def decode(data: bytes) -> str:
     except DecodeError as error:
         must(len(error.detail) < 500, "a reason is too long")
         return error.code
+    except UnknownSchema:
+        return "unknown_schema"
     size = len(msgspec.json.encode(event))
     must(size <= _FIXED + _GROWTH * len(data), f"{len(data)} bytes became {size}")
     must(CODEC.decode(CODEC.encode(event)) == event, "it is another event when encoded again")
@@ -38,6 +40,6 @@ def decode(data: bytes) -> str:
 def _is_event(data: bytes) -> bool:
     try:
         CODEC.decode(data)
-    except DecodeError:
+    except (DecodeError, UnknownSchema):
         return False
     return True

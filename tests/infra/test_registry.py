@@ -1,13 +1,16 @@
 """Schemas in a real registry: registered once, versions kept, incompatible ones refused."""
 
 import json
+import uuid
 
 import pytest
 
-from events.codec import Codec
+from events.codec import BeyondRelease, Codec
 from infra import registry
 from infra.errors import UserError
 from infra.registry import Subject, apply, check_lock, fingerprint_of, subjects
+from infra.registry_client import RegistryClient
+from infra.schema_ids import SchemaIds
 from infra.settings import RegistrySettings, SchemaSettings
 
 
@@ -111,3 +114,32 @@ def test_documentation_does_not_change_a_fingerprint_and_a_field_does():
     assert fingerprint_of({**plain, "doc": "said"}) == fingerprint_of(plain)
     assert fingerprint_of(subject(NAME, AGE).schema) != fingerprint_of(plain)
     assert registry.fingerprints().keys() == {subject.name for subject in subjects()}
+
+
+def test_the_registry_says_what_an_id_is_that_the_file_does_not_have(url, ids):
+    apply(url, ids)
+    codec = Codec.from_file(ids.ids)
+    schema = {
+        "type": "record",
+        "name": f"Thing{uuid.uuid4().hex[:8]}",
+        "namespace": "chat.queries",
+        "fields": [NAME],
+    }
+    with RegistryClient(url) as client:
+        ours = client.register(f"chat.queries-chat.queries.{schema['name']}", schema)
+        other = client.register("test.other", {**schema, "namespace": "test.other"})
+    look_up = SchemaIds(codec, url).look_up
+
+    assert look_up(ours)
+    assert not look_up(other)
+    assert not look_up(2_000_000_000)
+    with pytest.raises(BeyondRelease, match=schema["name"]):
+        codec.decode(b"\x00" + ours.to_bytes(4, "big") + b"x")
+    with pytest.raises(ConnectionError):
+        SchemaIds(codec, RegistrySettings(url="http://127.0.0.1:1")).look_up(other)
+
+    apply(url, ids)
+    again = Codec.from_file(ids.ids)
+
+    assert again.knows(ours)
+    assert not again.knows(other)

@@ -1,14 +1,17 @@
 """What becomes of a batch: handled, retried in place, set aside, fenced off, or the end."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from confluent_kafka import Message, TopicPartition
 from msgspec import Struct
 
+from events.codec import Codec, schema_of
 from events.conversations import WriterClaimed
+from events.submissions import MessageSubmitted
 from events.topics import CONVERSATIONS, SUBMISSIONS
+from infra.reading import NewerRelease
 from infra.telemetry import WORKER_RECORDS, Telemetry
 from processors.admission.decider import Place, decide
 from processors.admission.state import initial
@@ -44,12 +47,19 @@ def record(event: Struct | bytes, offset: int, topic: str = SUBMISSIONS.name) ->
     return Message(topic=topic, partition=0, offset=offset, value=value, timestamp=(2, NOON))
 
 
-async def guard_of(handler: Handler, *, fenced: bool = False) -> tuple[Guard, Aside, Telemetry]:
+async def guard_of(
+    handler: Handler,
+    *,
+    fenced: bool = False,
+    codec: Codec = CODEC,
+    look_up: Callable[[int], bool] = lambda schema_id: False,
+) -> tuple[Guard, Aside, Telemetry]:
     aside, telemetry = Aside(), Telemetry("test")
     guard = Guard(
         "history",
         handler,
-        codec=CODEC,
+        codec=codec,
+        look_up=look_up,
         dead_letters=aside,  # type: ignore[arg-type]
         telemetry=telemetry,
         fenced=fenced,
@@ -150,3 +160,47 @@ async def test_records_of_an_old_writer_are_counted_and_not_handled() -> None:
     assert guard.epoch_of(CONVERSATIONS.name, 0) == 2
     assert counted(telemetry) == {"handled": 2, "fenced": 3, "dead": 1}
     assert sum(counted(telemetry).values()) == len(log)
+
+
+async def test_an_event_of_a_newer_release_stops_the_role_before_anything_has_an_effect() -> None:
+    handled: list[int] = []
+
+    async def handler(batch: Sequence[Received]) -> None:
+        handled.extend(received.offset for received in batch)
+
+    old = codec()
+    edited = schema_of(MessageSubmitted) | {"name": "MessageEdited"}
+    guard, aside, _ = await guard_of(handler, codec=old, look_up=lambda one: old.learn(one, edited))
+    newer = b"\x00" + (901).to_bytes(4, "big") + b"whatever it is"
+    with pytest.raises(NewerRelease, match=r"chat.submissions 0 holds MessageEdited .*offset 6"):
+        await guard.take([record(b"nonsense", 5), record(newer, 6), record(submitted(), 7)])
+    assert (handled, aside.codes) == ([], [])
+    await guard.take([record(newer, 8, CONVERSATIONS.name)])
+    assert aside.codes == ["wrong_topic"]
+
+
+async def test_an_id_waits_for_the_registry_and_one_that_nobody_knows_is_poison() -> None:
+    handled: list[Struct] = []
+    asked: list[int] = []
+
+    async def handler(batch: Sequence[Received]) -> None:
+        handled.extend(received.event for received in batch)
+
+    old = codec()
+    wider = schema_of(MessageSubmitted)
+    wider["fields"].append({"name": "mood", "type": "string", "default": ""})
+
+    def look_up(schema_id: int) -> bool:
+        asked.append(schema_id)
+        if len(asked) == 1:
+            raise ConnectionError("the registry is away")
+        return schema_id == 900 and old.learn(900, wider)
+
+    guard, aside, _ = await guard_of(handler, codec=old, look_up=look_up)
+    later = b"\x00" + (900).to_bytes(4, "big") + CODEC.encode(submitted())[5:] + b"\x00"
+    await guard.take([record(later, 1)])
+    assert (handled, asked) == ([submitted()], [900, 900])
+    strange = [record(b"\x00" + (77_777).to_bytes(4, "big") + b"x", at) for at in (2, 3)]
+    await guard.take([*strange, record(later, 4)])
+    assert (handled, asked) == ([submitted()] * 2, [900, 900, 77_777])
+    assert aside.codes == ["unknown_schema"] * 2

@@ -26,6 +26,7 @@ _FINDINGS_MAX = 5
 _QUIET_ROUNDS = 4
 _SLOW_ROUNDS = 30
 """For so long devices that do not read, and calls that are held, go on so."""
+_BOTH_RELEASES_ROUNDS = 8
 _HEARTBEAT_SECONDS = ALIVE_SECONDS + 1.0
 """By the next heartbeat of a gateway at the latest, it is seen that Redis forgot it."""
 
@@ -45,6 +46,9 @@ def come_to_rest(world: World) -> None:
             world.start_gateway(gateway.id)
     paused = any(one.link and one.link.wire.writing_paused for one in world.devices)
     slow_rounds = _SLOW_ROUNDS if machine.held or paused else 0
+    if world.news is not None and not world.upgraded:
+        _both_releases(world)
+        world.upgrade()
     quiet, rests_at = 0, world.parts.loop.now + _HEARTBEAT_SECONDS
     if world.hostile:  # a false start of a gateway is believed until it falls silent
         rests_at += GATEWAY_SECONDS
@@ -66,6 +70,22 @@ def come_to_rest(world: World) -> None:
             if quiet >= _QUIET_ROUNDS and world.parts.loop.now > rests_at:
                 return
     world.parts.findings.append(f"liveness: it never came to rest: {_restless(world)}")
+
+
+def _both_releases(world: World) -> None:
+    """People write while processes of both releases share the groups, and partitions move."""
+    for roles in (FRONT, BACK):
+        world.start_worker(roles, world.news)
+    away = world.parts.machine.away
+    if world.random.random() < 0.5:
+        away.add("registry")
+    for number in range(_BOTH_RELEASES_ROUNDS):
+        if number == _BOTH_RELEASES_ROUNDS // 2:
+            away.clear()
+        if world.random.random() < 0.5:
+            world.do("partitions_move")
+        world.do("write")
+        _round(world)
 
 
 def _round(world: World) -> bool:

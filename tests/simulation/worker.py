@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from events.codec import Codec
 from events.topics import CONVERSATIONS, Topic
+from infra.reading import NewerRelease
 from infra.settings import KafkaSettings
 from processors.__main__ import attach
 from processors.app import guard_of, source_of
@@ -19,6 +21,7 @@ from tests.simulation.kafka import SimulatedProgress, SimulatedPublisher, Simula
 from tests.simulation.machine import Process
 from tests.simulation.parts import TELEMETRY, Looks, Parts
 from tests.simulation.redis import SimulatedPipe
+from tests.simulation.releases import REGISTERED, News, newer, older
 
 FRONT = ("admission", "fanout", "sessions", "snapshots")
 BACK = ("history", "receipts", "queries")
@@ -34,14 +37,16 @@ class Trouble(RuntimeError):
 class SimulatedContext(Context):
     """What the agents of one process share."""
 
-    def __init__(self, parts: Parts, process: Process, ended: Callable[[str], None]) -> None:
-        super().__init__(SETTINGS, parts.codec, TELEMETRY, ended)
+    def __init__(
+        self, parts: Parts, process: Process, codec: Codec, ended: Callable[[str], None]
+    ) -> None:
+        super().__init__(SETTINGS, codec, TELEMETRY, ended)
         machine = parts.machine
         self._parts = parts
         self.worker_id = process.name
         self.ticker = Looks()  # type: ignore[assignment]
         self.publisher = SimulatedPublisher(  # type: ignore[assignment]
-            parts.log, parts.codec, machine, process, gives_up=False
+            parts.log, codec, machine, process, gives_up=False
         )
         self.__dict__["redis_pipe"] = SimulatedPipe(parts.redis, machine, process)
         self.__dict__["database"] = SimulatedDatabase(parts.cassandra, machine, process)
@@ -49,20 +54,33 @@ class SimulatedContext(Context):
             CONVERSATIONS.name, parts.log, parts.committed, machine, process
         )
 
+    def look_up(self, schema_id: int) -> bool:
+        if "registry" in self._parts.machine.away:
+            raise ConnectionError("registry is away")
+        schema = REGISTERED.get(schema_id)
+        return schema is not None and self.codec.learn(schema_id, schema)
+
     def log_reader(self) -> SimulatedReader:  # type: ignore[override]
         return SimulatedReader(self._parts.log)
 
 
 class Worker:
-    """One process with some roles; `app.batches` as `processors.app` has it, without channels."""
+    """One process with some roles; `app.batches` as `processors.app` has it, without channels.
 
-    def __init__(self, parts: Parts, name: str, roles: Sequence[str]) -> None:
+    With `news` it is of the newer release, which brings them.
+    """
+
+    def __init__(
+        self, parts: Parts, name: str, roles: Sequence[str], news: News | None = None
+    ) -> None:
         self.roles = roles
+        self.news = news
         self.process = Process(name)
         self.consumers: list[SimulatedConsumer] = []
         self.sources: list[Source] = []
         self._parts = parts
-        self.context = SimulatedContext(parts, self.process, self._ended)
+        codec = older(parts.codec) if news is None else newer(parts.codec, news)
+        self.context = SimulatedContext(parts, self.process, codec, self._ended)
         for role in roles:
             attach(role, self, self.context)  # type: ignore[arg-type]
         for source in self.sources:
@@ -129,6 +147,8 @@ class Worker:
     async def _take(self, guard: Guard, batch: Batch) -> None:
         try:
             batch.handled.set_result(await guard.take(batch.records))
+        except NewerRelease as error:
+            batch.handled.set_exception(error)
         except Exception as error:
             self._ended(f"{guard.group} met a fault: {error!r}")
 

@@ -31,6 +31,7 @@ from tests.simulation.loop import SimulatedLoop
 from tests.simulation.machine import Call, Machine
 from tests.simulation.parts import Parts
 from tests.simulation.redis import Redis
+from tests.simulation.releases import News
 from tests.simulation.rest import SECONDS_AT_ONCE, come_to_rest
 from tests.simulation.rules import in_force
 from tests.simulation.tokens import LONG_SECONDS, Token, good
@@ -117,6 +118,9 @@ class World:
     """Where records lie that are no events."""
     hostile: set[tuple[Place, int]] = field(default_factory=set)
     """Where records lie that nobody should have written; they may be decided or set aside."""
+    news: News | None = None
+    """What the newer release brings, once one has come."""
+    upgraded: bool = False
     longest: dict[str, tuple[int, int]] = field(default_factory=dict)
     """How long each bounded queue was, and how long it may be."""
 
@@ -153,9 +157,23 @@ class World:
         for name in GATEWAYS:
             self.start_gateway(name)
 
-    def start_worker(self, roles: tuple[str, ...]) -> None:
-        """One more process with these roles."""
-        self.workers.append(Worker(self.parts, f"worker-{len(self.story)}", roles))
+    def start_worker(self, roles: tuple[str, ...], news: News | None = None) -> None:
+        """One more process with these roles; of either release while a newer one is rolled out."""
+        if self.upgraded or (self.news is not None and self.random.random() < 0.5):
+            news = self.news
+        self.workers.append(Worker(self.parts, f"worker-{len(self.story)}", roles, news))
+
+    def upgrade(self) -> None:
+        """The older release is taken away, if there is a newer one."""
+        self.upgraded = True
+        for worker in self.workers:
+            for source in worker.sources:
+                if source.progress.stopped and (worker.news, self.news) != (None, "event"):
+                    found = f"fault: {source.group} stopped: {source.progress.stopped}"
+                    self.parts.findings.append(found)
+            if worker.news != self.news:
+                worker.kill()
+        self.workers = [one for one in self.workers if one.process.alive]
 
     def start_gateway(self, name: str) -> None:
         """This gateway under a new epoch."""

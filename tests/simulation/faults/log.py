@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 _RETRY_MS_MAX = 60_000
+_POISON = (b"nonsense", b"", b"\x00\x00\x00\x00\x01\xff", b"\x00\x00\x00\x99\x99?", None)
 
 
 @fault
@@ -21,7 +22,9 @@ def poison(world: World) -> None:
     """Bytes that are no event, in the submissions or among the facts."""
     topic = world.random.choice((SUBMISSIONS.name, CONVERSATIONS.name))
     partition = world.random.randrange(SUBMISSIONS.partitions)
-    value = world.random.choice((b"nonsense", b"", b"\x00\x00\x00\x00\x01\xff", None))
+    value = world.random.choice(
+        (b"nonsense", b"", b"\x00\x00\x00\x00\x01\xff", b"\x00\x00\x00\x99\x99?", None)
+    )
     offset = world.parts.log.append((topic, partition), b"poison", value)
     world.poison.append((topic, partition, offset))
 

@@ -30,9 +30,10 @@ def redis_goes_back(world: World) -> None:
 
 @fault
 def part_goes_away(world: World) -> None:
-    """Kafka, Cassandra or Redis refuses everything for a while."""
+    """Kafka, Cassandra, Redis or the registry refuses everything for a while."""
     away = world.parts.machine.away
-    away |= world.random.choice(({"kafka", "kafka-giving-up"}, {"cassandra"}, {"redis"}))
+    kafka = {"kafka", "kafka-giving-up"}
+    away |= world.random.choice((kafka, {"cassandra"}, {"redis"}, {"registry"}))
 
 
 @fault

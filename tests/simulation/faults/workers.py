@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.simulation.faults.registry import fault
+from tests.simulation.releases import NEWS
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -24,6 +25,14 @@ def worker_killed(world: World) -> None:
 def worker_added(world: World) -> None:
     """One more process for the same roles; partitions move."""
     if len(world.workers) < 4:
+        world.start_worker(world.random.choice(world.workers).roles)  # type: ignore[arg-type]
+
+
+@fault
+def newer_release_comes(world: World) -> None:
+    """From now on a process that is started may be of a newer release, which has more to say."""
+    if world.news is None:
+        world.news = world.random.choice(NEWS)
         world.start_worker(world.random.choice(world.workers).roles)  # type: ignore[arg-type]
 
 

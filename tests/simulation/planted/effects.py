@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
 
+from events.codec import DecodeError
 from events.fence import NO_EPOCH
+from infra.reading import NewerRelease
 from processors import guard, partitions, source
 from processors.dead_letters import DeadLetters
 from tests.simulation.planted.registry import planted
@@ -43,6 +46,30 @@ def records_from_before_a_partition_came_back_are_handed_over(patch: pytest.Monk
         return [one for one in records if (one.topic(), one.partition()) in self._owned]
 
     patch.setattr(partitions.Partitions, "still_here", careless)
+
+
+@planted
+def facts_of_a_newer_release_are_set_aside(patch: pytest.MonkeyPatch) -> None:
+    """Found here, once a newer release could come."""
+    found = guard.event_of
+
+    def hasty(codec: Any, record: Any) -> Any:
+        try:
+            return found(codec, record)
+        except NewerRelease as error:
+            raise DecodeError("unknown_schema", str(error)) from error
+
+    patch.setattr(guard, "event_of", hasty)
+
+
+@planted
+def what_the_registry_cannot_say_now_is_poison(patch: pytest.MonkeyPatch) -> None:
+    async def impatient(self: guard.Guard, records: Any) -> None:
+        for schema_id in self._codec.unknown(record.value() for record in records):
+            with contextlib.suppress(ConnectionError):
+                self._look_up(schema_id)
+
+    patch.setattr(guard.Guard, "_find_out", impatient)
 
 
 @planted
