@@ -6,10 +6,11 @@ group says that it is, the rows must be there, or the frames must be in the deli
 gateways of every session that was written before the record and is written still.
 """
 
+from functools import cached_property
 from typing import Any
 
 from client import frames
-from events.codec import DecodeError
+from events.codec import Codec, DecodeError, UnknownSchema
 from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
 from events.deliveries import FramesRouted
 from events.fence import Fence
@@ -20,6 +21,7 @@ from infra.log_reader import Place
 from projections.history.projection import bucket_of
 from projections.sessions import keys
 from tests.simulation.parts import Parts
+from tests.simulation.releases import newer
 
 Session = tuple[str, str, str]
 """Key, device and value, as they are written in Redis."""
@@ -89,10 +91,14 @@ class Commits:
             facts.append(event if counts else None)
         return facts
 
+    @cached_property
+    def _codec(self) -> Codec:
+        return newer(self._parts.codec)
+
     def _decoded(self, place: Place, offset: int) -> Any:
         try:
-            return self._parts.codec.decode(self._parts.log.partitions[place][offset].value())
-        except DecodeError:
+            return self._codec.decode(self._parts.log.partitions[place][offset].value())
+        except (DecodeError, UnknownSchema):
             return None
 
     def _row_missing(self, fact: MessageSent) -> str | None:
@@ -130,7 +136,7 @@ class Commits:
         found = self._delivered.setdefault(f"{gateway}|{epoch}", set())
         records = self._parts.log.partitions[delivery_topic(gateway), 0]
         for record in records[self._read_up_to.get(f"{gateway}|{epoch}", 0) :]:
-            event = self._parts.codec.decode(record.value())
+            event = self._codec.decode(record.value())
             if isinstance(event, FramesRouted) and event.gateway_epoch == epoch:
                 for one in event.frames:
                     meaning = _meaning(frames.decode(one.frame))

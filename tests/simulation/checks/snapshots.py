@@ -9,6 +9,7 @@ from tests.simulation.checks.registry import check
 from tests.simulation.checks.seen import Seen, decoded
 from tests.simulation.kafka import SimulatedReader
 from tests.simulation.parts import CODEC
+from tests.simulation.releases import newer
 
 
 @check("restored", "I9")
@@ -16,7 +17,7 @@ def restored(seen: Seen) -> Iterator[str]:
     """Seqs, numbers and markers are those of the log, and what was decided is known as decided."""
     log = seen.world.parts.log
     ends = {one: len(log.partitions[CONVERSATIONS.name, one]) for one in range(PARTITIONS)}
-    states = restore(SimulatedReader(log), CODEC, ends)  # type: ignore[arg-type]
+    states = restore(SimulatedReader(log), newer(CODEC), lambda _: False, ends)  # type: ignore[arg-type]
     known = {
         name: (one.seq, one.message_number, {key: seq for key, seq in one.markers.items() if seq})
         for state in states.values()
