@@ -18,7 +18,7 @@ from bench.commands import Answer, Command, Failed, Finish, Finished
 from infra import open_files
 from infra.errors import UserError
 
-_END_SECONDS = 10.0
+_END_SECONDS = 60.0
 
 Wanted = TypeVar("Wanted", bound=Answer)
 

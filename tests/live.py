@@ -20,7 +20,7 @@ from infra.settings import ClientSettings, KafkaSettings, RedisSettings, load
 from infra.stack.stack import Stack
 from infra.tls import client_context
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 90.0
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ def once(matches: Callable[[Device, Frame], bool], action: int) -> Hook:
     return hook
 
 
-async def soon(holds: Callable[[], bool], seconds: float = 5.0) -> None:
+async def soon(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until something holds."""
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - a test may look at anything

@@ -16,14 +16,14 @@ ANN, BOB = ("ann", "phone"), ("bob", "phone")
 
 async def test_a_message_gets_its_three_ticks_and_both_see_one_order() -> None:
     async with running() as server, device(server, "ann") as ann, device(server, "bob") as bob:
-        await bob.until_online(5)
+        await bob.until_online(60)
         sent = await ann.send("bob", "hi")
-        assert await sent.accepted(5) == 1
-        await sent.delivered(5)
+        assert await sent.accepted(60) == 1
+        await sent.delivered(60)
         await bob.read("ann")
-        await sent.read(5)
+        await sent.read(60)
         assert sent.tick is Tick.READ
-        await (await bob.send("ann", "hello")).accepted(5)
+        await (await bob.send("ann", "hello")).accepted(60)
         assert bodies(await take(ann, 2)) == bodies(await take(bob, 2)) == ["hi", "hello"]
 
 
@@ -44,7 +44,7 @@ async def test_an_answer_that_is_lost_with_the_link_makes_no_second_message() ->
     async with running() as server, device(server, "ann") as ann:
         server.after = once(lambda _, frame: frame["type"] == "accepted", 1011)
         sent = [await ann.send("bob", text) for text in ("one", "two", "three")]
-        assert [await message.accepted(5) for message in sent] == [1, 2, 3]
+        assert [await message.accepted(60) for message in sent] == [1, 2, 3]
         assert [event["body"] for event in server.model.log[CONVERSATION]] == [
             "one",
             "two",
@@ -56,10 +56,10 @@ async def test_an_answer_that_is_lost_with_the_link_makes_no_second_message() ->
 
 async def test_what_overtakes_is_refused_and_the_earlier_goes_first() -> None:
     async with running() as server, device(server, "ann") as ann:
-        await ann.until_online(5)
+        await ann.until_online(60)
         server.before = once(lambda _, frame: frame.get("body") == "one", DROP)
         sent = [await ann.send("bob", text) for text in ("one", "two", "three")]
-        assert [await message.accepted(5) for message in sent] == [1, 2, 3]
+        assert [await message.accepted(60) for message in sent] == [1, 2, 3]
         sends = [frame for frame in server.received if frame["type"] == "send"]
         assert len(sends) > 3
         assert len({frame["id"] for frame in sends}) == 3
@@ -67,50 +67,50 @@ async def test_what_overtakes_is_refused_and_the_earlier_goes_first() -> None:
 
 async def test_a_gap_in_what_is_live_is_filled_and_repeats_are_dropped() -> None:
     async with running() as server, device(server, "ann") as ann, device(server, "bob") as bob:
-        await bob.until_online(5)
+        await bob.until_online(60)
         server.after = once(lambda d, frame: d == BOB and frame.get("body") == "two", DROP)
         for text in ("one", "two", "three"):
-            await (await ann.send("bob", text)).accepted(5)
+            await (await ann.send("bob", text)).accepted(60)
         assert bodies(await take(bob, 3)) == ["one", "two", "three"]
         for event in server.model.log[CONVERSATION]:
             await server.push(BOB, event)
-        await (await ann.send("bob", "four")).delivered(5)
+        await (await ann.send("bob", "four")).delivered(60)
         assert bodies(await take(bob, 1)) == ["four"]
 
 
 async def test_ticks_that_were_missed_come_after_a_reconnect() -> None:
     async with running() as server, device(server, "ann") as ann, device(server, "bob") as bob:
-        await bob.until_online(5)
+        await bob.until_online(60)
         server.after = lambda d, frame: DROP if frame["type"] == "receipt" else None
         sent = await ann.send("bob", "hi")
-        await sent.accepted(5)
+        await sent.accepted(60)
         await soon(lambda: server.model.markers[CONVERSATION, "bob", "delivered"] == 1)
         server.after = lambda d, frame: None
         server.cut(ANN)
-        await sent.delivered(5)
+        await sent.delivered(60)
 
 
 async def test_a_watermark_that_was_lost_is_told_again() -> None:
     async with running() as server, device(server, "ann") as ann, device(server, "bob") as bob:
-        await bob.until_online(5)
+        await bob.until_online(60)
         server.before = once(lambda d, frame: frame["type"] == "delivered", 1011)
         sent = await ann.send("bob", "hi")
-        await sent.delivered(5)
+        await sent.delivered(60)
 
 
 async def test_a_refusal_reaches_the_one_who_wrote() -> None:
     async with running() as server, device(server, "ann") as ann:
-        await ann.until_online(5)
+        await ann.until_online(60)
         sent = await ann.send("d:bob:eve", "let me in")
         with pytest.raises(Refused) as refused:
-            await sent.accepted(5)
+            await sent.accepted(60)
         assert refused.value.code == "forbidden"
-        assert await (await ann.send("bob", "still here")).accepted(5) == 1
+        assert await (await ann.send("bob", "still here")).accepted(60) == 1
 
 
 async def test_unavailable_means_the_same_message_later() -> None:
     async with running() as server, device(server, "ann") as ann:
-        await ann.until_online(5)
+        await ann.until_online(60)
 
         def unavailable(_: object, frame: dict[str, object]) -> int | None:
             if frame["type"] == "send" and not tasks:
@@ -123,7 +123,7 @@ async def test_unavailable_means_the_same_message_later() -> None:
         tasks: list[asyncio.Future[None]] = []
         server.before = unavailable
         began = asyncio.get_running_loop().time()
-        await (await ann.send("bob", "hi")).accepted(5)
+        await (await ann.send("bob", "hi")).accepted(60)
         assert asyncio.get_running_loop().time() - began >= 0.3
         sends = [frame for frame in server.received if frame["type"] == "send"]
         assert len({frame["id"] for frame in sends}) == 1
@@ -132,7 +132,7 @@ async def test_unavailable_means_the_same_message_later() -> None:
 async def test_what_is_stale_is_synced_first_and_only_the_rest_is_sent_anew() -> None:
     model = ModelServer()
     async with running(model) as server, device(server, "ann") as ann:
-        await ann.until_online(5)
+        await ann.until_online(60)
         server.after = lambda d, frame: DROP if frame["type"] == "accepted" else None
         first = await ann.send("bob", "in the log, and nobody told me")
         await soon(lambda: len(model.log[CONVERSATION]) == 1)
@@ -143,7 +143,7 @@ async def test_what_is_stale_is_synced_first_and_only_the_rest_is_sent_anew() ->
         server.cut(ANN)
         model.now += 3_600_000
         server.before = server.after = lambda d, frame: None
-        assert [await first.accepted(5), await second.accepted(5)] == [1, 2]
+        assert [await first.accepted(60), await second.accepted(60)] == [1, 2]
         assert second.id != old_id
         assert [event["id"] for event in model.log[CONVERSATION]] == [first.id, second.id]
 
@@ -171,13 +171,13 @@ async def test_chats_list_the_newest_first_with_what_is_unread() -> None:
         device(server, "eve") as eve,
     ):
         for text in ("one", "two"):
-            await (await ann.send("bob", text)).accepted(5)
-        await (await eve.send("bob", "psst")).accepted(5)
+            await (await ann.send("bob", text)).accepted(60)
+        await (await eve.send("bob", "psst")).accepted(60)
         await take(bob, 3)
         assert [(c.others, c.unread) for c in bob.chats()] == [(("eve",), 1), (("ann",), 2)]
         await bob.read("ann", 1)
         assert bob.chats()[1].unread == 1
-        await (await bob.send("ann", "what is on the screen was read", seen=2)).accepted(5)
+        await (await bob.send("ann", "what is on the screen was read", seen=2)).accepted(60)
         assert bob.chats()[0].unread == 0
 
 

@@ -23,7 +23,7 @@ ANN = ("ann", "phone")
 async def test_it_comes_back_after(code: int) -> None:
     async with running() as server, device(server, "ann") as ann:
         server.before = once(lambda _, frame: frame["type"] == "send", code)
-        assert await (await ann.send("bob", "hi")).accepted(5) == 1
+        assert await (await ann.send("bob", "hi")).accepted(60) == 1
         assert server.connections == 2
 
 
@@ -42,7 +42,7 @@ async def test_it_stays_away_after(code: int, word: str) -> None:
         server.before = lambda _, frame: code
         sent = await ann.send("bob", "hi")
         with pytest.raises(Stopped) as stopped:
-            await sent.accepted(5)
+            await sent.accepted(60)
         assert stopped.value.code == word
         with pytest.raises(Stopped):
             await ann.send("bob", "again")
@@ -56,7 +56,7 @@ async def test_a_token_that_is_refused_is_fetched_anew_once() -> None:
         server.refuse = lambda: web.Response(status=401)
         async with device(server, "ann") as ann:
             with pytest.raises(Stopped) as stopped:
-                await ann.until_online(5)
+                await ann.until_online(60)
         assert stopped.value.code == "not_authenticated"
         assert server.connections == 2
 
@@ -74,7 +74,7 @@ async def test_a_token_is_renewed_in_place_and_a_failure_to_get_one_is_no_end() 
         server.before = lambda _, frame: DROP if frame["type"] == "token" else None
         options = Options(token_refresh_seconds=0.1)
         async with Client([server.url], token, MemoryStore(), options=options) as ann:
-            await soon(lambda: any(f["type"] == "token" for f in server.received), 10)
+            await soon(lambda: any(f["type"] == "token" for f in server.received), 60)
             assert ann.online
         assert server.connections == 1
 
@@ -91,7 +91,8 @@ async def test_slow_failures_are_no_stable_connection() -> None:
     options = Options(retry_base_seconds=0.05, retry_cap_seconds=60.0, stable_seconds=0.02)
     async with Client(["ws://127.0.0.1:1"], token, MemoryStore(), options=options):
         await asyncio.sleep(3.0)
-    assert 2 <= asked <= 15  # without growing waits it is more than twenty
+        await soon(lambda: asked >= 2)
+    assert asked <= 15  # without growing waits it is more than twenty
 
 
 async def test_a_token_that_never_comes_is_asked_for_again() -> None:
@@ -109,7 +110,7 @@ async def test_a_token_that_never_comes_is_asked_for_again() -> None:
         running() as server,
         Client([server.url], token, MemoryStore(), options=options) as ann,
     ):
-        await ann.until_online(5)
+        await ann.until_online(60)
     assert asked == 2
 
 
@@ -119,16 +120,16 @@ async def test_a_cut_link_goes_to_the_next_gateway() -> None:
         running(one.model) as two,
         device(one, "ann", also=(two.url,)) as ann,
     ):
-        await ann.until_online(5)
+        await ann.until_online(60)
         await one.stop()
-        await (await ann.send("bob", "hi")).accepted(5)
+        await (await ann.send("bob", "hi")).accepted(60)
         assert two.connections == 1
 
 
 async def test_a_dead_gateway_is_passed_over() -> None:
     nobody = "ws://127.0.0.1:1/v1/ws"
     async with running() as server, device(nobody, "ann", also=(server.url,)) as ann:
-        await ann.until_online(5)
+        await ann.until_online(60)
 
 
 async def test_a_gateway_that_says_when_is_not_asked_before() -> None:
@@ -143,14 +144,14 @@ async def test_a_gateway_that_says_when_is_not_asked_before() -> None:
 
         server.refuse = later
         async with device(server, "ann") as ann:
-            await ann.until_online(5)
+            await ann.until_online(60)
         assert times[1] - times[0] >= 1.0
 
 
 async def test_the_connection_is_news() -> None:
     news: list[Notice] = []
     async with running() as server, device(server, "ann", on_notice=news.append) as ann:
-        await ann.until_online(5)
+        await ann.until_online(60)
         server.cut(ANN)
         await soon(lambda: server.connections == 2 and ann.online)
     links = [notice.link for notice in news if isinstance(notice, LinkChanged)]
@@ -162,20 +163,20 @@ async def test_the_connection_is_news() -> None:
 
 async def test_reading_much_at_a_stroke_is_told_in_few_frames() -> None:
     async with running() as server, device(server, "ann") as ann, device(server, "bob") as bob:
-        await bob.until_online(5)
+        await bob.until_online(60)
         sent = [await ann.send("bob", f"message {n}") for n in range(300)]
         for message in await take(bob, 300):
             await bob.read("ann", message.seq)
-        await sent[-1].read(5)
+        await sent[-1].read(60)
         assert sum(frame["type"] in ("read", "delivered") for frame in server.received) < 60
 
 
 async def test_what_was_read_last_is_told_before_the_goodbye() -> None:
     async with running() as server, device(server, "ann") as ann:
         async with device(server, "bob") as bob:
-            await bob.until_online(5)
+            await bob.until_online(60)
             for text in ("one", "two", "three"):
-                await (await ann.send("bob", text)).accepted(5)
+                await (await ann.send("bob", text)).accepted(60)
             for message in await take(bob, 3):
                 await bob.read("ann", message.seq)
         await soon(lambda: server.model.markers["d:ann:bob", "bob", "read"] == 3)
@@ -183,10 +184,10 @@ async def test_what_was_read_last_is_told_before_the_goodbye() -> None:
 
 async def test_nonsense_from_the_server_is_left_out() -> None:
     async with running() as server, device(server, "ann") as ann, device(server, "bob") as bob:
-        await bob.until_online(5)
+        await bob.until_online(60)
         for frame in ({"type": "from-the-future"}, {"type": "event"}, {"a": 1}, [], "x", None):
             await server.push(("bob", "phone"), frame)  # type: ignore[arg-type]
-        await (await ann.send("bob", "hi")).accepted(5)
+        await (await ann.send("bob", "hi")).accepted(60)
         assert bodies(await take(bob, 1)) == ["hi"]
         assert server.connections == 2
 

@@ -74,10 +74,10 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
 async def test_a_store_of_somebody_else_is_refused(tmp_path: Path) -> None:
     async with running() as server:
         async with device(server, "ann", store=SqliteStore(tmp_path / "a.db")) as ann:
-            await ann.until_online(5)
+            await ann.until_online(60)
         async with device(server, "bob", store=SqliteStore(tmp_path / "a.db")) as bob:
             with pytest.raises(ClientError) as refused:
-                await bob.until_online(5)
+                await bob.until_online(60)
         assert refused.value.code == "wrong_identity"
 
 

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from events.ids import timed_id
+from tests.live import WAIT_SECONDS
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 UPGRADE = {
@@ -88,7 +89,7 @@ class Client:
 
     async def read_head(self) -> None:
         """The head of an HTTP answer."""
-        head = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)).decode()
+        head = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 60)).decode()
         line, *rest = head.split("\r\n")
         self.status = int(line.split()[1])
         self.headers = {
@@ -110,11 +111,11 @@ class Client:
         self.send({"type": "hello", "token": token})
         return await self.receive()
 
-    async def read_frame(self, timeout_seconds: float = 10) -> tuple[int, bytes]:
+    async def read_frame(self, timeout_seconds: float = WAIT_SECONDS) -> tuple[int, bytes]:
         """One frame of the server. Raises Closed at the end of the stream."""
         return await asyncio.wait_for(self._read_frame(), timeout_seconds)
 
-    async def receive(self, timeout_seconds: float = 10) -> dict[str, Any]:
+    async def receive(self, timeout_seconds: float = WAIT_SECONDS) -> dict[str, Any]:
         """The next JSON frame. Raises Closed."""
         while True:
             opcode, payload = await self.read_frame(timeout_seconds)
@@ -124,7 +125,7 @@ class Client:
             if opcode == CLOSE:
                 raise Closed(int.from_bytes(payload[:2], "big"), payload[2:].decode())
 
-    async def closed(self, timeout_seconds: float = 10) -> Closed:
+    async def closed(self, timeout_seconds: float = WAIT_SECONDS) -> Closed:
         """Read to the end; how the server closed."""
         try:
             while True:
@@ -132,7 +133,7 @@ class Client:
         except Closed as closed:
             return closed
 
-    async def ended(self, timeout_seconds: float = 10) -> None:
+    async def ended(self, timeout_seconds: float = WAIT_SECONDS) -> None:
         """Wait until the server has ended the TCP connection."""
         try:
             await asyncio.wait_for(self.reader.read(-1), timeout_seconds)

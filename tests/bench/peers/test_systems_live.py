@@ -57,7 +57,6 @@ def _taken(system: System, folder: Path, pids: list[int]) -> Turn:
         return take(noted, 1, 1, EFFORT, folder, lambda status: None)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("system", OTHERS, ids=lambda system: system.name)
 def test_a_system_is_started_loaded_and_ended(system: System) -> None:
     if not system.is_here():

@@ -52,12 +52,14 @@ async def test_without_acks_a_message_counts_by_its_delivery():
     sent, loaded = await loaded_by(ScriptedXmpp(), ConnectPairs(4), FLOW)
     assert loaded.is_whole
     assert set(loaded.latencies) == {"delivered"}
-    assert sent.measured_messages > 50
+    assert sent.measured_messages == loaded.measured_messages
+    assert loaded.messages >= loaded.measured_messages
 
 
 @pytest.mark.parametrize("fault", ["lose", "double", "reorder", "bounce"])
 async def test_each_broken_promise_is_seen(fault):
-    _, loaded = await loaded_by(ScriptedXmpp(fault=fault), ConnectPairs(4), LOAD)
+    load = LOAD if fault == "double" else short.lost(LOAD)
+    _, loaded = await loaded_by(ScriptedXmpp(fault=fault), ConnectPairs(4), load)
     assert not loaded.is_whole
     match fault:
         case "lose":
@@ -76,14 +78,15 @@ async def test_a_group_message_has_arrived_when_every_member_was_shown_it():
     server = ScriptedXmpp()
     sent, loaded = await loaded_by(server, ConnectGroup(6), IN_GROUP)
     assert loaded.is_whole
-    assert sent.measured_messages > 50
+    assert sent.measured_messages == loaded.measured_messages
+    assert loaded.messages >= loaded.measured_messages
     assert loaded.messages == server.messages
 
 
 @pytest.mark.parametrize("fault", ["lose", "double", "reorder"])
 async def test_one_member_who_misses_something_is_enough(fault):
     server = ScriptedXmpp(fault=fault, nth=3)
-    _, loaded = await loaded_by(server, ConnectGroup(6), IN_GROUP)
+    _, loaded = await loaded_by(server, ConnectGroup(6), short.lost(IN_GROUP))
     assert not loaded.is_whole
 
 
@@ -94,5 +97,5 @@ async def test_idle_clients_are_held_and_those_that_the_server_ends_are_counted(
             driver.tell(ConnectIdle(30))
             assert (await short.wait(driver, Connected)).sockets == 30
             server.writers["idle-7"].close()
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(2.0)
             assert (await asyncio.to_thread(driver.finish)) == Finished({"lost": 1})
