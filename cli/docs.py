@@ -59,7 +59,7 @@ def docs(*, check: bool = False) -> int:
         return 0
     for path, text in pages().items():
         path.write_text(text, "utf-8")
-    print(f"{len(stale)} pages were not current and are written.")
+    print(f"Written anew: {len(stale)} of {len(pages())} pages; the others were current.")
     return 0
 
 

@@ -150,8 +150,9 @@ def pong_frame(payload: bytes) -> bytes:
 
 
 def close_frame(code: int, reason: str) -> bytes:
-    """A close with its code and a reason of at most 123 bytes."""
-    payload = code.to_bytes(2, "big") + reason.encode()[:123]
+    """A close with its code and a reason of at most 123 bytes, which must be whole UTF-8."""
+    text = reason.encode(errors="replace")[: CONTROL_BYTES_MAX - 2].decode(errors="ignore")
+    payload = code.to_bytes(2, "big") + text.encode()
     return b"\x88" + len(payload).to_bytes(1, "big") + payload
 
 

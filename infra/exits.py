@@ -19,9 +19,9 @@ class Exit(IntEnum):
 
 
 MEANINGS = {
-    Exit.DONE: "Done; of `status`, `doctor` and of checks: nothing is wrong. Who stops reading the "
-    "output, as `head` does, changes nothing: `events tail` ends, everything else is done all the "
-    "same.",
+    Exit.DONE: "Done; of `status`, `doctor` and of checks: nothing is wrong. Nothing changes when "
+    "the reader of the output leaves, as `head` does: `events tail` and `chat` end, everything "
+    "else is done all the same.",
     Exit.FAILED: "It could not be done, or something is wrong; a sentence says what.",
     Exit.USAGE: "The command line was not understood.",
     Exit.INTERNAL: "The program itself failed; a sentence names the file with the details.",

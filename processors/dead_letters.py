@@ -12,12 +12,14 @@ import asyncio
 import structlog
 from confluent_kafka import Message
 
+from events.text import cut
 from infra.producer import Publisher
 
 BYTES_MAX = 900_000
 """Of a value in a letter; librdkafka takes 1,000,000 with key and headers."""
 
 KEY_BYTES_MAX = 65_536
+DETAIL_LENGTH_MAX = 1_000
 
 log = structlog.get_logger()
 
@@ -43,19 +45,19 @@ class DeadLetters:
         whole_key, whole_value = record.key(), record.value()
         key = whole_key and bytes(whole_key)[:KEY_BYTES_MAX]
         value = whole_value and bytes(whole_value)[:BYTES_MAX]
-        cut = [("chat-cut", b"1")] if (key, value) != (whole_key, whole_value) else []
+        is_cut = [("chat-cut", b"1")] if (key, value) != (whole_key, whole_value) else []
         return self._publisher.publish_bytes(
             f"{self.group}.dead",
             value,
             key=key,
             headers=[
-                *cut,
+                *is_cut,
                 ("chat-group", self.group.encode()),
                 ("chat-topic", str(record.topic()).encode()),
                 ("chat-partition", str(record.partition()).encode()),
                 ("chat-offset", str(record.offset()).encode()),
                 ("chat-timestamp", str(record.timestamp()[1]).encode()),
                 ("chat-code", code.encode()),
-                ("chat-detail", detail[:1_000].encode()),
+                ("chat-detail", cut(detail, DETAIL_LENGTH_MAX).encode(errors="replace")),
             ],
         )

@@ -100,6 +100,27 @@ def clocks_know_their_zone(tree: ast.Module, path: str) -> Iterator[tuple[int, s
             yield call.lineno, "a clock without a zone"
 
 
+@_rule
+def text_is_judged_in_one_place(tree: ast.Module, path: str) -> Iterator[tuple[int, str]]:
+    """Python's opinion of what is printable refuses joiners, hard spaces and new emoji."""
+    for node in ast.walk(tree):
+        if (
+            path != "events/text.py"
+            and isinstance(node, ast.Attribute)
+            and node.attr == "isprintable"
+        ):
+            yield node.lineno, "text is judged outside of events/text.py"
+
+
+@_rule
+def output_may_fail(tree: ast.Module, path: str) -> Iterator[tuple[int, str]]:
+    """A console of rich ends the program when its reader leaves, and breaks lines in pipes."""
+    for call in _calls(tree):
+        name = _name(call.func).rpartition(".")[2]
+        if name == "Console" and path.startswith("cli/") and path != "cli/terminal.py":
+            yield call.lineno, "a console that is not made by cli/terminal.py"
+
+
 def _calls(tree: ast.Module) -> Iterator[ast.Call]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
 

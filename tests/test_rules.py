@@ -36,6 +36,14 @@ PLANTED = {
         ("replay/models.py", "session.execute('SELECT %s' % name)"),
         ("replay/models.py", "session.prepare('SELECT {}'.format(name))"),
     ],
+    "text_is_judged_in_one_place": [
+        ("cli/story.py", "''.join(c for c in text if c.isprintable())"),
+        ("edge/frames.py", "filter(str.isprintable, text)"),
+    ],
+    "output_may_fail": [
+        ("cli/dead.py", "Console(highlight=False).print(table)"),
+        ("cli/chat/plain.py", "rich.console.Console()"),
+    ],
     "clocks_know_their_zone": [
         ("infra/logs.py", "datetime.now()"),
         ("infra/logs.py", "datetime.datetime.utcnow()"),

@@ -83,9 +83,7 @@ def chat(
     fancy = not plain and sys.stdin.isatty() and sys.stdout.isatty()
     fancy = fancy and inherited_environment().get("TERM", "dumb") != "dumb"
     tls = client_context(known.gateways.ca_file) if known.gateways.ca_file else None
-    why = asyncio.run(_chat(user, other, device, urls, place, known.tokens, tls, fancy=fancy))
-    if why:
-        raise UserError("chat_ended", f"The chat ended: {why.rstrip('.')}.", "Start it again.")
+    asyncio.run(_chat(user, other, device, urls, place, known.tokens, tls, fancy=fancy))
     return 0
 
 
@@ -99,7 +97,7 @@ async def _chat(
     tls: SSLContext | None,
     *,
     fancy: bool,
-) -> str:
+) -> None:
     key = ensure_development_key(tokens)
 
     async def token() -> str:
@@ -130,9 +128,16 @@ async def _chat(
             chats = client.chats()
             if other or chats:
                 await room.open(other or chats[0].conversation_id)
-            if fancy:
-                return await Screen(room, f"{user} · {device}").run()
-            return await plain.run()
+            screen = Screen(room, f"{user} · {device}") if fancy else plain
+            if why := await screen.run():
+                raise UserError(
+                    "chat_ended", f"The chat ended: {why.rstrip('.')}.", "Start it again."
+                )
+            if plain.refused:
+                lines = "1 line was" if plain.refused == 1 else f"{plain.refused} lines were"
+                raise UserError(
+                    "lines_refused", f"{lines} refused.", "Why is told above; write them anew."
+                )
     except ClientError as error:
         detail = f"{error.detail[:1].upper()}{error.detail[1:]}."
         raise UserError(error.code, detail, _remedy(error)) from error

@@ -65,7 +65,7 @@ class Plain:
                 self._refuse(notice.detail or notice.code)
 
     async def run(self) -> str:
-        """Chat until the input ends or the client is stopped; what went wrong, if anything."""
+        """Chat until the input ends or the client is stopped; why it ended early, if it did."""
         if self._room.open_id:
             others = others_in(self._room.open_id, self._room.client.user_id)
             self._tell(f"talking to {title(others)}")
@@ -77,7 +77,7 @@ class Plain:
                 return await reading
             await typing
             await self._room.client.until_sent(SENT_SECONDS_MAX)
-            return f"{_lines(self.refused)} refused." if self.refused else ""
+            return ""
         except TimeoutError:
             return f"{self._room.client.state.unsent} messages are kept and not sent yet."
         except Stopped as stopped:
@@ -176,7 +176,3 @@ class Plain:
             tick = Tick.READ if moved.read >= conversation.mine else Tick.DELIVERED
             word = "read" if tick is Tick.READ else "delivered"
             self._tell(f"✓✓ {word} by {moved.user_id}")
-
-
-def _lines(count: int) -> str:
-    return "1 line was" if count == 1 else f"{count} lines were"

@@ -206,8 +206,8 @@ async def test_plain_lines_tell_messages_and_ticks() -> None:
             reading.cancel()
 
 
-async def piped(*given: bytes) -> tuple[str, list[str], list[str]]:
-    """What a chat in a pipe ends with, what it said, and what came into the log."""
+async def piped(*given: bytes) -> tuple[int, list[str], list[str]]:
+    """How many lines a chat in a pipe refused, what it said, and what came into the log."""
     said: list[str] = []
     async with running() as server:
         room = Room()
@@ -221,13 +221,13 @@ async def piped(*given: bytes) -> tuple[str, list[str], list[str]]:
             room.enter(client)
             await client.until_online(60)
             await room.open("bob")
-            why = await asyncio.wait_for(plain.run(), 60)
-        return why, said, [event["body"] for event in server.model.log["d:ann:bob"]]
+            assert await asyncio.wait_for(plain.run(), 60) == ""
+        return plain.refused, said, [event["body"] for event in server.model.log["d:ann:bob"]]
 
 
 async def test_what_is_sent_from_a_pipe_ends_well() -> None:
-    why, _, sent = await piped(b"one\n", "zwei Häuser\n".encode(), b"the end")
-    assert (why, sent) == ("", ["one", "zwei Häuser", "the end"])
+    refused, _, sent = await piped(b"one\n", "zwei Häuser\n".encode(), b"the end")
+    assert (refused, sent) == (0, ["one", "zwei Häuser", "the end"])
 
 
 @pytest.mark.parametrize(
@@ -240,8 +240,8 @@ async def test_what_is_sent_from_a_pipe_ends_well() -> None:
     ],
 )
 async def test_a_refused_line_is_told_and_the_others_are_sent(refused: bytes, said: str) -> None:
-    why, told, sent = await piped(b"one\n", refused, b"two\n")
-    assert why == "1 line was refused."
+    count, told, sent = await piped(b"one\n", refused, b"two\n")
+    assert count == 1
     assert any(said in line for line in told), told
     assert sent == ["one", "two"]
 
@@ -252,8 +252,9 @@ async def test_an_input_that_cannot_be_read_ends_the_chat(tmp_path: Path) -> Non
         async with running() as server, in_a_room(server, "ann") as room:
             said: list[str] = []
             await room.open("bob")
-            why = await asyncio.wait_for(Plain(room, said.append, source).run(), 60)
-    assert why == "1 line was refused."
+            plain = Plain(room, said.append, source)
+            assert await asyncio.wait_for(plain.run(), 60) == ""
+    assert plain.refused == 1
     assert said[-1] == "* not sent: the input cannot be read: Is a directory"
 
 

@@ -147,3 +147,5 @@ def test_our_frames_carry_their_length(length: int) -> None:
 
 def test_a_close_reason_is_cut_to_what_a_control_frame_holds() -> None:
     assert len(wire.close_frame(1008, "x" * 500)) == 2 + wire.CONTROL_BYTES_MAX
+    for reason in ("é" * 500, "👨‍👩‍👧" * 20, "\ud83d"):
+        wire.close_frame(1008, reason)[4:].decode()
