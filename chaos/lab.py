@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,10 +19,9 @@ import aiohttp
 from confluent_kafka import KafkaException
 
 from chaos.evidence_form import Letter
-from chaos.history import Recorder
+from chaos.history import Recorder, Restarted
 from chaos.people import Crowd, Person
 from chaos.proxy import Proxy
-from chaos.supervisor import Supervisor
 from infra import catalogues
 from infra.errors import UserError
 from infra.lag import TOPICS_READ, LagReader
@@ -30,6 +29,7 @@ from infra.settings import KafkaSettings, RedisSettings, TokenSettings, load
 from infra.stack import process, services
 from infra.stack.part import OnProgress
 from infra.stack.stack import Stack
+from infra.stack.supervisor.supervisor import Supervisor
 from infra.tokens import ensure_development_key, mint
 
 GATEWAYS = ("gateway-1", "gateway-2")
@@ -44,6 +44,7 @@ LAG_RECORDS_MAX = 100
 _LOOK_SECONDS = 0.25
 _KAFKA_SECONDS = 3.0
 _SPREAD_SECONDS = 15.0
+_AGAIN_SECONDS = 1.0
 _TOKEN_SECONDS = 4 * 3_600
 _FULL_AT_BYTES = 4_096
 EDGE = {
@@ -91,7 +92,7 @@ class Lab:
     async def kill(self, *names: str) -> None:
         """SIGKILL, all at once; they stay down until they are started."""
         for name in names:
-            await self.supervisor.hold(name)
+            await asyncio.to_thread(self.supervisor.hold, name)
         self.say(f"SIGKILL to {', '.join(names)}")
         await asyncio.gather(*(asyncio.to_thread(self.stack.kill, name) for name in names))
 
@@ -102,7 +103,7 @@ class Lab:
 
     async def stop(self, name: str) -> None:
         """SIGTERM; it stays down until it is started."""
-        await self.supervisor.hold(name)
+        await asyncio.to_thread(self.supervisor.hold, name)
         self.say(f"SIGTERM to {name}")
         await asyncio.to_thread(self.stack.stop_part, name)
 
@@ -129,7 +130,7 @@ class Lab:
         It is the running process whose limit is set, so no disk has to be filled and nobody else's
         writes fail; what a process does about a failed write is the same. It stays down if it ends.
         """
-        await self.supervisor.hold(name)
+        await asyncio.to_thread(self.supervisor.hold, name)
         record = process.read_record(self.stack.part(name).pid_file)
         assert record is not None
         self.say(f"the disk of {name} takes no more")
@@ -230,12 +231,31 @@ async def lab(
         await cleanup.enter_async_context(http)
         known = load(Known, stack.environment())
         crowd = _crowd(shape.pairs, list(proxies.values()), known.tokens, recorder, http)
-        supervisor = Supervisor(stack, recorder)
+        supervisor = _supervisor(stack, recorder)
         supervisor.start()
-        cleanup.push_async_callback(supervisor.stop)
+        cleanup.callback(supervisor.stop)
         cleanup.push_async_callback(crowd.leave)
         await crowd.come()
         yield Lab(stack, recorder, Random(seed), proxies, crowd, supervisor, known)
+
+
+def _supervisor(stack: Stack, recorder: Recorder) -> Supervisor:
+    """One that starts whatever does not run and no fault keeps down, and waits briefly."""
+    loop = asyncio.get_running_loop()
+    return Supervisor(
+        stack,
+        on_restart=lambda name: _soon(loop, lambda: recorder.add(Restarted(recorder.now(), name))),
+        on_failure=lambda name, why: _soon(
+            loop, lambda: recorder.say(f"{name} did not start: {why}")
+        ),
+        is_wanted=lambda name: True,
+        wait_seconds_max=_AGAIN_SECONDS,
+    )
+
+
+def _soon(loop: asyncio.AbstractEventLoop, record: Callable[[], None]) -> None:
+    with suppress(RuntimeError):  # the run is over
+        loop.call_soon_threadsafe(record)
 
 
 def _end(stack: Stack) -> None:
@@ -260,7 +280,7 @@ def _start_everything(stack: Stack, report: OnProgress) -> None:
 
 def worker(stack: Stack, name: str, roles: Sequence[str]) -> services.Service:
     """A worker that may take its time to start: the machine has much to do."""
-    return replace(services.worker(stack.ports, name, roles), ready_seconds_max=90.0)
+    return replace(services.worker(stack.ports, name, roles), ready_seconds_max=300.0)
 
 
 def _crowd(

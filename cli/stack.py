@@ -58,7 +58,8 @@ def up(
 ) -> None:
     """Start Kafka, the registry, Cassandra and Redis, apply the catalogues, start our services.
 
-    Harmless to repeat: what runs stays, what died is started again.
+    Harmless to repeat: what runs stays, what died is started again. A supervisor stays too, which
+    does the same from then on until `chatlog down`.
     """
     began = time.monotonic()
     registry.check_lock()
@@ -73,7 +74,7 @@ def up(
     if not artifacts.is_complete(stack.jars):
         fetch()
     with progress() as report:
-        stack.start(report)
+        stack.start(report, supervised=True)
         _apply_catalogues(stack, report)
         if not only_stack:
             stack.run(*_services(stack, nginx=nginx), on_progress=report)

@@ -43,7 +43,10 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 REQUEST_TIMEOUT_SECONDS = 10.0
 RECONNECT_SECONDS = 1.0
 DROP_SECONDS = 60.0
+APPLY_SECONDS = 120.0
+"""For a statement that changes the schema, on a machine that has much to do."""
 _PROTOCOL = 5
+_HEARTBEAT_SECONDS = 30.0
 _PATIENCE_SECONDS = 60.0
 
 
@@ -149,10 +152,13 @@ def _without_keyspace(settings: CassandraSettings) -> Iterator[Session]:
         session.cluster.shutdown()
 
 
-def cluster_of(settings: CassandraSettings) -> Cluster:
+def cluster_of(
+    settings: CassandraSettings, request_timeout_seconds: float = REQUEST_TIMEOUT_SECONDS
+) -> Cluster:
+    """The driver's view of the nodes; nothing is opened yet."""
     local = DCAwareRoundRobinPolicy(local_dc=settings.datacenter)
     profile = ExecutionProfile(
-        load_balancing_policy=TokenAwarePolicy(local), request_timeout=REQUEST_TIMEOUT_SECONDS
+        load_balancing_policy=TokenAwarePolicy(local), request_timeout=request_timeout_seconds
     )
     return Cluster(
         list(settings.hosts),
@@ -169,6 +175,7 @@ def cluster_of(settings: CassandraSettings) -> Cluster:
         # The driver's own policy would wait up to ten minutes for a node that is back.
         reconnection_policy=ConstantReconnectionPolicy(RECONNECT_SECONDS, max_attempts=None),
         control_connection_timeout=CONNECT_TIMEOUT_SECONDS,
+        idle_heartbeat_timeout=max(_HEARTBEAT_SECONDS, request_timeout_seconds),
     )
 
 
@@ -176,7 +183,7 @@ def _connect_patiently(settings: CassandraSettings) -> Session:
     """Connect to a node that may have started just now: one that is there is asked again."""
     give_up_at = time.monotonic() + _PATIENCE_SECONDS
     while True:
-        cluster = cluster_of(settings)
+        cluster = cluster_of(settings, APPLY_SECONDS)
         try:
             return cluster.connect()
         except NoHostAvailable as error:

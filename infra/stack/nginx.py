@@ -52,7 +52,7 @@ def balanced(folder: Path, ports: PortBook, gateways: Sequence[Service]) -> tupl
         ),
         port=listener.port,
         ready_url=f"http://127.0.0.1:{status_port}/readyz",
-        ready_seconds_max=15.0,
+        ready_seconds_max=60.0,
     )
     health_port = ports.port(f"{ASKER}.health")
     asker = Service(

@@ -14,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 
 PID_FILE_NAME = "pid.json"
+STOPPING_FILE_NAME = "stopping"
+"""Is there while somebody ends the part on purpose."""
 
 
 class State(StrEnum):
@@ -50,7 +52,8 @@ class Part:
     """Parts that must answer before this one is started."""
     niceness: int = 0
     """How far it stands back for others on a busy machine once it is ready, 0 to 19."""
-    ready_seconds_max: float = 120.0
+    ready_seconds_max: float = 300.0
+    """A busy machine takes its time; a part that ends is noticed at once."""
     stop_seconds_max: float = 20.0
 
     @property
@@ -71,11 +74,19 @@ class PartStatus:
     """From start to ready while it starts, since the start afterwards."""
     resident_bytes: int = 0
     detail: str = ""
-    """What is wrong, in one line; empty when nothing is."""
+    """What is wrong or was, in one line; empty when nothing is."""
+    restarts: int = 0
+    """How often its supervisor has started it again."""
+    last_exit_status: int | None = None
+    """How it ended last, a signal being negative; None when it is not known."""
+    next_try_at: float | None = None
+    """When its supervisor starts it again, in seconds since 1970."""
 
     @property
     def remedy(self) -> str:
         """What to do about it; empty when nothing is wrong."""
+        if self.state == State.DIED and self.next_try_at is not None:
+            return "read its log; its supervisor tries again"
         return _REMEDIES.get(self.state, "")
 
     @property

@@ -27,6 +27,11 @@ MARKER = "CHATLOG_PROCESS_OF"
 LOG_BYTES_MAX = 10 << 20
 _POLL_SECONDS = 0.02
 
+_exit_statuses: dict[ProcessRecord, int] = {}
+"""Of the last children that have ended: the kernel says it once."""
+_EXIT_STATUSES_MAX = 256
+DYING_SECONDS_MAX = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessRecord:
@@ -85,9 +90,31 @@ def is_alive(record: ProcessRecord) -> bool:
     if _has_ended(fields):
         # A child of ours stays as a zombie until it is waited for.
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(record.pid, os.WNOHANG)
+            pid, status = os.waitpid(record.pid, os.WNOHANG)
+            if pid:
+                while len(_exit_statuses) >= _EXIT_STATUSES_MAX:
+                    _exit_statuses.pop(next(iter(_exit_statuses)))
+                _exit_statuses[record] = os.waitstatus_to_exitcode(status)
         return False
     return True
+
+
+def wait_for_the_dying(pid_file: Path, timeout_seconds: float = DYING_SECONDS_MAX) -> None:
+    """Wait while a process that was killed still holds ports and files, as a large one does."""
+    record = read_record(pid_file)
+    deadline = time.monotonic() + timeout_seconds
+    while record is not None and _is_dying(record) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+
+
+def _is_dying(record: ProcessRecord) -> bool:
+    fields = _stat(record.pid)
+    return fields is not None and fields[0] in ("Z", "X") and is_alive(record)
+
+
+def exit_status(record: ProcessRecord) -> int | None:
+    """With what a child of this process has ended, a signal being negative; else None."""
+    return None if is_alive(record) else _exit_statuses.get(record)
 
 
 def is_paused(record: ProcessRecord) -> bool:

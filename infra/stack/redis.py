@@ -44,7 +44,7 @@ def redis(place: Place) -> Part:
         port=port,
         answers=lambda: redis_answers(port, tls),
         prepare=lambda: None if vault is None else _write_users(vault, folder),
-        ready_seconds_max=15.0,
+        ready_seconds_max=60.0,
         stop_seconds_max=10.0,
     )
 

@@ -25,6 +25,7 @@ FIRST = "cassandra"
 
 _FIRST_SECONDS = 30.0
 _PAUSE_SECONDS = 0.2
+_SLOW_SECONDS = 60.0
 
 
 def settle(vault: Vault, port: int, datacenter: str) -> None:
@@ -73,8 +74,12 @@ def _is_let_in(settings: CassandraSettings) -> bool:
 
 @contextmanager
 def _session(settings: CassandraSettings, patience_seconds: float = 0.0) -> Iterator[Session]:
-    """A session on no keyspace; with patience while the server has not made its first role yet."""
+    """A session on no keyspace; with patience while the server has not made its first role yet.
+
+    It has answered before, so one that does not now is busy, and is asked again.
+    """
     give_up_at = time.monotonic() + patience_seconds
+    slow_until = time.monotonic() + _SLOW_SECONDS
     while True:
         cluster = cassandra.cluster_of(settings)
         try:
@@ -82,7 +87,8 @@ def _session(settings: CassandraSettings, patience_seconds: float = 0.0) -> Iter
             break
         except NoHostAvailable as error:
             cluster.shutdown()
-            if not _is_refusal(error) or time.monotonic() > give_up_at:
+            limit = give_up_at if _is_refusal(error) else slow_until
+            if time.monotonic() > limit:
                 raise
             time.sleep(_PAUSE_SECONDS)
     try:

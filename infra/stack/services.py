@@ -44,7 +44,7 @@ class Service:
     principal: str = ""
     """Who it is under lock; empty for what has no rights."""
     niceness: int = 0
-    ready_seconds_max: float = 60.0
+    ready_seconds_max: float = 180.0
     stop_seconds_max: float = 20.0
 
     def save(self, folder: Path) -> None:

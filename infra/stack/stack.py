@@ -12,24 +12,39 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infra.access import OPERATOR
 from infra.errors import UserError
 from infra.files import OWNER_ONLY, write_whole
 from infra.formats import env_file, require_path
-from infra.settings import inherited_environment
-from infra.stack import artifacts, cluster, locks, nginx, process
+from infra.settings import KafkaSettings, inherited_environment, load
+from infra.stack import artifacts, cluster, groups, locks, nginx, process
 from infra.stack.accounts import credentials, own_environment
 from infra.stack.lock import one_at_a_time
-from infra.stack.part import PID_FILE_NAME, OnProgress, Part, PartStatus, State, last_lines
+from infra.stack.part import (
+    PID_FILE_NAME,
+    STOPPING_FILE_NAME,
+    OnProgress,
+    Part,
+    PartStatus,
+    State,
+    last_lines,
+)
 from infra.stack.place import DEFAULT_FOLDER, JARS, Place
 from infra.stack.ports import PortBook
 from infra.stack.servers import addresses, server, server_names
 from infra.stack.services import Service, part_of, saved_services
 from infra.stack.starting import require_disk, start_side_by_side
+from infra.stack.supervisor import book, life
+from infra.stack.supervisor.standing import with_standing
 from infra.stack.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class _KafkaOnly:
+    kafka: KafkaSettings
 
 
 class Stack:
@@ -69,29 +84,47 @@ class Stack:
 
     # The whole
 
-    def start(self, on_progress: OnProgress = lambda status: None) -> None:
-        """Start what does not run yet; returns when all servers answer."""
+    def start(
+        self, on_progress: OnProgress = lambda status: None, *, supervised: bool = False
+    ) -> None:
+        """Start what does not run yet; returns when all servers answer.
+
+        `supervised` leaves a process that starts again what dies, until `stop`.
+        """
         require_path(self.folder, self.jars)
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._one_at_a_time():
             require_disk(self.folder)
             cluster.decide(self.folder, self._brokers_asked, self._secure_asked)
             artifacts.ensure(self.jars)
+            for name in self.names():
+                process.wait_for_the_dying(self.pid_file(name))
+            was_killed = any(self._was_killed(name) for name in self.broker_names())
             if not any(self._record(name) for name in self.names()):
                 process.end_marked(str(self.folder))
                 self.ports.renew_taken()
+            for service in saved_services(self.folder):
+                if was_killed and self._record(service.name) is None:
+                    # The supervisor is not to start it before the groups were looked at.
+                    self.pid_file(service.name).unlink(missing_ok=True)
+            if supervised:
+                life.ensure(self.folder, self.jars, quick=self._quick)
             start_side_by_side(
                 [self.part(name) for name in server_names(self.brokers)], on_progress
             )
             self.write_environment()
+            if was_killed:
+                self.mend_groups(on_progress)
 
     def stop(self, on_progress: OnProgress = lambda status: None) -> None:
         """End every process of this folder, also what was half-started or left behind."""
         if not self.folder.exists():
             return
+        life.end(self.folder)
         # A start that is under way elsewhere holds the lock, and gives up when its parts end.
         self._end_all(on_progress)
         with self._one_at_a_time():
+            life.end(self.folder)
             self._end_all(on_progress)
             process.end_marked(str(self.folder))
             for service in saved_services(self.folder):
@@ -117,14 +150,48 @@ class Stack:
         """What each part is doing now, by asking it."""
         if not self.ports.known():
             return [PartStatus(name=name, state=State.STOPPED) for name in self.names()]
+        known = book.read(self.folder)
         with ThreadPoolExecutor(max_workers=8) as pool:
-            return list(pool.map(lambda name: self.part_status(name), self.names()))
+            found = list(pool.map(lambda name: self.part_status(name), self.names()))
+        statuses = [with_standing(status, known.get(status.name)) for status in found]
+        return [*statuses, *life.status(self.folder)]
+
+    def mend_groups(self, on_progress: OnProgress = lambda status: None) -> None:
+        """After a lone broker was killed: give partitions of dead members back. Raises UserError.
+
+        Only while none of our programs runs, whose members would be taken for dead.
+        """
+        services = [service.name for service in saved_services(self.folder)]
+        if self.brokers > 1 or any(self._record(name) for name in services):
+            return
+        (broker,) = self.broker_names()
+        kafka = load(_KafkaOnly, self.environment()).kafka
+
+        def restart() -> None:
+            self.stop_part(broker, on_progress)
+            self.start_part(broker, on_progress)
+
+        def set_aside() -> None:
+            self.stop_part(broker, on_progress)
+            groups.set_aside_offsets(self.folder / broker)
+            self.start_part(broker, on_progress)
+
+        groups.mend(lambda: groups.settled(kafka), restart, set_aside)
 
     # One part
 
+    def pid_file(self, name: str) -> Path:
+        """Where the record of a part's process is: from its start until somebody stops it."""
+        return self.folder / name / PID_FILE_NAME
+
+    def is_wanted(self, name: str) -> bool:
+        """Whether a part was started, and nobody has stopped it since or is about to."""
+        pid_file = self.pid_file(name)
+        return not pid_file.with_name(STOPPING_FILE_NAME).exists() and pid_file.exists()
+
     def part_status(self, name: str) -> PartStatus:
         """What this part is doing now, and what is wrong with it."""
-        part, record = self.part(name), process.read_record(self._pid_file(name))
+        part, record = self.part(name), process.read_record(self.pid_file(name))
         if record is None:
             return PartStatus(name=name, state=State.STOPPED, port=part.port)
         if not process.is_alive(record):
@@ -183,12 +250,16 @@ class Stack:
 
     def stop_part(self, name: str, on_progress: OnProgress = lambda status: None) -> None:
         """Ask one part to end, wait, and make it end if it does not."""
-        pid_file = self._pid_file(name)
+        pid_file = self.pid_file(name)
         record = process.read_record(pid_file)
         if record is None:
             return
+        # Said before it ends, so that nobody takes it for one that died.
+        stopping = pid_file.with_name(STOPPING_FILE_NAME)
+        stopping.touch()
         process.end(record, grace_seconds=self.part(name).stop_seconds_max)
         pid_file.unlink(missing_ok=True)
+        stopping.unlink(missing_ok=True)
         on_progress(PartStatus(name=name, state=State.STOPPED))
 
     def kill(self, name: str) -> None:
@@ -249,6 +320,11 @@ class Stack:
 
     # Inside
 
+    def _was_killed(self, name: str) -> bool:
+        """Whether it has ended without being stopped."""
+        record = process.read_record(self.pid_file(name))
+        return record is not None and not process.is_alive(record)
+
     def _environment_of(self, service: Service) -> dict[str, str]:
         """What a service is told: under lock, its own secrets and nobody else's."""
         if self.secure and not service.principal:
@@ -279,7 +355,7 @@ class Stack:
 
     def _record(self, name: str) -> process.ProcessRecord | None:
         """The living process of a part."""
-        record = process.read_record(self._pid_file(name))
+        record = process.read_record(self.pid_file(name))
         return record if record is not None and process.is_alive(record) else None
 
     def _living(self, name: str) -> process.ProcessRecord:
@@ -289,9 +365,6 @@ class Stack:
                 "part_not_running", f"{name} does not run.", "Start it first: `chatlog up`."
             )
         return record
-
-    def _pid_file(self, name: str) -> Path:
-        return self.folder / name / PID_FILE_NAME
 
     def _one_at_a_time(self) -> AbstractContextManager[None]:
         return one_at_a_time(self.folder / "lock")

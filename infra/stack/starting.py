@@ -17,8 +17,10 @@ from threading import Event
 from infra.errors import UserError
 from infra.settings import inherited_environment
 from infra.stack import process
-from infra.stack.part import OnProgress, Part, PartStatus, State, last_lines
+from infra.stack.lock import one_at_a_time
+from infra.stack.part import STOPPING_FILE_NAME, OnProgress, Part, PartStatus, State, last_lines
 from infra.stack.ports import is_free
+from infra.stack.supervisor import orders
 
 DISK_FREE_BYTES_MIN = 1 << 30
 _POLL_SECONDS = 0.1
@@ -64,6 +66,7 @@ def require_disk(folder: Path, bytes_min: int = DISK_FREE_BYTES_MIN) -> None:
 
 
 def _start(part: Part, on_progress: OnProgress, give_up: Event) -> None:
+    process.wait_for_the_dying(part.pid_file)
     record = process.read_record(part.pid_file)
     if record is not None and not process.is_alive(record):
         record = None
@@ -98,17 +101,25 @@ def _start(part: Part, on_progress: OnProgress, give_up: Event) -> None:
 
 
 def _launch(part: Part) -> process.ProcessRecord:
-    if not is_free(part.port):
-        raise _port_taken(part)
-    part.prepare()
-    return process.spawn(
-        part.command(),
-        environment={**inherited_environment(), **part.environment},
-        folder=part.folder,
-        log_file=part.log_file,
-        pid_file=part.pid_file,
-        marker=str(part.folder.parent),
-    )
+    """Start its process, unless somebody else does at this moment."""
+    part.folder.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(part.folder / "start.lock"):
+        record = process.read_record(part.pid_file)
+        if record is not None and process.is_alive(record):
+            return record
+        if not is_free(part.port):
+            raise _port_taken(part)
+        part.prepare()
+        part.pid_file.with_name(STOPPING_FILE_NAME).unlink(missing_ok=True)
+        return orders.give(
+            orders.Order(
+                argv=part.command(),
+                environment={**inherited_environment(), **part.environment},
+                folder=str(part.folder),
+                log_file=str(part.log_file),
+                marker=str(part.folder.parent),
+            )
+        )
 
 
 def _wait_until_ready(part: Part, record: process.ProcessRecord, give_up: Event) -> None:

@@ -45,6 +45,11 @@ def test_every_service_has_a_health_check_and_listens_on_this_machine_only(servi
         assert all(port.startswith("127.0.0.1:") for port in service["ports"])
 
 
+def test_what_dies_is_started_again_and_what_was_stopped_is_not(services):
+    """As the supervisor of the local stack does."""
+    assert {service["restart"] for service in services.values()} == {"unless-stopped"}
+
+
 def test_programs_find_it_by_their_defaults(services):
     ports = {name: int(s["ports"][0].split(":")[1]) for name, s in services.items()}
 

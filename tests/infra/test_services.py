@@ -39,7 +39,7 @@ def program(stack: Stack, code: str, name: str = "worker-1") -> Service:
         argv=(sys.executable, "-c", code, str(port)),
         port=port,
         ready_url=f"http://127.0.0.1:{port}/readyz",
-        ready_seconds_max=5.0,
+        ready_seconds_max=60.0,
     )
 
 
@@ -170,6 +170,6 @@ def test_stop_ends_a_start_that_is_under_way(stack):
             time.sleep(0.02)
         Stack(stack.folder).stop()
         with pytest.raises(UserError):
-            starting.result(10)
+            starting.result(60)
 
     assert living(stack) == []
