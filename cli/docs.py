@@ -25,6 +25,7 @@ from cli.access_page import access_page
 from cli.commands_page import commands_page
 from cli.demands_page import demands_page
 from edge.frames import TYPES
+from edge.limits import MEANINGS, Limits
 from events.topics import COMMON_CONFIG, EVENT_TOPICS, TOPICS, Topic
 from infra.checkout import CHECKOUT
 from infra.errors import UserError
@@ -44,6 +45,7 @@ SERVER_FRAMES: Sequence[Callable[..., bytes]] = (
     events.frames.receipt,
     events.frames.page,
     events.frames.inbox,
+    events.frames.marked,
     events.frames.error,
 )
 
@@ -90,6 +92,9 @@ def catalog() -> str:
         _table(("frame", "fields", "says"), _client_frames()),
         "## Server frames",
         _table(("frame", "says"), _server_frames()),
+        "## Limits",
+        "What `welcome` announces under `limits`: everything that is enforced on frames.",
+        _table(("limit", "default", "meaning"), _limits()),
         "## Close codes",
         "4000-4499: connect again after a jittered wait. 4500-4999: do not.",
         _table(("code", "name", "reconnect", "why"), _close_codes()),
@@ -151,6 +156,11 @@ def _client_frames() -> Iterator[tuple[str, ...]]:
 def _server_frames() -> Iterator[tuple[str, str]]:
     for frame in SERVER_FRAMES:
         yield _code(frame.__name__), _said(frame)
+
+
+def _limits() -> Iterator[tuple[str, ...]]:
+    for name, value in Limits().announced().items():
+        yield _code(name), str(value), MEANINGS[name]
 
 
 def _close_codes() -> Iterator[tuple[str, ...]]:

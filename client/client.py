@@ -19,6 +19,7 @@ from uuid import uuid4
 from aiohttp import ClientSession
 
 from client import frames
+from client.conversations import Conversation
 from client.engine import Engine
 from client.errors import ClientError
 from client.message_ids import minted
@@ -30,11 +31,15 @@ from client.store import Store
 
 _HANDED_BATCH = 100
 _PAGE_MAX = 100
+_INBOX_MAX = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A conversation as a list of conversations shows it."""
+    """A conversation as a list of conversations shows it.
+
+    `newest` is its newest message, or a preview without an id while that is on its way.
+    """
 
     conversation_id: str
     others: tuple[str, ...]
@@ -129,7 +134,8 @@ class Client:
         """
         conversation_id = self.conversation_id(conversation)
         newest = self.state.sync.conversation(conversation_id).cursor
-        self._engine.apply(self.state.read(conversation_id, newest if seq is None else seq))
+        upto = newest if seq is None else seq
+        self._engine.apply(self.state.read(conversation_id, upto, self._engine.now()))
 
     def messages(self) -> "Client":
         """New messages, each conversation in order, each once, one's own at their place.
@@ -195,19 +201,19 @@ class Client:
 
     def chats(self) -> list[Chat]:
         """The conversations of this device, newest first; works offline."""
-        found = []
-        for conversation in self.state.conversations.values():
-            history = self._store.history(conversation.id, None, 1)
-            found.append(
-                Chat(
-                    conversation.id,
-                    others_in(conversation.id, self.user_id),
-                    conversation.cursor,
-                    self._store.unread(conversation.id, conversation.read, self.user_id),
-                    history[0] if history else None,
-                )
-            )
+        found = [self._chat(conversation) for conversation in self.state.conversations.values()]
         return sorted(found, key=lambda chat: -(chat.newest.sent_at if chat.newest else 0))
+
+    def _chat(self, conversation: Conversation) -> Chat:
+        """A conversation by what is here, or by the inbox when that is ahead of it."""
+        others = others_in(conversation.id, self.user_id)
+        newest = next(iter(self._store.history(conversation.id, None, 1)), None)
+        listed = conversation.preview
+        if listed is not None and (newest is None or listed.seq > newest.seq):
+            unread = conversation.listed_unread
+            return Chat(conversation.id, others, conversation.cursor, unread, listed)
+        unread = self._store.unread(conversation.id, conversation.read, self.user_id)
+        return Chat(conversation.id, others, conversation.cursor, unread, newest)
 
     def unsent(self, conversation: str) -> list[Unsent]:
         """The messages of this device that are not accepted yet, oldest first."""
@@ -247,11 +253,27 @@ class Client:
         return answer
 
     async def inbox(self, limit: int = 50) -> list[frames.InboxItem]:
-        """The newest conversations as the server has them. Raises Refused, Unanswered, Stopped."""
+        """The newest conversations as the server has them, page by page up to the limit.
+
+        Raises Refused, Unanswered, Stopped.
+        """
+        found: list[frames.InboxItem] = []
+        cursor: str | None = None
+        while len(found) < limit:
+            size = min(limit - len(found), self.state.limits.get("inbox", _INBOX_MAX))
+            page = await self.inbox_page(size, cursor)
+            found += page.conversations
+            cursor = page.next
+            if cursor is None:
+                break
+        return found
+
+    async def inbox_page(self, limit: int = 50, cursor: str | None = None) -> frames.Inbox:
+        """One page of the inbox; its `next` is the cursor of the following one."""
         request_id = self.state.sync.next_request_id()
-        answer = await self._engine.ask(request_id, frames.inbox(request_id, limit))
+        answer = await self._engine.ask(request_id, frames.inbox(request_id, limit, cursor))
         assert isinstance(answer, frames.Inbox)
-        return answer.conversations
+        return answer
 
     async def until_online(self, timeout_seconds: float | None = None) -> None:
         """Wait for a connection. Raises Stopped, TimeoutError."""

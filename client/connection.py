@@ -90,15 +90,21 @@ class Connection:
 
 
 async def connect(
-    http: ClientSession, url: str, token: str, *, heartbeat_seconds: float
+    http: ClientSession, url: str, token: str, *, since: str | None, heartbeat_seconds: float
 ) -> tuple[Connection, Welcome]:
-    """Open a socket and wait for its welcome. Raises Disconnected."""
+    """Open a socket and wait for its welcome. Raises Disconnected.
+
+    `since` is the token of the heads up to which this device has everything.
+    """
+    headers = {"Authorization": f"Bearer {token}"}
+    if since is not None:
+        headers["Chat-Since"] = since
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
             socket = await http.ws_connect(
                 url,
                 protocols=(frames.SUBPROTOCOL,),
-                headers={"Authorization": f"Bearer {token}"},
+                headers=headers,
                 heartbeat=heartbeat_seconds,
                 max_msg_size=FRAME_BYTES_MAX,
                 timeout=ClientWSTimeout(ws_close=2.0),

@@ -6,8 +6,8 @@ bounds, until the gap before it is filled; what arrives again is dropped. Pure.
 
 from collections.abc import Callable
 
-from client.frames import Event
-from client.messages import Tick, others_in
+from client.frames import Event, InboxItem
+from client.messages import Message, Tick, others_in
 
 PENDING_MAX = 512
 """Facts kept aside for one conversation; what is beyond is fetched when its turn comes."""
@@ -18,12 +18,14 @@ class Conversation:
 
     __slots__ = (
         "attempts",
+        "confirmed",
         "cursor",
         "delivered",
         "forced",
         "head",
         "held",
         "id",
+        "listed",
         "markers",
         "mine",
         "pending",
@@ -46,6 +48,10 @@ class Conversation:
         """This user's own watermarks: the newest message of others that is stored, and read."""
         self.unsettled = False
         """Whether a watermark was told that is not known to have arrived."""
+        self.confirmed = (0, 0)
+        """The own watermarks, delivered and read, that the server is known to have."""
+        self.listed: InboxItem | None = None
+        """The conversation as the newest inbox of this connection showed it."""
         self.markers: dict[str, tuple[int, int]] = {}
         """What others have: delivered and read."""
         self.request_id: str | None = None
@@ -57,6 +63,35 @@ class Conversation:
     def has_unread(self) -> bool:
         """Whether a message of others is here that this user has not read, as far as is known."""
         return self.delivered > self.read
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the conversation exists and nothing of it is here yet."""
+        return self.cursor == 0 and self.head > 0
+
+    @property
+    def preview(self) -> Message | None:
+        """The newest message as the inbox showed it: the beginning of its text, and no id."""
+        if self.listed is None or self.listed.newest is None:
+            return None
+        newest = self.listed.newest
+        return Message(
+            self.id,
+            newest.seq,
+            "",
+            newest.sender_id,
+            "",
+            newest.kind,
+            newest.preview,
+            None,
+            newest.sent_at,
+        )
+
+    @property
+    def listed_unread(self) -> int:
+        """How many messages are unread by the inbox; none when all that it shows was read since."""
+        listed = self.listed
+        return 0 if listed is None or self.read >= listed.seq else listed.unread
 
     @property
     def behind(self) -> bool:
@@ -84,6 +119,19 @@ class Conversation:
             seq += 1
         self.cursor = seq
         return released
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the server has both own watermarks; what was read was delivered."""
+        delivered, read = self.confirmed
+        return max(delivered, read) >= self.delivered and read >= self.read
+
+    def confirm(self, delivered: int, read: int) -> None:
+        """The server has these own watermarks, from whichever device."""
+        self.confirmed = (
+            max(self.confirmed[0], delivered, read),
+            max(self.confirmed[1], read),
+        )
 
     def raise_marker(self, user_id: str, delivered: int, read: int) -> bool:
         """Raise what another member has; whether anything rose."""

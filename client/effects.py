@@ -101,6 +101,13 @@ class MarkersChanged:
     read: int
 
 
+@dataclass(frozen=True, slots=True)
+class HeadsTold:
+    """Everything up to this token of heads is stored; the next connection begins from there."""
+
+    token: str
+
+
 Change = (
     IdentityLearnt
     | EntryQueued
@@ -110,6 +117,7 @@ Change = (
     | MessageStored
     | ConversationChanged
     | MarkersChanged
+    | HeadsTold
 )
 
 
@@ -123,22 +131,12 @@ class Wait:
     at_least_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Tell the server a watermark: `delivered` or `read`. A newer one may take its place."""
-
-    kind: str
-    conversation_id: str
-    seq: int
-
-
 @dataclass(slots=True)
 class Effects:
     """What is to be done after one step of the core, in the order of the fields."""
 
     changes: list[Change] = field(default_factory=list)
     frames: list[bytes] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
     answers: list[tuple[str, Page | Inbox | Error]] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)

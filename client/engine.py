@@ -16,7 +16,6 @@ from aiohttp import ClientSession
 from client import frames
 from client.effects import Effects, Wait
 from client.errors import ClientError, Stopped, StoreError, Unanswered
-from client.marks import Marks
 from client.messages import (
     Arrived,
     Link,
@@ -64,7 +63,6 @@ class Engine:
         self._random = random
         self._wire = Wire(urls, token_source, http, tls, options, random, self)
         self._requests = Requests()
-        self._marks = Marks(lambda frame: self._wire.send([frame]))
         self._timers: set[asyncio.TimerHandle] = set()
         self._server_ms_at_zero = time.time() * 1000 - time.monotonic() * 1000
 
@@ -74,7 +72,8 @@ class Engine:
 
     async def close(self) -> None:
         """Send what waits for the socket, then end."""
-        self._marks.flush()
+        if self.stopped is None:
+            self.apply(self.state.flush(self.now()))
         await self._wire.flush()
         self.end(Stopped("closed", "the client was closed"))
         await self._wire.close()
@@ -106,9 +105,6 @@ class Engine:
                 raise
         if out.frames:
             self._wire.send(out.frames)
-        if self.online:
-            for mark in out.marks:
-                self._marks.put(mark)
         for wait in out.waits:
             self._wake_later(wait)
         for request_id, answer in out.answers:
@@ -122,7 +118,12 @@ class Engine:
         self.check_running()
         if not self.online:
             raise Unanswered("offline", "there is no connection")
-        return await self._requests.ask(request_id, lambda: self._wire.send([frame]))
+        try:
+            return await self._requests.ask(
+                request_id, lambda: self.apply(self.state.ask(request_id, frame, self.now()))
+            )
+        finally:
+            self.state.questions.forget(request_id)
 
     async def until(self, holds: Callable[[], bool], timeout_seconds: float | None) -> None:
         """Wait until something holds of the state."""
@@ -132,7 +133,12 @@ class Engine:
                 self.progressed.clear()
                 await self.progressed.wait()
 
-    # What the wire tells
+    # What the wire asks and tells
+
+    @property
+    def since(self) -> str | None:
+        """The token of heads up to which everything is stored here."""
+        return self.state.since
 
     def connected(self, welcome: frames.Welcome) -> None:
         """There is an authenticated connection."""
@@ -141,7 +147,6 @@ class Engine:
 
     def disconnected(self) -> None:
         """There is none any more."""
-        self._marks.clear()
         self.apply(self.state.disconnected())
         self._requests.fail(Unanswered("offline", "the connection was lost"))
 

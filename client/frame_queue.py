@@ -1,8 +1,11 @@
-"""Frames that wait for the socket, in order."""
+"""Frames that wait for the socket, in order, and no more of them than the server takes."""
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from client.pace import Pace
 
 FRAMES_MAX = 1_000
 """Beyond them nothing is read from the socket either."""
@@ -14,6 +17,7 @@ class FrameQueue:
     def __init__(self) -> None:
         self._frames: deque[bytes] = deque()
         self._is_open = True
+        self._pace = Pace()
         self._filled = asyncio.Event()
         self._drained = asyncio.Event()
 
@@ -23,9 +27,10 @@ class FrameQueue:
             self._frames.extend(encoded)
             self._filled.set()
 
-    def clear(self) -> None:
-        """Begin with nothing, on a new socket: the core says again what counts."""
+    def clear(self, limits: Mapping[str, int]) -> None:
+        """Begin with nothing, on a new socket with these limits: the core repeats what counts."""
         self._frames.clear()
+        self._pace.allow(limits.get("frames_per_minute"), limits.get("frame_burst"))
         self._is_open = True
 
     async def room(self) -> None:
@@ -46,6 +51,9 @@ class FrameQueue:
         """Send what comes, one after the other, until the socket ends (a ConnectionError)."""
         while True:
             while self._frames:
+                if wait_ms := self._pace.take(int(time.monotonic() * 1000)):
+                    await asyncio.sleep(wait_ms / 1000)
+                    continue
                 try:
                     await send(self._frames.popleft())
                 except ConnectionError:

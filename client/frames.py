@@ -4,6 +4,7 @@ Frames of a type that this library does not know are left out, so a newer server
 Close codes say what to do: 4000-4499 connect again with jitter, 4500-4999 do not.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -29,6 +30,9 @@ class Heads(Struct, frozen=True, tag_field="type", tag="heads"):
 
     heads: dict[str, int]
     more: bool = False
+    next: str | None = None
+    token: str | None = None
+    id: str | None = None
 
 
 class Accepted(Struct, frozen=True, tag_field="type", tag="accepted"):
@@ -122,6 +126,13 @@ class Inbox(Struct, frozen=True, tag_field="type", tag="inbox"):
 
     id: str
     conversations: list[InboxItem]
+    next: str | None = None
+
+
+class Marked(Struct, frozen=True, tag_field="type", tag="marked"):
+    """The watermarks of a frame of ours are in the log."""
+
+    id: str
 
 
 class Error(Struct, frozen=True, tag_field="type", tag="error"):
@@ -139,7 +150,9 @@ class Unknown(Struct, frozen=True):
     detail: str
 
 
-ServerFrame = Welcome | Heads | Accepted | Rejected | Event | Receipt | Page | Inbox | Error
+ServerFrame = (
+    Welcome | Heads | Accepted | Rejected | Event | Receipt | Page | Inbox | Marked | Error
+)
 
 _decode = msgspec.json.Decoder(ServerFrame).decode
 _encode = msgspec.json.Encoder().encode
@@ -171,9 +184,12 @@ def send(
     return _encode(frame)
 
 
-def marker(kind: str, conversation_id: str, seq: int) -> bytes:
-    """A watermark of this device: `delivered` or `read`."""
-    return _encode({"type": kind, "conversation_id": conversation_id, "seq": seq})
+def marks(
+    request_id: str, delivered: Sequence[tuple[str, int]], read: Sequence[tuple[str, int]]
+) -> bytes:
+    """Watermarks of this device, each a conversation and a seq; answered with `marked`."""
+    frame = {"type": "marks", "id": request_id, "delivered": delivered, "read": read}
+    return _encode(frame)
 
 
 def fetch(
@@ -198,9 +214,17 @@ def fetch(
     return _encode(frame)
 
 
-def inbox(request_id: str, limit: int) -> bytes:
-    """The newest conversations."""
-    return _encode({"type": "inbox", "id": request_id, "limit": limit})
+def inbox(request_id: str, limit: int, cursor: str | None = None) -> bytes:
+    """The newest conversations, or those that follow a cursor."""
+    frame: dict[str, Any] = {"type": "inbox", "id": request_id, "limit": limit}
+    if cursor is not None:
+        frame["cursor"] = cursor
+    return _encode(frame)
+
+
+def heads(request_id: str, cursor: str) -> bytes:
+    """The heads that follow a cursor."""
+    return _encode({"type": "heads", "id": request_id, "cursor": cursor})
 
 
 def token(text: str) -> bytes:

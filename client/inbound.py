@@ -9,12 +9,15 @@ from dataclasses import dataclass
 
 from client import frames, watermarks
 from client.conversations import Conversation
-from client.effects import Effects, Mark, MessageStored
+from client.effects import Effects, MessageStored
 from client.frames import Event
-from client.messages import Arrived, Message, Problem
+from client.marks import Marks
+from client.messages import Arrived, ChatsListed, Message, Problem
 from client.outbox import Outbox
+from client.questions import Questions
 from client.refresh import Refresh
 from client.sync import Sync
+from client.walk import Walk
 
 
 @dataclass(slots=True)
@@ -28,11 +31,25 @@ class Identity:
 class Inbound:
     """Takes frames into what a device knows."""
 
-    def __init__(self, identity: Identity, outbox: Outbox, sync: Sync, refresh: Refresh) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        outbox: Outbox,
+        sync: Sync,
+        heads: Walk,
+        refresh: Refresh,
+        marks: Marks,
+        questions: Questions,
+    ) -> None:
+        self.token: str | None = None
+        """Of the heads that were told last in whole; to be kept once everything is fetched."""
         self._identity = identity
         self._outbox = outbox
         self._sync = sync
+        self._heads_walk = heads
         self._refresh = refresh
+        self._marks = marks
+        self._questions = questions
 
     def take(self, frame: frames.ServerFrame | frames.Unknown, now: int, out: Effects) -> None:
         """Take one frame (the welcome goes to `State.connected`)."""
@@ -53,6 +70,8 @@ class Inbound:
                     self._sync_first(stale, out)
             case frames.Inbox():
                 self._inbox(frame, out)
+            case frames.Marked():
+                self._marks.answered(frame.id, out)
             case frames.Error():
                 self._error(frame, now, out)
             case frames.Unknown():
@@ -114,25 +133,36 @@ class Inbound:
             conversation = self._sync.conversation(conversation_id)
             conversation.head = max(conversation.head, seq)
             self._sync.check(conversation)
-        if frame.more:
+        if frame.id is not None and not self._heads_walk.answered(frame.id, frame.next):
             return
-        self._sync.heads_complete = True
+        self._sync.heads_complete = not frame.more
+        if frame.more:
+            if frame.id is None and frame.next is not None:
+                self._heads_walk.begin(frame.next)
+            return
+        self.token = frame.token
         for conversation in self._sync.conversations.values():
             self._renew_stale(conversation, out)
-        if any(
-            c.unsettled or c.has_unread or c.waits_for_ticks(self._identity.user_id)
-            for c in self._sync.conversations.values()
-        ):
-            self._refresh.want()
+        me = self._identity.user_id
+        wanted = [
+            one
+            for one in self._sync.conversations.values()
+            if one.is_new or one.has_unread or one.waits_for_ticks(me)
+        ]
+        if wanted:
+            self._refresh.want(wanted)
 
     def _inbox(self, inbox: frames.Inbox, out: Effects) -> None:
         for item in inbox.conversations:
             conversation = self._sync.conversation(item.conversation_id)
             conversation.head = max(conversation.head, item.seq)
+            conversation.listed = item
             self._sync.check(conversation)
             for marker in item.receipts:
                 watermarks.moved(conversation, self._identity.user_id, marker, 0, out)
-        if not self._refresh.answered(inbox.id):
+        if inbox.conversations:
+            out.notices.append(ChatsListed(len(inbox.conversations)))
+        if not self._refresh.shown(inbox):
             out.answers.append((inbox.id, inbox))
 
     def _error(self, error: frames.Error, now: int, out: Effects) -> None:
@@ -141,9 +171,23 @@ class Inbound:
         elif error.id in self._outbox.entries:
             self._outbox.failed(error, now, out)
         elif (conversation := self._sync.answered(error.id)) is not None:
-            self._sync.pause(conversation, error.retry_after_seconds or 0.0, out)
-        elif not self._refresh.failed(error.id, error.retry_after_seconds or 0.0, out):
+            self._sync.failed(conversation, error, now, out)
+        elif self._marks.failed(error, now, out):
+            return
+        elif self._is_asked_again(error, error.id, out):
+            if error.code == "rate_limited":
+                self._sync.queries.pace.refused(now, error.retry_after_seconds or 0.0)
+        else:
             out.answers.append((error.id, error))
+
+    def _is_asked_again(self, error: frames.Error, request_id: str, out: Effects) -> bool:
+        """Whether the error was for a question that is put again."""
+        wait_seconds = error.retry_after_seconds or 0.0
+        return (
+            self._heads_walk.failed(request_id, wait_seconds, out)
+            or self._refresh.failed(request_id, wait_seconds, out)
+            or self._questions.limited(error)
+        )
 
     def _release(self, conversation: Conversation, events: list[Event], out: Effects) -> None:
         """Store what is next in order, and tell the senders that it is here."""
@@ -162,7 +206,7 @@ class Inbound:
         if newest_of_others:
             conversation.delivered = newest_of_others
             conversation.unsettled = True
-            out.marks.append(Mark("delivered", conversation.id, newest_of_others))
+            self._marks.put(conversation)
         out.changes.append(watermarks.saved(conversation))
         if count:
             out.notices.append(Arrived(conversation.id, count))

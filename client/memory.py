@@ -15,6 +15,7 @@ from client.effects import (
     EntryQueued,
     EntryRefused,
     EntrySettled,
+    HeadsTold,
     IdentityLearnt,
     MarkersChanged,
     MessageStored,
@@ -33,6 +34,7 @@ class MemoryStore:
         self._unhanded: deque[tuple[int, Message]] = deque()
         self._arrivals = 0
         self._identity: IdentityLearnt | None = None
+        self._heads: HeadsTold | None = None
         self._conversations: dict[str, ConversationChanged] = {}
         self._markers: dict[tuple[str, str], MarkersChanged] = {}
         self._outbox: dict[int, Entry] = {}
@@ -41,6 +43,7 @@ class MemoryStore:
         """What the core is restored from."""
         return [
             *([self._identity] if self._identity else []),
+            *([self._heads] if self._heads else []),
             *self._conversations.values(),
             *self._markers.values(),
             *(EntryQueued(_unlinked(entry)) for entry in self._outbox.values()),
@@ -65,6 +68,8 @@ class MemoryStore:
                     self.refused[change.order] = change
                 case IdentityLearnt():
                     self._identity = change
+                case HeadsTold():
+                    self._heads = change
 
     def _keep(self, message: Message) -> None:
         self._arrivals += 1

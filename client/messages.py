@@ -115,6 +115,13 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
+class ChatsListed:
+    """The server has said how some conversations stand; what they hold may be still to come."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Something is not as it should be and the library goes on; `code` is a stable word."""
 
@@ -129,6 +136,7 @@ Notice = (
     | MessageRenamed
     | MarkerMoved
     | Arrived
+    | ChatsListed
     | Problem
 )
 

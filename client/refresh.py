@@ -1,14 +1,15 @@
-"""How far everybody is: one question after the heads are known, asked until it is answered. Pure.
+"""How far everybody is: the inbox, page by page, as far as something here may have moved. Pure.
 
-What moved while this device was away is told by no frame. One inbox says it for the conversations
-that matter: an answer that is refused or does not come is asked for again after a pause.
+What moved while this device was away is told by no frame: which messages of its user others have,
+and what its user read on another device. The pages of the inbox say it. They are read until none of
+the conversations is left of which it matters, or until there are no more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from client import frames
-from client.effects import Effects, Wait
-from client.sync import ANSWER_TIMEOUT_MS
+from client.conversations import Conversation
+from client.walk import Walk
 
 INBOX_LIMIT = 50
 
@@ -16,74 +17,32 @@ REFRESH = "refresh"
 """The topic of this module's wait."""
 
 
-class Refresh:
-    """At most one question is under way, or waits for its pause to end."""
+class Refresh(Walk):
+    """The walk through the inbox, and the conversations for whose sake it is made."""
 
     def __init__(self, next_request_id: Callable[[], str]) -> None:
-        self._next_request_id = next_request_id
-        self._wanted = False
-        self._held = False
-        self._attempts = 0
-        self._asked_at: int | None = None
-        self._request_ids: set[str] = set()
+        super().__init__(REFRESH, next_request_id, self._inbox)
+        self._limit = INBOX_LIMIT
+        self._missing: set[str] = set()
 
-    @property
-    def unanswered(self) -> bool:
-        """Whether an answer is still to come."""
-        return self._wanted
+    def allow(self, inbox_limit: int | None) -> None:
+        """How many conversations a page may have."""
+        self._limit = min(INBOX_LIMIT, inbox_limit or INBOX_LIMIT)
 
-    def connected(self) -> None:
-        """A fresh connection: nothing is asked on it yet."""
-        self._wanted = self._held = False
-        self._attempts = 0
-        self._forget()
+    def want(self, conversations: Iterable[Conversation]) -> None:
+        """Ask how these conversations stand; those that were wanted before are wanted still."""
+        before = self._missing if self.unanswered else set()
+        self._missing = {one.id for one in conversations} | before
+        self.begin()
 
-    def want(self) -> None:
-        """Ask, also when an older question is under way: its answer may know too little."""
-        self._wanted = True
-        self._forget()
-
-    def pump(self, now: int, out: Effects) -> None:
-        """Ask, if it may be asked."""
-        if self._wanted and not self._held and self._asked_at is None:
-            request_id = self._next_request_id()
-            self._request_ids.add(request_id)
-            self._asked_at = now
-            out.frames.append(frames.inbox(request_id, INBOX_LIMIT))
-
-    def answered(self, request_id: str) -> bool:
-        """An inbox came; whether it is an answer to the question, which a late one is too."""
-        if request_id not in self._request_ids:
+    def shown(self, inbox: frames.Inbox) -> bool:
+        """A page came; whether it was for this walk."""
+        if not self.answered(inbox.id, inbox.next):
             return False
-        self._wanted = False
-        self._attempts = 0
-        self._forget()
+        self._missing.difference_update(item.conversation_id for item in inbox.conversations)
+        if not self._missing:
+            self.end()
         return True
 
-    def failed(self, request_id: str, at_least_seconds: float, out: Effects) -> bool:
-        """An error came; whether it was for the question, which is then put again."""
-        if request_id not in self._request_ids:
-            return False
-        self._request_ids.discard(request_id)
-        self._pause(at_least_seconds, out)
-        return True
-
-    def overdue(self, now: int, out: Effects) -> None:
-        """Ask again what has not been answered for long."""
-        if self._asked_at is not None and self._asked_at <= now - ANSWER_TIMEOUT_MS:
-            self._pause(0.0, out)
-
-    def wake(self) -> None:
-        """The pause is over."""
-        self._held = False
-
-    def _pause(self, at_least_seconds: float, out: Effects) -> None:
-        self._asked_at = None
-        if not self._held:
-            self._held = True
-            self._attempts += 1
-            out.waits.append(Wait(REFRESH, "", self._attempts, at_least_seconds))
-
-    def _forget(self) -> None:
-        self._asked_at = None
-        self._request_ids.clear()
+    def _inbox(self, request_id: str, cursor: str | None) -> bytes:
+        return frames.inbox(request_id, self._limit, cursor)

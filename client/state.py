@@ -19,18 +19,25 @@ from client.effects import (
     Entry,
     EntryChanged,
     EntryQueued,
+    HeadsTold,
     IdentityLearnt,
-    Mark,
     MarkersChanged,
 )
 from client.errors import ClientError
 from client.inbound import Identity, Inbound
+from client.marks import MARKS, Marks
 from client.messages import Tick, direct_conversation
 from client.outbox import LINE, PACE, Outbox
+from client.pace import GATE
+from client.questions import Questions
 from client.refresh import REFRESH, Refresh
-from client.sync import Sync
+from client.sync import QUERIES, Sync
+from client.walk import Walk
 
 OUTBOX_MAX = 10_000
+
+HEADS = "heads"
+"""The topic of the wait of the walk through heads."""
 
 
 class State:
@@ -43,8 +50,21 @@ class State:
         self.sync = Sync()
         self._unresolved: list[Entry] = []
         self._newest_order = 0
+        self.since: str | None = None
+        """The token of heads to show at the next connect: what came before it is stored here."""
         self.refresh = Refresh(self.sync.next_request_id)
-        self._inbound = Inbound(self._identity, self.outbox, self.sync, self.refresh)
+        self.marks = Marks(self.sync.next_request_id)
+        self.questions = Questions()
+        self._heads = Walk(HEADS, self.sync.next_request_id, _ask_heads)
+        self._inbound = Inbound(
+            self._identity,
+            self.outbox,
+            self.sync,
+            self._heads,
+            self.refresh,
+            self.marks,
+            self.questions,
+        )
         for change in saved:
             self._restore(change)
 
@@ -71,9 +91,9 @@ class State:
     @property
     def caught_up(self) -> bool:
         """Whether everything that the server told of on this connection is here."""
-        return self.sync.heads_complete and not any(
-            conversation.behind for conversation in self.conversations.values()
-        )
+        if self.sync.is_fetching or not self.sync.heads_complete:
+            return False
+        return not any(conversation.behind for conversation in self.conversations.values())
 
     def tick(self, conversation_id: str, seq: int) -> Tick:
         """How far this user's message at that place has come."""
@@ -96,7 +116,7 @@ class State:
         self.outbox.pump(now, out)
         return entry, out
 
-    def read(self, conversation_id: str, seq: int) -> Effects:
+    def read(self, conversation_id: str, seq: int, now: int) -> Effects:
         """The user has read everything up to seq; the marker stays at a message of others."""
         out = Effects()
         conversation = self.sync.conversation(conversation_id)
@@ -106,7 +126,22 @@ class State:
             conversation.unsettled = True
             out.changes.append(watermarks.saved(conversation))
             if self.outbox.online:
-                out.marks.append(Mark("read", conversation_id, seq))
+                self.marks.put(conversation)
+                self.marks.pump(now, out)
+        return out
+
+    def ask(self, request_id: str, frame: bytes, now: int) -> Effects:
+        """A question of the application, whose answer is among the effects of a later step."""
+        out = Effects()
+        self.questions.ask(request_id, frame)
+        self._pump(now, out)
+        return out
+
+    def flush(self, now: int) -> Effects:
+        """The connection is about to be closed: say what waits for its turn."""
+        out = Effects()
+        if self.outbox.online:
+            self.marks.pump(now, out, last=True)
         return out
 
     # What happens to the connection
@@ -129,19 +164,23 @@ class State:
         for entry in unresolved:
             self._admit(entry)
             out.changes.append(EntryChanged(entry))
-        self.sync.connected()
+        self.sync.connected(welcome.limits)
+        self._heads.connected()
+        self._inbound.token = None
         self.refresh.connected()
+        self.refresh.allow(welcome.limits.get("inbox"))
+        if not self.conversations:  # a new device can show its inbox before anything is fetched
+            self.refresh.want(())
         self.outbox.connected(welcome.limits)
-        for conversation in self.conversations.values():
-            if conversation.unsettled:
-                watermarks.tell(conversation, out)
-        self.outbox.pump(now, out)
+        self.marks.connected(welcome.limits, self.conversations.values())
+        self._pump(now, out)
         return out
 
     def disconnected(self) -> Effects:
         """The connection is gone."""
         self.sync.disconnected()
         self.outbox.disconnected()
+        self.questions.clear()
         return Effects()
 
     def tick_clock(self, now: int) -> Effects:
@@ -150,7 +189,9 @@ class State:
         if self.outbox.online:
             self.outbox.overdue(now)
             self.sync.overdue(now, out)
+            self._heads.overdue(now, out)
             self.refresh.overdue(now, out)
+            self.marks.overdue(now, out)
             self._pump(now, out)
         return out
 
@@ -161,8 +202,16 @@ class State:
             self.outbox.wake(conversation_id)
         elif topic == PACE:
             self.outbox.paced()
+        elif topic == GATE and conversation_id == QUERIES:
+            self.sync.queries.open()
+        elif topic == GATE:
+            self.marks.open()
         elif topic == REFRESH:
             self.refresh.wake()
+        elif topic == HEADS:
+            self._heads.wake()
+        elif topic == MARKS:
+            self.marks.wake()
         else:
             self.sync.wake(conversation_id)
         self._pump(now, out)
@@ -174,6 +223,9 @@ class State:
         """Take one frame (the welcome goes to `connected`)."""
         out = Effects()
         self._inbound.take(frame, now, out)
+        if self._inbound.token is not None and self.caught_up:
+            self.since, self._inbound.token = self._inbound.token, None
+            out.changes.append(HeadsTold(self.since))
         self._pump(now, out)
         return out
 
@@ -181,9 +233,13 @@ class State:
 
     def _pump(self, now: int, out: Effects) -> None:
         self.outbox.pump(now, out)
-        self.sync.pump(now, out)
         if self.outbox.online:
-            self.refresh.pump(now, out)
+            self.marks.pump(now, out)
+            gate = self.sync.queries  # who waits longest for an answer comes first
+            self.questions.pump(now, gate, out)
+            self._heads.pump(now, gate, out)
+            self.refresh.pump(now, gate, out)
+            self.sync.pump(now, out)
 
     def _admit(self, entry: Entry) -> None:
         if not entry.conversation_id:
@@ -210,8 +266,15 @@ class State:
                 self.sync.conversation(change.conversation_id).raise_marker(
                     change.user_id, change.delivered, change.read
                 )
+            case HeadsTold():
+                self.since = change.token
             case EntryQueued():
                 self._newest_order = max(self._newest_order, change.entry.order)
                 self._admit(change.entry)
             case _:
                 raise AssertionError(f"{change} is not a saved state")
+
+
+def _ask_heads(request_id: str, cursor: str | None) -> bytes:
+    assert cursor is not None, "the first heads come unasked"
+    return frames.heads(request_id, cursor)

@@ -20,6 +20,7 @@ from client.effects import (
     EntryQueued,
     EntryRefused,
     EntrySettled,
+    HeadsTold,
     IdentityLearnt,
     MarkersChanged,
     MessageStored,
@@ -32,6 +33,8 @@ CREATE TABLE IF NOT EXISTS device (
     one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL,
     user_id TEXT NOT NULL DEFAULT '', device_id TEXT NOT NULL DEFAULT '',
     handed INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS heads (
+    one INTEGER PRIMARY KEY CHECK (one = 1), token TEXT NOT NULL);
 INSERT OR IGNORE INTO device (one, version) VALUES (1, 1);
 CREATE TABLE IF NOT EXISTS conversations (
     conversation_id TEXT PRIMARY KEY, cursor INTEGER NOT NULL, delivered INTEGER NOT NULL,
@@ -112,6 +115,7 @@ class SqliteStore:
         run = self._db.execute
         user_id, device_id = run("SELECT user_id, device_id FROM device").fetchone()
         changes: list[Change] = [IdentityLearnt(user_id, device_id)] if user_id else []
+        changes += [HeadsTold(*row) for row in run("SELECT token FROM heads")]
         for row in run("SELECT * FROM conversations"):
             conversation_id, cursor, delivered, read, mine, unsettled = row
             changes.append(
@@ -187,6 +191,8 @@ class SqliteStore:
                     (change.code, change.detail, change.order),
                 )
                 run("DELETE FROM outbox WHERE number = ?", (change.order,))
+            case HeadsTold():
+                run("INSERT OR REPLACE INTO heads VALUES (1, ?)", (change.token,))
             case IdentityLearnt():
                 run(
                     "UPDATE device SET user_id = ?, device_id = ?",

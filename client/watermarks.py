@@ -6,7 +6,7 @@ Pure.
 
 from client import frames
 from client.conversations import Conversation
-from client.effects import ConversationChanged, Effects, Mark, MarkersChanged
+from client.effects import ConversationChanged, Effects, MarkersChanged
 from client.messages import MarkerMoved
 
 
@@ -20,14 +20,6 @@ def moved(
         new = conversation.markers[marker.user_id]
         out.changes.append(MarkersChanged(conversation.id, marker.user_id, *new))
         out.notices.append(MarkerMoved(conversation.id, marker.user_id, *new, at))
-
-
-def tell(conversation: Conversation, out: Effects) -> None:
-    """Repeat one's own watermarks to the server."""
-    if conversation.delivered > conversation.read:
-        out.marks.append(Mark("delivered", conversation.id, conversation.delivered))
-    if conversation.read:
-        out.marks.append(Mark("read", conversation.id, conversation.read))
 
 
 def saved(conversation: Conversation) -> ConversationChanged:
@@ -44,11 +36,8 @@ def saved(conversation: Conversation) -> ConversationChanged:
 
 def _own(conversation: Conversation, me: str, marker: frames.Markers, out: Effects) -> None:
     """This user's watermarks as the server has them: by another device, or ours confirmed."""
-    settles = (
-        conversation.unsettled
-        and max(marker.delivered, marker.read) >= conversation.delivered
-        and marker.read >= conversation.read
-    )
+    conversation.confirm(marker.delivered, marker.read)
+    settles = conversation.unsettled and conversation.is_confirmed
     if settles:
         conversation.unsettled = False
     if marker.read > conversation.read:

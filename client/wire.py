@@ -30,6 +30,11 @@ _FLUSH_SECONDS = 1.0
 class Listener(Protocol):
     """Who is told what happens on the wire. What it raises ends the connection."""
 
+    @property
+    def since(self) -> str | None:
+        """What to show the server, so that it tells only what has changed."""
+        ...
+
     def connected(self, welcome: frames.Welcome) -> None:
         """There is an authenticated connection."""
         ...
@@ -147,11 +152,15 @@ class Wire:
         except OSError as error:
             raise Disconnected(f"no access token: {error}", reconnect=True) from error
         connection, welcome = await connect(
-            self._http, url, token, heartbeat_seconds=self._options.heartbeat_seconds
+            self._http,
+            url,
+            token,
+            since=self._listener.since,
+            heartbeat_seconds=self._options.heartbeat_seconds,
         )
         self._connected_at = time.monotonic()
         self._connection = connection
-        self._queue.clear()
+        self._queue.clear(welcome.limits)
         try:
             self._listener.connected(welcome)
             self._listener.changed(LinkChanged(Link.ONLINE, url))

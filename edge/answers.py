@@ -25,7 +25,7 @@ def unavailable(request_id: str) -> Refuse:
     )
 
 
-def rate_limited(request_id: str, wait_seconds: float) -> Refuse:
+def rate_limited(request_id: str | None, wait_seconds: float) -> Refuse:
     """The user sends or asks too much; this one is to be sent again."""
     return Refuse(
         ErrorCode.RATE_LIMITED,

@@ -46,6 +46,13 @@ class Mark(Struct, frozen=True, gc=False):
     marker: Marker
 
 
+class MarkAll(Struct, frozen=True, gc=False):
+    """Submit markers, soon; tell the session by `marked` or `unavailable` what became of them."""
+
+    markers: tuple[Marker, ...]
+    request_id: str
+
+
 class Check(Struct, frozen=True, gc=False):
     """Check a token; tell the session by `authenticated` or `refused`."""
 
@@ -59,5 +66,5 @@ class Close(Struct, frozen=True, gc=False):
     reason: str
 
 
-Effect = Submit | Ask | Reply | Refuse | Mark | Check | Close
+Effect = Submit | Ask | Reply | Refuse | Mark | MarkAll | Check | Close
 Effects = Sequence[Effect]

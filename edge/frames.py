@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from edge.strict_json import INTEGER_MAX, NotTaken, decode
 from events.frames import ErrorCode
 from events.ids import is_name, made_at
+from events.queries import INBOX_MAX, PAGE_MAX
 
 BODY_BYTES_MAX = 65_536
 """Of UTF-8, in one message."""
@@ -20,6 +21,9 @@ BODY_BYTES_MAX = 65_536
 FRAME_BYTES_MAX = 4 * BODY_BYTES_MAX + 4_096
 """One WebSocket message. JSON may escape: any real text grows by less than 4; only a body made
 mostly of control characters, each written as six bytes, meets this limit before that of bodies."""
+
+MARKS_MAX = 200
+"""Watermarks in one `marks` frame."""
 
 KINDS = frozenset(("text",))
 _CONVERSATION_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-:")
@@ -33,6 +37,8 @@ Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Opaque = Annotated[str, Meta(min_length=1, max_length=128)]
 """What the server gave out and alone understands: a cursor, or a token of heads."""
 ConversationId = Annotated[str, Meta(min_length=1, max_length=160)]
+
+Watermark = tuple[ConversationId, Seq]
 
 
 class _Frame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
@@ -84,6 +90,17 @@ class Read(_Frame, frozen=True, gc=False, tag="read"):
     seq: Seq
 
 
+class Marks(_Frame, frozen=True, kw_only=True, gc=False, tag="marks"):
+    """Many watermarks at once, each a conversation and a seq; `marked` says that the log has them.
+
+    At most 200 of both kinds together.
+    """
+
+    id: Id
+    delivered: tuple[Watermark, ...] = ()
+    read: tuple[Watermark, ...] = ()
+
+
 class Fetch(_Frame, frozen=True, kw_only=True, gc=False, tag="fetch"):
     """Facts of a conversation after or before a seq, once history holds `up_to`."""
 
@@ -92,14 +109,14 @@ class Fetch(_Frame, frozen=True, kw_only=True, gc=False, tag="fetch"):
     after: Cursor | None = None
     before: Seq | None = None
     up_to: Seq | None = None
-    limit: Annotated[int, Meta(ge=1, le=100)] = 100
+    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = PAGE_MAX
 
 
 class Inbox(_Frame, frozen=True, kw_only=True, gc=False, tag="inbox"):
     """The newest conversations; with the `next` of the last answer as cursor, those after them."""
 
     id: Id
-    limit: Annotated[int, Meta(ge=1, le=50)] = 50
+    limit: Annotated[int, Meta(ge=1, le=INBOX_MAX)] = INBOX_MAX
     cursor: Opaque | None = None
 
 
@@ -110,7 +127,7 @@ class Heads(_Frame, frozen=True, kw_only=True, gc=False, tag="heads"):
     cursor: Opaque
 
 
-ClientFrame = Hello | Token | Send | Delivered | Read | Fetch | Inbox | Heads
+ClientFrame = Hello | Token | Send | Delivered | Read | Marks | Fetch | Inbox | Heads
 
 TYPES: dict[str, type[ClientFrame]] = {
     "hello": Hello,
@@ -118,6 +135,7 @@ TYPES: dict[str, type[ClientFrame]] = {
     "send": Send,
     "delivered": Delivered,
     "read": Read,
+    "marks": Marks,
     "fetch": Fetch,
     "inbox": Inbox,
     "heads": Heads,
@@ -191,6 +209,15 @@ def _check_marker(frame: Delivered | Read) -> Problem | None:
     return None
 
 
+def _check_marks(frame: Marks) -> Problem | None:
+    marks = (*frame.delivered, *frame.read)
+    if not 1 <= len(marks) <= MARKS_MAX:
+        return _bad(frame, f"A frame holds 1 to {MARKS_MAX} watermarks.")
+    if not all(is_conversation(conversation_id) for conversation_id, _ in marks):
+        return _bad(frame, "One of the conversations is no id.")
+    return None
+
+
 def _check_fetch(frame: Fetch) -> Problem | None:
     if not is_conversation(frame.conversation_id):
         return _bad(frame, "`conversation_id` is no id.")
@@ -209,6 +236,7 @@ _CHECKS: dict[type[ClientFrame], Any] = {
     Send: _check_send,
     Delivered: _check_marker,
     Read: _check_marker,
+    Marks: _check_marks,
     Fetch: _check_fetch,
     Inbox: _check_nothing,
     Heads: _check_nothing,
@@ -220,7 +248,7 @@ def is_conversation(text: str) -> bool:
     return _CONVERSATION_CHARACTERS.issuperset(text)
 
 
-def _bad(frame: Send | Fetch, detail: str) -> Problem:
+def _bad(frame: Send | Fetch | Marks, detail: str) -> Problem:
     return Problem(ErrorCode.BAD_REQUEST, detail, frame.id)
 
 

@@ -222,6 +222,8 @@ def limits_of(edge: EdgeSettings) -> Limits:
         send_burst=edge.send_burst,
         queries_per_minute=edge.query_rate_per_minute,
         query_burst=edge.query_burst,
+        marks_per_minute=edge.mark_rate_per_minute,
+        mark_burst=edge.mark_burst,
         frames_per_minute=edge.frame_rate_per_minute,
         frame_burst=edge.frame_burst,
         in_flight=edge.in_flight_max,

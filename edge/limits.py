@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from edge.frames import BODY_BYTES_MAX, FRAME_BYTES_MAX
-from events.queries import UNREAD_MAX
+from edge.frames import BODY_BYTES_MAX, FRAME_BYTES_MAX, MARKS_MAX
+from events.queries import INBOX_MAX, PAGE_MAX, UNREAD_MAX, WAITING_MAX
 
 KEYS_MAX = 100_000
 """Keys whose allowance is not whole; more of them share one."""
@@ -21,13 +21,36 @@ _FORGET_SECONDS = 1.0
 """Between two looks for keys that may be forgotten: each looks at all of them."""
 
 
+MEANINGS = {
+    "body_bytes": "Bytes of UTF-8 in the body of a message.",
+    "frame_bytes": "Bytes in a frame of the client.",
+    "sends_per_minute": "Messages of a user, all devices together; beyond it `rate_limited`.",
+    "send_burst": "Messages of a user at once.",
+    "queries_per_minute": "Questions of a user (`fetch`, `inbox`, `heads`).",
+    "query_burst": "Questions of a user at once.",
+    "questions": "Questions of a user that wait for an answer.",
+    "marks_per_minute": "Watermarks of a user, in whichever frames.",
+    "mark_burst": "Watermarks of a user at once.",
+    "marks": "Watermarks in one `marks` frame.",
+    "frames_per_minute": "Frames of any kind on a socket; beyond it the socket is closed.",
+    "frame_burst": "Frames of any kind on a socket at once.",
+    "in_flight": "Messages, questions and `marks` of a socket that the log has not confirmed.",
+    "page": "Facts in one page.",
+    "inbox": "Conversations in one inbox; `next` leads to those that follow.",
+    "unread": "Unread messages are counted so far: this number means that many, or more.",
+}
+"""What the welcome announces, and what it means: everything that is enforced on frames."""
+
+
 class Limits(Struct, frozen=True):
-    """What may be done: messages and questions by a user, anything else by a socket."""
+    """What may be done: messages, questions and watermarks by a user, the rest by a socket."""
 
     sends_per_minute: int = 100
     send_burst: int = 50
     queries_per_minute: int = 600
     query_burst: int = 300
+    marks_per_minute: int = 12_000
+    mark_burst: int = 2_000
     frames_per_minute: int = 12_000
     frame_burst: int = 2_000
     in_flight: int = 256
@@ -41,9 +64,17 @@ class Limits(Struct, frozen=True):
             "frame_bytes": FRAME_BYTES_MAX,
             "sends_per_minute": self.sends_per_minute,
             "send_burst": self.send_burst,
+            "queries_per_minute": self.queries_per_minute,
+            "query_burst": self.query_burst,
+            "questions": WAITING_MAX,
+            "marks_per_minute": self.marks_per_minute,
+            "mark_burst": self.mark_burst,
+            "marks": min(MARKS_MAX, self.mark_burst),
+            "frames_per_minute": self.frames_per_minute,
+            "frame_burst": self.frame_burst,
             "in_flight": self.in_flight,
-            "page": 100,
-            "inbox": 50,
+            "page": PAGE_MAX,
+            "inbox": INBOX_MAX,
             "unread": UNREAD_MAX,
         }
 
@@ -83,18 +114,18 @@ class Rates:
         """How many keys are remembered."""
         return len(self._until)
 
-    def take(self, key: str, now: float) -> float:
-        """0 when one more is allowed, otherwise the seconds until it would be."""
-        wait_seconds = self.wait_seconds(key, now)
+    def take(self, key: str, now: float, count: int = 1) -> float:
+        """0 when so many more are allowed, otherwise the seconds until they would be."""
+        wait_seconds = self.wait_seconds(key, now, count)
         if not wait_seconds:
             key = self._known(key, now)
-            self._until[key] = max(self._until.get(key, now), now) + self._interval
+            self._until[key] = max(self._until.get(key, now), now) + count * self._interval
         return wait_seconds
 
-    def wait_seconds(self, key: str, now: float) -> float:
+    def wait_seconds(self, key: str, now: float, count: int = 1) -> float:
         """The same without taking it."""
         until = self._until.get(self._known(key, now), now)
-        return _beyond(max(until, now) + self._interval - now, self._tolerance)
+        return _beyond(max(until, now) + count * self._interval - now, self._tolerance)
 
     def _known(self, key: str, now: float) -> str:
         """The key, or the one that those share for whom there is no room."""
@@ -115,8 +146,9 @@ def _beyond(taken_seconds: float, tolerance: float) -> float:
 class UserRates:
     """What users may do, whichever of their sockets they use; shared by all sessions."""
 
-    __slots__ = ("queries", "sends")
+    __slots__ = ("marks", "queries", "sends")
 
     def __init__(self, limits: Limits) -> None:
         self.sends = Rates(limits.sends_per_minute, limits.send_burst)
         self.queries = Rates(limits.queries_per_minute, limits.query_burst)
+        self.marks = Rates(limits.marks_per_minute, limits.mark_burst)

@@ -9,7 +9,7 @@ In: events of sessions and of the gateway. Out: records on their topics. Three k
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
@@ -35,6 +35,25 @@ _Said = tuple[Topic, Struct, str, Callable[[], bool]]
 log = structlog.get_logger()
 
 
+class _Flush:
+    """The records of markers that were sent together, and who waits until Kafka has all of them."""
+
+    __slots__ = ("_confirmed", "_outcomes", "_untold")
+
+    def __init__(self, records: int, outcomes: Sequence[Outcome]) -> None:
+        self._untold = records
+        self._outcomes = outcomes
+        self._confirmed = True
+
+    def told(self, confirmed: bool) -> None:
+        """Whether Kafka confirmed one of them."""
+        self._untold -= 1
+        self._confirmed &= confirmed
+        if not self._untold:
+            for outcome in self._outcomes:
+                outcome(self._confirmed)
+
+
 class EdgePublisher:
     """The gateway's side of the log."""
 
@@ -54,6 +73,8 @@ class EdgePublisher:
         self._markers = Markers()
         self._markers_due: asyncio.TimerHandle | None = None
         self._markers_flushed_at = float("-inf")
+        self._marking: list[Outcome] = []
+        """Who waits to hear that the markers which wait are in the log."""
         self.confirmed_at = float("-inf")
         """When Kafka last confirmed something, on the monotonic clock."""
         self.unsaid = 0
@@ -82,23 +103,38 @@ class EdgePublisher:
             QUERIES.name, self._encode(event), partial(self._asked, outcome), key.encode()
         )
 
-    def mark(self, marker: Marker) -> None:
-        """Submit a marker together with others: at once after a pause, else ten times a second."""
-        if not self._markers.add(marker):
+    def mark(self, marker: Marker) -> bool:
+        """Submit a marker together with others: at once after a pause, else ten times a second.
+
+        False when there is no room for it.
+        """
+        has_room = self._markers.add(marker)
+        if not has_room:
             self._telemetry.count(EDGE_UNAVAILABLE, 1, "markers")
         if self._markers_due is None:
             due = max(self._markers_flushed_at + MARKERS_SECONDS, self._loop.time())
             self._markers_due = self._loop.call_at(due, self.flush_markers)
+        return has_room
+
+    def mark_all(self, markers: Sequence[Marker], outcome: Outcome) -> None:
+        """Submit markers; the outcome is told once Kafka has all of them, or one failed."""
+        if all([self.mark(marker) for marker in markers]):
+            self._marking.append(outcome)
+        else:
+            outcome(False)
 
     def flush_markers(self) -> None:
         """Submit the markers that wait."""
         self._markers_due = None
         self._markers_flushed_at = self._loop.time()
-        for partition, packed in self._markers.take():
+        outcomes, self._marking = self._marking, []
+        records = self._markers.take()
+        flush = _Flush(len(records), outcomes)
+        for partition, packed in records:
             self._publisher.send(
                 SUBMISSIONS.name,
                 self._encode(packed),
-                partial(self._marked, packed),
+                partial(self._marked, packed, flush),
                 partition=partition,
             )
 
@@ -129,9 +165,14 @@ class EdgePublisher:
         outcome(error is None)
 
     def _marked(
-        self, packed: MarkersSubmitted, offset: int | None, error: Exception | None
+        self,
+        packed: MarkersSubmitted,
+        flush: _Flush,
+        offset: int | None,
+        error: Exception | None,
     ) -> None:
         self._count(SUBMISSIONS.name, error)
+        flush.told(error is None)
         if error is not None:
             self._loop.call_later(_AGAIN_SECONDS, self._mark_again, packed)
 

@@ -8,13 +8,25 @@ socket may say and have waiting for Kafka, is limited; three bad frames, a flood
 token end it. Pure: no socket, no clock.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from edge.answers import crowded, flooded, not_believed, rate_limited, unavailable
-from edge.effects import Ask, Check, Close, Effects, Mark, Refuse, Reply, Submit
-from edge.frames import Delivered, Fetch, Heads, Hello, Inbox, Problem, Read, Send, Token, parse
+from edge.effects import Ask, Check, Close, Effects, Mark, MarkAll, Refuse, Reply, Submit
+from edge.frames import (
+    Delivered,
+    Fetch,
+    Heads,
+    Hello,
+    Inbox,
+    Marks,
+    Problem,
+    Read,
+    Send,
+    Token,
+    parse,
+)
 from edge.limits import Bucket, Limits, UserRates
 from edge.tokens import Principal, Refusal
 from events import frames
@@ -25,6 +37,7 @@ from events.submissions import Marker, MessageSubmitted
 
 STRIKES_MAX = 3
 
+Kind = Literal["delivered", "read"]
 
 _NONE: Effects = ()
 _OVER: Effects = (Close(CloseCode.TOKEN_EXPIRED, "token_expired"),)
@@ -81,10 +94,10 @@ class Session:
         match frame:
             case Send():
                 return self._send(frame, self.principal, now)
-            case Delivered():
-                return (self._mark(frame, self.principal, "delivered"),)
-            case Read():
-                return (self._mark(frame, self.principal, "read"),)
+            case Delivered() | Read():
+                return self._mark(frame, self.principal, now)
+            case Marks():
+                return self._mark_all(frame, self.principal, now)
             case Fetch() | Inbox() | Heads():
                 return self._ask(frame, self.principal, now)
             case Token():
@@ -135,6 +148,11 @@ class Session:
         """A publication was confirmed by Kafka. What was decided will come as a fact."""
         self._in_flight -= 1
 
+    def marked(self, request_id: str) -> Effects:
+        """The log has all watermarks of a frame."""
+        self._in_flight -= 1
+        return (Reply(frames.marked(request_id)),)
+
     def unavailable(self, request_id: str) -> Effects:
         """A publication was not confirmed in time; the client may send the same again."""
         self._in_flight -= 1
@@ -173,16 +191,22 @@ class Session:
         )
         return (Submit(event, conversation_id, frame.id),)
 
-    def _mark(self, frame: Delivered | Read, sender: Principal, kind: str) -> Mark:
-        return Mark(
-            Marker(
-                conversation_id=frame.conversation_id,
-                user_id=sender.user_id,
-                device_id=sender.device_id,
-                kind="read" if kind == "read" else "delivered",
-                seq=frame.seq,
-            )
-        )
+    def _mark(self, frame: Delivered | Read, sender: Principal, now: float) -> Effects:
+        if wait_seconds := self._users.marks.take(sender.user_id, now):
+            return (rate_limited(None, wait_seconds),)
+        kind: Kind = "read" if type(frame) is Read else "delivered"
+        return (Mark(_marker(sender, kind, frame.conversation_id, frame.seq)),)
+
+    def _mark_all(self, frame: Marks, sender: Principal, now: float) -> Effects:
+        if self._in_flight >= self._limits.in_flight:
+            return (unavailable(frame.id),)
+        count = len(frame.delivered) + len(frame.read)
+        if wait_seconds := self._users.marks.take(sender.user_id, now, count):
+            return (rate_limited(frame.id, wait_seconds),)
+        self._in_flight += 1
+        delivered = (_marker(sender, "delivered", *mark) for mark in frame.delivered)
+        read = (_marker(sender, "read", *mark) for mark in frame.read)
+        return (MarkAll((*delivered, *read), frame.id),)
 
     def _ask(self, frame: Fetch | Inbox | Heads, asker: Principal, now: float) -> Effects:
         if self._in_flight >= self._limits.in_flight:
@@ -227,6 +251,16 @@ class Session:
             if self._strikes >= STRIKES_MAX:
                 return (error, Close(CloseCode.POLICY_VIOLATION, "bad_frames"))
         return (error,)
+
+
+def _marker(sender: Principal, kind: Kind, conversation_id: str, seq: int) -> Marker:
+    return Marker(
+        conversation_id=conversation_id,
+        user_id=sender.user_id,
+        device_id=sender.device_id,
+        kind=kind,
+        seq=seq,
+    )
 
 
 def _same_device(one: Principal, other: Principal) -> bool:

@@ -14,7 +14,7 @@ import structlog
 from msgspec import structs
 
 from edge import wire
-from edge.effects import Ask, Check, Effects, Mark, Refuse, Reply, Submit
+from edge.effects import Ask, Check, Effects, Mark, MarkAll, Refuse, Reply, Submit
 from edge.hub import Hub
 from edge.liveness import Doubt, Due, Liveness
 from edge.outbox import Outbox
@@ -215,6 +215,8 @@ class ClientSocket:
                     self._hub.publisher.ask(event, key, partial(self._told, request_id))
                 case Mark(marker):
                     self._hub.publisher.mark(marker)
+                case MarkAll(markers, request_id):
+                    self._hub.publisher.mark_all(markers, partial(self._marked, request_id))
                 case Reply(frame):
                     self.send(wire.text_frame(frame))
                 case Refuse(code, frame):
@@ -230,6 +232,12 @@ class ClientSocket:
             self._session.confirmed()
         else:
             self._apply(self._session.unavailable(request_id), self._hub.loop.time())
+
+    def _marked(self, request_id: str, confirmed: bool) -> None:
+        if confirmed:
+            self._apply(self._session.marked(request_id), self._hub.loop.time())
+        else:
+            self._told(request_id, False)
 
     def _check(self, token: str, now: float) -> None:
         outcome = self._hub.keyring.check(token, self._address)

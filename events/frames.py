@@ -264,6 +264,11 @@ def inbox(
     )
 
 
+def marked(request_id: str) -> bytes:
+    """The watermarks of a `marks` frame are in the log and need not be told again."""
+    return _encode({"type": "marked", "id": request_id})
+
+
 def error(
     code: ErrorCode,
     detail: str,

@@ -10,10 +10,19 @@ from msgspec import Meta, Struct
 from events.conversations import Offset
 from events.ids import ConversationId, DeviceId, GatewayEpoch, GatewayId, Seq, SessionId, UserId
 
-Limit = Annotated[int, Meta(ge=1, le=100)]
+PAGE_MAX = 100
+"""Facts in one page."""
+
+INBOX_MAX = 50
+"""Conversations in one inbox; with a cursor it goes on."""
+
+WAITING_MAX = 50
+"""Questions of one user that may wait for an answer at once."""
+
 UNREAD_MAX = 1_000
 """Unread messages are counted so far: this number means that many, or more."""
 
+Limit = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
 RequestId = Annotated[str, Meta(min_length=1, max_length=64)]
 Cursor = Annotated[str, Meta(min_length=1, max_length=128)]
 

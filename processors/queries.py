@@ -15,7 +15,7 @@ import structlog
 from events import frames
 from events.deliveries import FramesRouted, RoutedFrame
 from events.frames import ErrorCode
-from events.queries import HeadsRequested, HistoryRequested, InboxRequested
+from events.queries import WAITING_MAX, HeadsRequested, HistoryRequested, InboxRequested
 from events.topics import QUERIES
 from infra.transient import is_transient
 from processors.app import WorkerApp
@@ -27,7 +27,6 @@ from processors.received import Received
 Request = HistoryRequested | InboxRequested | HeadsRequested
 
 USER_AT_ONCE = 4
-USER_WAITING_MAX = 50
 PARKED_MAX = 2_000
 _ANSWER_SECONDS = 6.0
 _BATCH_SECONDS = 0.25
@@ -80,7 +79,7 @@ class Desk:
 
     async def _answer(self, request: Request) -> None:
         turns = self._users.setdefault(request.user_id, _Turns())
-        if turns.waiting >= USER_WAITING_MAX:
+        if turns.waiting >= WAITING_MAX:
             frame = frames.error(
                 ErrorCode.RATE_LIMITED,
                 "Too many questions at once.",

@@ -87,6 +87,10 @@ class EdgeSettings(Section):
         600, ge=1, description="Questions (history, inbox) a user may ask a minute."
     )
     query_burst: int = Field(300, ge=1, description="Questions a user may ask at once.")
+    mark_rate_per_minute: int = Field(
+        12_000, ge=1, description="Watermarks (delivered, read) a user may tell a minute."
+    )
+    mark_burst: int = Field(2_000, ge=10, description="Watermarks a user may tell at once.")
     unanswered_max: int = Field(
         2_048,
         ge=1,

@@ -35,11 +35,12 @@ class ModelServer:
     markers: dict[tuple[str, str, str], int] = field(default_factory=lambda: defaultdict(int))
     devices: set[Device] = field(default_factory=set)
     page_limit: int = 100
+    inbox_limit: int = 50
     limits: dict[str, int] = field(default_factory=dict)
     repeats: int = 0
 
     def conversations(self, user: str) -> list[str]:
-        return [name for name in self.log if user in members(name)]
+        return [name for name, log in self.log.items() if log and user in members(name)]
 
     def heads(self, user: str) -> Frame:
         heads = {name: len(self.log[name]) for name in self.conversations(user)}
@@ -62,7 +63,15 @@ class ModelServer:
             case "send":
                 return self._send(device, frame)
             case "delivered" | "read":
-                return self._marker(device, frame)
+                return self._marker(device, frame["type"], frame["conversation_id"], frame["seq"])
+            case "marks":
+                moves = [
+                    moved
+                    for kind in ("delivered", "read")
+                    for conversation_id, seq in frame[kind]
+                    for moved in self._marker(device, kind, conversation_id, seq)
+                ]
+                return [*moves, (device, {"type": "marked", "id": frame["id"]})]
             case "fetch":
                 return [(device, self._page(frame))]
             case "inbox":
@@ -81,6 +90,18 @@ class ModelServer:
             rejected = {"type": "rejected", "id": frame["id"], "detail": ""}
             rejected |= {"conversation_id": conversation_id, "code": refusal, "at": self.now}
             return [(device, rejected)]
+        event = self._append(conversation_id, device, frame)
+        seq = event["seq"]
+        self.ids[conversation_id, device, frame["id"]] = (seq, self.now)
+        others = [(d, event) for d in self._devices(conversation_id) if d != device]
+        return [(device, _accepted(frame["id"], conversation_id, seq, self.now)), *others]
+
+    def write(self, user: str, conversation_id: str, body: str) -> None:
+        """A message that was sent before anybody looked."""
+        frame = {"id": f"{conversation_id}/{body}", "kind": "text", "body": body}
+        self._append(conversation_id, (user, "before"), frame)
+
+    def _append(self, conversation_id: str, device: Device, frame: Frame) -> Frame:
         log = self.log[conversation_id]
         seq = len(log) + 1
         event = {
@@ -98,9 +119,7 @@ class ModelServer:
             "sent_at": self.now,
         }
         log.append(event)
-        self.ids[conversation_id, device, frame["id"]] = (seq, self.now)
-        others = [(d, event) for d in self._devices(conversation_id) if d != device]
-        return [(device, _accepted(frame["id"], conversation_id, seq, self.now)), *others]
+        return event
 
     def _refusal(self, conversation_id: str, device: Device, frame: Frame) -> str | None:
         if device[0] not in members(conversation_id):
@@ -120,8 +139,9 @@ class ModelServer:
         found = self.ids.get((conversation_id, device, message_id))
         return found if found is not None and found[1] >= self.now - REMEMBERED_MS else None
 
-    def _marker(self, device: Device, frame: Frame) -> list[tuple[Device, Frame]]:
-        conversation_id, kind, seq = frame["conversation_id"], frame["type"], frame["seq"]
+    def _marker(
+        self, device: Device, kind: str, conversation_id: str, seq: int
+    ) -> list[tuple[Device, Frame]]:
         assert seq <= len(self.log[conversation_id]), "a watermark beyond the head"
         key = (conversation_id, device[0], kind)
         if seq <= self.markers[key]:
@@ -150,18 +170,26 @@ class ModelServer:
         return page | {"events": events, "next": following, "receipts": self._both(conversation_id)}
 
     def _inbox(self, device: Device, frame: Frame) -> Frame:
+        names = self.conversations(device[0])
+        begin = int(frame.get("cursor", 0))
+        end = begin + min(frame["limit"], self.inbox_limit)
         items = [
             {
                 "conversation_id": name,
                 "seq": len(self.log[name]),
-                "unread": 0,
+                "unread": sum(
+                    event["seq"] > self.markers[name, device[0], "read"]
+                    and event["sender_id"] != device[0]
+                    for event in self.log[name]
+                ),
                 "read": self.markers[name, device[0], "read"],
-                "newest": None,
+                "newest": self.log[name][-1] | {"preview": self.log[name][-1]["body"]},
                 "receipts": self._both(name),
             }
-            for name in self.conversations(device[0])
+            for name in names[begin:end]
         ]
-        return {"type": "inbox", "id": frame["id"], "conversations": items[: frame["limit"]]}
+        inbox = {"type": "inbox", "id": frame["id"], "conversations": items}
+        return inbox | {"next": str(end) if end < len(names) else None}
 
     def _both(self, conversation_id: str) -> list[Frame]:
         return [

@@ -75,7 +75,7 @@ async def test_a_new_connection_begins_with_nothing():
     queue, socket = FrameQueue(), Socket()
     socket.gate.set()
     queue.put([b"old"])
-    queue.clear()
+    queue.clear({})
     queue.put([b"new"])
     writing = asyncio.create_task(queue.write(socket.send))
     await queue.flush(1.0)

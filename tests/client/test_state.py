@@ -37,16 +37,17 @@ class Peer:
     @property
     def unfinished(self) -> bool:
         state = self.state
-        return state.unsent > 0 or not state.caught_up or state.refresh.unanswered
+        return (
+            state.unsent > 0
+            or not state.caught_up
+            or state.refresh.unanswered
+            or state.marks.unanswered
+        )
 
     def apply(self, out: Effects) -> None:
         self.store.save(out.changes)
         if self.online:
             self.up.extend(json.loads(frame) for frame in out.frames)
-            self.up.extend(
-                {"type": mark.kind, "conversation_id": mark.conversation_id, "seq": mark.seq}
-                for mark in out.marks
-            )
         self.waits += [(wait.topic, wait.conversation_id) for wait in out.waits]
         for arrival, message in self.store.unhanded(1_000):
             self.handed.append((message.conversation_id, message.seq))
@@ -103,7 +104,7 @@ class World:
         peer.apply(out)
 
     def read(self, peer: Peer) -> None:
-        peer.apply(peer.state.read(CONVERSATION, 10**6))
+        peer.apply(peer.state.read(CONVERSATION, 10**6, self.server.now))
 
     def arrive(self, peer: Peer) -> None:
         """The server takes the next frame of this device."""

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
-from edge.effects import Ask, Check, Close, Effect, Mark, Refuse, Reply, Submit
+from edge.effects import Ask, Check, Close, Effect, Mark, MarkAll, Refuse, Reply, Submit
+from edge.frames import MARKS_MAX
 from edge.limits import Limits, UserRates
 from edge.session import STRIKES_MAX, Session
 from edge.tokens import Principal, Refusal
@@ -129,6 +131,62 @@ def test_markers_are_marked_for_the_device_of_the_token(kind: str) -> None:
     assert effect == Mark(
         Marker(conversation_id="d:ann:bob", user_id="ann", device_id="phone", kind=kind, seq=4)  # type: ignore[arg-type]
     )
+
+
+def test_many_watermarks_are_marked_together_and_confirmed() -> None:
+    session = opened()
+    marks = {"delivered": [["d:ann:bob", 4], ["d:ann:cid", 2]], "read": [["d:ann:bob", 3]]}
+    (effect,) = session.receive(text(type="marks", id="m", **marks), 1.0)
+    assert isinstance(effect, MarkAll)
+    assert [(one.kind, one.conversation_id, one.seq) for one in effect.markers] == [
+        ("delivered", "d:ann:bob", 4),
+        ("delivered", "d:ann:cid", 2),
+        ("read", "d:ann:bob", 3),
+    ]
+    assert {(one.user_id, one.device_id) for one in effect.markers} == {("ann", "phone")}
+    (reply,) = session.marked("m")
+    assert answer(reply) == {"type": "marked", "id": "m"}
+
+
+def test_watermarks_are_limited_by_their_number_and_all_or_none_of_a_frame_is_taken() -> None:
+    limits = structs.replace(LIMITS, marks_per_minute=60, mark_burst=4)
+    users = UserRates(limits)
+    session = Session(("gateway-1", "epoch"), limits, users, 0.0)
+    session.authenticated(ANN, 7, 0.0, WALL)
+    three = {"read": [[f"d:ann:b{n}", 1] for n in range(3)]}
+    assert isinstance(session.receive(text(type="marks", id="m", **three), 1.0)[0], MarkAll)
+    limited = answer(session.receive(text(type="marks", id="n", **three), 1.0)[0])
+    assert (limited["code"], limited["id"]) == ("rate_limited", "n")
+    assert limited["retry_after_seconds"] == 2.0
+    one = text(type="read", conversation_id="d:ann:bob", seq=4)
+    assert isinstance(session.receive(one, 1.0)[0], Mark)
+    assert answer(session.receive(one, 1.0)[0])["code"] == "rate_limited"
+    assert isinstance(session.receive(text(type="marks", id="n", **three), 4.0)[0], MarkAll)
+
+
+def test_no_more_frames_of_watermarks_wait_for_kafka_than_may() -> None:
+    session = opened()
+    frame = text(type="marks", id="m", read=[["d:ann:bob", 1]])
+    for _ in range(LIMITS.in_flight):
+        assert isinstance(session.receive(frame, 1.0)[0], MarkAll)
+    assert answer(session.receive(frame, 1.0)[0])["code"] == "unavailable"
+    session.marked("m")
+    assert isinstance(session.receive(frame, 1.0)[0], MarkAll)
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        {},
+        {"read": [["d:ann:bob", 0]]},
+        {"read": [["no id", 1]]},
+        {"read": [["d:ann:bob"]]},
+        {"delivered": [["d:ann:bob", 1]] * (MARKS_MAX + 1)},
+    ],
+)
+def test_bad_watermarks_are_refused_as_a_whole(marks: Any) -> None:
+    (error,) = opened().receive(text(type="marks", id="m", **marks), 1.0)
+    assert (answer(error)["code"], answer(error)["id"]) == ("bad_request", "m")
 
 
 def test_questions_are_asked_with_the_way_back() -> None:

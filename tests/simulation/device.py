@@ -126,12 +126,12 @@ class Device:
         _, out = self.state.send(minted(now, number), to, "text", body, answers, now)
         self.apply(out)
         if looks:
-            self.apply(self.state.read(direct_conversation(self.user_id, to), EVERYTHING))
+            self.apply(self.state.read(direct_conversation(self.user_id, to), EVERYTHING, now))
 
-    def read(self) -> None:
+    def read(self, now: int) -> None:
         """The user reads everything that is here."""
         for conversation_id in list(self.state.conversations):
-            self.apply(self.state.read(conversation_id, EVERYTHING))
+            self.apply(self.state.read(conversation_id, EVERYTHING, now))
 
     def receive(self, now: int) -> None:
         """Take the next frame, or see that the connection has ended."""
@@ -196,13 +196,6 @@ class Device:
         self.store.save(out.changes)
         if self.link is not None and self.online:
             self.link.up.extend(text_frame(one) for one in out.frames)
-            for mark in out.marks:
-                said = {
-                    "type": mark.kind,
-                    "conversation_id": mark.conversation_id,
-                    "seq": mark.seq,
-                }
-                self.link.up.append(text_frame(json.dumps(said).encode()))
         self.pauses += map(self._paused, out.waits)
         for arrival, message in self.store.unhanded(1_000):
             self.handed.append((message.conversation_id, message.seq, message.body))

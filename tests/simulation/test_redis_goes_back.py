@@ -28,7 +28,7 @@ def story(patch: pytest.MonkeyPatch | None = None) -> list[str]:
         world.write(ann, "bob")
         world.rest()
         for device in world.devices:  # who waits for no ticks asks for nothing that would tell
-            device.read()
+            device.read(world.now_ms())
         world.rest()
         world.parts.redis.save()
         everybody = world.devices

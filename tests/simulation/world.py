@@ -291,7 +291,7 @@ class World:
         device.write(self.written, to, self.now_ms(), looks=looks)
 
     def _read(self) -> None:
-        self.random.choice(self.devices).read()
+        self.random.choice(self.devices).read(self.now_ms())
 
     def _connect(self) -> None:
         self.connect(self.random.choice(self.devices))
@@ -372,7 +372,7 @@ class World:
             self.write(self.devices[0], to)
         self.rest()
         for device in self.devices:
-            device.read()
+            device.read(self.now_ms())
         self.rest()
         for device in self.devices:
             if device.link is not None:
