@@ -142,7 +142,7 @@ def scale(
 
 def numbers(text: str) -> tuple[int, ...]:
     """The whole numbers in `1,4,16`, each at least 1. Raises ValueError."""
-    words = [word.strip() for word in text.split(",") if word.strip()]
+    words = [word.strip() for word in text.replace("_", "").split(",") if word.strip()]
     if not all(word.isdecimal() and 0 < len(word) < 10 and int(word) for word in words):
         raise ValueError("Whole numbers are written so: 1,4,16.")
     return tuple(map(int, words))

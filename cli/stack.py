@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -111,9 +112,8 @@ def status(*, as_json: AsJson = False, folder: Folder = None) -> int:
         return 0 if ok else 1
     rows = [cells_of(status) for status in statuses]
     table.show(terminal.console(), HEAD, rows, right={2, 3})
-    for status in statuses:
-        if status.remedy:
-            print(on_one_line(f"{status.sentence} To do: {spoken(status.remedy)}."))
+    for said in _wrong(statuses):
+        print(on_one_line(spoken(said)))
     return 0 if ok else 1
 
 
@@ -132,6 +132,18 @@ def doctor(*, as_json: AsJson = False, folder: Folder = None) -> int:
         said = spoken(f"{finding.sentence} {finding.remedy}".strip())
         console.print(on_one_line(said), markup=False)
     return 0 if ok else 1
+
+
+def _wrong(statuses: list[PartStatus]) -> Iterator[str]:
+    """What is wrong and what to do, said once: all that is stopped is one sentence."""
+    stopped = [status for status in statuses if status.state == State.STOPPED]
+    if stopped:
+        names = ", ".join(status.name for status in stopped)
+        verb = "is" if len(stopped) == 1 else "are"
+        yield f"{names} {verb} stopped. To do: {stopped[0].remedy}."
+    for status in statuses:
+        if status.remedy and status.state != State.STOPPED:
+            yield f"{status.sentence} To do: {status.remedy}."
 
 
 def instance(folder: Path | None) -> Path:

@@ -252,7 +252,8 @@ def inbox(
 ) -> bytes:
     """Conversations of the user, newest first; `next` is the cursor of those that follow.
 
-    A `preview` is the beginning of the newest message, and `preview_cut` says that there is more.
+    A `preview` is the beginning of the newest message, whole characters of at most 200 code points
+    together, and `preview_cut` says that there is more.
     """
     return _encode(
         {

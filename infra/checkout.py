@@ -1,15 +1,15 @@
 """Where this checkout is, so that every command means the same one wherever it is run.
 
 Without settings or options that say otherwise, commands work on the instance in
-`.chatlog/local` of the checkout whose code they are. Code that was installed elsewhere belongs to
-no checkout: then it is the current folder.
+`.chatlog/local` of the checkout whose code they are. Code that was installed as a package belongs
+to no checkout: then it is the current folder.
 """
 
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
 
-CHECKOUT = _ROOT if (_ROOT / "pyproject.toml").is_file() else Path.cwd()
+CHECKOUT = Path.cwd() if _ROOT.name in ("site-packages", "dist-packages") else _ROOT
 
 INSTANCE = CHECKOUT / ".chatlog" / "local"
 """The instance that is meant when nothing is said."""

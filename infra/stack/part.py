@@ -106,7 +106,7 @@ OnProgress = Callable[[PartStatus], None]
 _FRAME = re.compile(r"at \S+\(.*\)$|\.\.\. \d+ (more|common frames)")
 _UNSAID = ("event", "level", "timestamp", "service", "exception", "logger")
 _REMEDIES = {
-    State.STOPPED: "start it with `chatlog up`",
+    State.STOPPED: "run `chatlog up`",
     State.STARTING: "wait a moment, then ask again",
     State.SILENT: "read its log; `chatlog down` and `chatlog up` start it anew",
     State.PAUSED: "send it SIGCONT, or `chatlog down` and `chatlog up`",

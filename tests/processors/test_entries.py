@@ -2,7 +2,8 @@
 
 import pytest
 
-from processors.entries import entry, newest_first, read_seq, receipts_of
+from events.frames import inbox
+from processors.entries import PREVIEW_LENGTH_MAX, entry, newest_first, read_seq, receipts_of
 from projections.history.projection import TimelineRow, project
 from tests.examples import ANN, BOB, CONVERSATION, NOON
 from tests.projections.facts import sent
@@ -50,6 +51,10 @@ def test_a_preview_takes_no_character_apart_and_says_whether_it_is_all(
 ) -> None:
     shown = entry(newest(1, 1, body), head=1, read=0, unread=0, receipts=[])["newest"]
     assert (shown["preview"], shown["preview_cut"]) == (preview, preview != body)
+
+
+def test_how_long_a_preview_may_be_is_announced() -> None:
+    assert f"at most {PREVIEW_LENGTH_MAX} code points" in " ".join((inbox.__doc__ or "").split())
 
 
 def test_what_was_read_was_delivered() -> None:
