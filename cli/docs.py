@@ -38,6 +38,7 @@ _HOUR_MS = 3_600_000
 
 SERVER_FRAMES: Sequence[Callable[..., bytes]] = (
     events.frames.welcome,
+    events.frames.token,
     events.frames.heads,
     events.frames.accepted,
     events.frames.rejected,

@@ -23,6 +23,14 @@ class Welcome(Struct, frozen=True, tag_field="type", tag="welcome"):
     heartbeat_seconds: float
     server_time: int
     limits: dict[str, int] = {}
+    token_expires_at: int = 0
+
+
+class Renewed(Struct, frozen=True, tag_field="type", tag="token"):
+    """A fresh token was believed: the session goes on until it expires."""
+
+    expires_at: int
+    id: str | None = None
 
 
 class Heads(Struct, frozen=True, tag_field="type", tag="heads"):
@@ -151,7 +159,17 @@ class Unknown(Struct, frozen=True):
 
 
 ServerFrame = (
-    Welcome | Heads | Accepted | Rejected | Event | Receipt | Page | Inbox | Marked | Error
+    Welcome
+    | Renewed
+    | Heads
+    | Accepted
+    | Rejected
+    | Event
+    | Receipt
+    | Page
+    | Inbox
+    | Marked
+    | Error
 )
 
 _decode = msgspec.json.Decoder(ServerFrame).decode
@@ -227,9 +245,9 @@ def heads(request_id: str, cursor: str) -> bytes:
     return _encode({"type": "heads", "id": request_id, "cursor": cursor})
 
 
-def token(text: str) -> bytes:
+def token(request_id: str, text: str) -> bytes:
     """A fresh token for the same user and device, before the old one ends."""
-    return _encode({"type": "token", "token": text})
+    return _encode({"type": "token", "id": request_id, "token": text})
 
 
 def reconnects(close_code: int | None) -> bool:

@@ -25,6 +25,11 @@ logger = logging.getLogger(__name__)
 
 _CLOCK_SECONDS = 2.0
 _FLUSH_SECONDS = 1.0
+_RENEW_AGAIN_SECONDS = 10.0
+"""After a token was refused, or was not answered, another one is asked for."""
+
+_RENEWAL = "token"
+"""The request id of every renewal; one is under way at most."""
 
 
 class Listener(Protocol):
@@ -84,6 +89,7 @@ class Wire:
         self._connection: Connection | None = None
         self._queue = FrameQueue()
         self._connected_at = float("inf")
+        self._renew_at = float("inf")
         self._running: asyncio.Task[None] | None = None
 
     @property
@@ -182,22 +188,40 @@ class Wire:
 
     async def _read_frames(self, connection: Connection) -> None:
         while True:
-            self._listener.received(await connection.receive())
+            frame = await connection.receive()
+            if isinstance(frame, frames.Renewed):
+                self._renew_at = time.monotonic() + self._renewal_seconds
+            elif isinstance(frame, frames.Error) and frame.id == _RENEWAL:
+                logger.warning("the fresh access token was refused: %s", frame.detail)
+                at_least_seconds = frame.retry_after_seconds or 0.0
+                again_seconds = max(_RENEW_AGAIN_SECONDS, at_least_seconds)
+                self._renew_at = time.monotonic() + again_seconds
+            else:
+                self._listener.received(frame)
             await self._queue.room()
 
     async def _watch_clock(self) -> None:
-        every_seconds = self._options.token_refresh_seconds
-        refresh_at = None if every_seconds is None else time.monotonic() + every_seconds
+        self._renew_at = time.monotonic() + self._renewal_seconds
         while True:
             await asyncio.sleep(_CLOCK_SECONDS)
             self._listener.passed()
-            if refresh_at is not None and time.monotonic() >= refresh_at:
-                try:
-                    self.send([frames.token(await self._token())])
-                except OSError as error:
-                    logger.warning("no fresh access token, trying again: %s", error)
-                else:
-                    refresh_at = time.monotonic() + (every_seconds or 0.0)
+            if time.monotonic() >= self._renew_at:
+                await self._renew()
+
+    @property
+    def _renewal_seconds(self) -> float:
+        every_seconds = self._options.token_refresh_seconds
+        return float("inf") if every_seconds is None else every_seconds
+
+    async def _renew(self) -> None:
+        """Send a fresh token. The session is as good as its old one, whatever comes of it."""
+        try:
+            token = await self._token()
+        except OSError as error:
+            logger.warning("no fresh access token, trying again: %s", error)
+        else:
+            self._renew_at = time.monotonic() + _RENEW_AGAIN_SECONDS
+            self.send([frames.token(_RENEWAL, token)])
 
 
 def _what_counts(group: ExceptionGroup[Exception]) -> Exception:

@@ -38,6 +38,43 @@ def rate_limited(request_id: str | None, wait_seconds: float) -> Refuse:
     )
 
 
+def out_of_reach(request_id: str | None) -> Refuse:
+    """The user is in no such conversation, as its id says."""
+    return Refuse(
+        ErrorCode.FORBIDDEN,
+        frames.error(
+            ErrorCode.FORBIDDEN, "You are not in this conversation.", request_id=request_id
+        ),
+    )
+
+
+def not_renewed(request_id: str | None, detail: str, wait_seconds: float = 0.0) -> Refuse:
+    """A token in an open session is not believed; the session goes on until its own token ends."""
+    code = ErrorCode.RATE_LIMITED if wait_seconds else ErrorCode.NOT_AUTHENTICATED
+    return Refuse(
+        code,
+        frames.error(
+            code,
+            detail,
+            request_id=request_id,
+            retry_after_seconds=round(wait_seconds, 3) if wait_seconds else None,
+        ),
+    )
+
+
+def mistaken(limits: Limits) -> Effects:
+    """Too many frames with wrong contents: somebody should look at the client."""
+    error = frames.error(
+        ErrorCode.RATE_LIMITED,
+        "Too many bad frames.",
+        retry_after_seconds=limits.mistake_burst * 60.0 / limits.mistakes_per_minute,
+    )
+    return (
+        Refuse(ErrorCode.RATE_LIMITED, error),
+        Close(CloseCode.RATE_LIMITED, "too_many_mistakes"),
+    )
+
+
 def flooded(limits: Limits) -> Effects:
     """The client sends too many frames of any kind: it is to come back when it has calmed down."""
     error = frames.error(

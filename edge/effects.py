@@ -57,6 +57,7 @@ class Check(Struct, frozen=True, gc=False):
     """Check a token; tell the session by `authenticated` or `refused`."""
 
     token: str
+    request_id: str | None = None
 
 
 class Close(Struct, frozen=True, gc=False):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from edge.strict_json import INTEGER_MAX, NotTaken, decode
+from edge.strict_json import INTEGER_MAX, NotTaken, decode, id_of
 from events.frames import ErrorCode
 from events.ids import is_name, made_at
 from events.queries import INBOX_MAX, PAGE_MAX
@@ -28,7 +28,6 @@ MARKS_MAX = 200
 KINDS = frozenset(("text",))
 _CONVERSATION_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-:")
 
-_UNKNOWN_FIELD = "Object contains unknown field"
 """How msgspec says it."""
 
 Seq = Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
@@ -56,9 +55,13 @@ class Hello(_Frame, frozen=True, gc=False, tag="hello"):
 
 
 class Token(_Frame, frozen=True, gc=False, tag="token"):
-    """A fresh token for the same device, before the old one expires."""
+    """A fresh token for the same device, before the old one expires.
+
+    Answered with `token`, or with an error under its `id`; the session goes on in either case.
+    """
 
     token: str
+    id: Id | None = None
 
 
 class Send(_Frame, frozen=True, kw_only=True, gc=False, tag="send"):
@@ -144,12 +147,16 @@ TYPES: dict[str, type[ClientFrame]] = {
 
 
 class Problem(Struct, frozen=True, gc=False):
-    """A frame that is not taken. Each strike brings the socket nearer to being closed."""
+    """A frame that is not taken.
+
+    What is no frame at all is a strike: no client of this protocol says it, and some in a row end
+    the socket. A frame with wrong contents is none: it is answered, and others may follow.
+    """
 
     code: ErrorCode
     detail: str
     request_id: str | None = None
-    strike: bool = True
+    strike: bool = False
 
 
 def parse(text: str) -> ClientFrame | Problem:
@@ -157,23 +164,19 @@ def parse(text: str) -> ClientFrame | Problem:
     try:
         value = decode(text)
     except NotTaken as error:
-        return Problem(ErrorCode.BAD_REQUEST, str(error))
+        return Problem(ErrorCode.BAD_REQUEST, str(error), id_of(text), strike=True)
     if type(value) is not dict:
-        return Problem(ErrorCode.BAD_REQUEST, "A frame is a JSON object.")
+        return Problem(ErrorCode.BAD_REQUEST, "A frame is a JSON object.", strike=True)
     name = value.get("type")
     if type(name) is not str:
-        return Problem(ErrorCode.BAD_REQUEST, "A frame has a `type`.", _id_of(value))
+        return Problem(ErrorCode.BAD_REQUEST, "A frame has a `type`.", _id_of(value), strike=True)
     kind = TYPES.get(name)
     if kind is None:
-        return Problem(
-            ErrorCode.UNKNOWN_TYPE, "There is no such type of frame.", _id_of(value), strike=False
-        )
+        return Problem(ErrorCode.UNKNOWN_TYPE, "There is no such type of frame.", _id_of(value))
     try:
         frame = msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        # A newer client may say more than this gateway knows: that is no abuse.
-        strike = not str(error).startswith(_UNKNOWN_FIELD)
-        return Problem(ErrorCode.BAD_REQUEST, str(error), _id_of(value), strike)
+        return Problem(ErrorCode.BAD_REQUEST, str(error), _id_of(value))
     fault: Problem | None = _CHECKS[kind](frame)
     return frame if fault is None else fault
 
@@ -198,7 +201,6 @@ def _check_send(frame: Send) -> Problem | None:
             ErrorCode.TOO_LARGE,
             f"A message holds at most {BODY_BYTES_MAX} bytes.",
             frame.id,
-            strike=False,
         )
     return None
 

@@ -1,8 +1,10 @@
 """Checks tokens with the keys of a JWKS file, and remembers those it has checked.
 
 A signature costs about as much CPU as five messages, so a believed token is remembered until it
-expires (a bounded number of them), and an address from which too many bad ones came has to wait
-before another is looked at. The file is read again when it has changed: looked at once a
+expires (a bounded number of them). How many others are looked at is bounded where they come from:
+by the rates of handshakes, of which each brings one, and of renewals in a session. An address from
+which too many bad ones came is told to wait, which its next bad one is told again; a good token is
+believed whoever its neighbours are. The file is read again when it has changed: looked at once a
 minute, and on a token with an unknown key, but never more than once a minute. Whom a key vouched
 for that is not in it any more is not believed any longer, connected or not.
 """
@@ -87,14 +89,13 @@ class Keyring:
         remembered = self._remembered.get(token)
         if remembered is not None and now < remembered.expires_at:
             return remembered
-        if wait_seconds := self._bad_tokens.wait_seconds(address, self._clock()):
-            return Refusal("too many bad tokens came from there", wait_seconds=wait_seconds)
         outcome = self._verify(token, now)
         if isinstance(outcome, Refusal) and outcome.unknown_key:
             self.refresh()
             outcome = self._verify(token, now)
         if isinstance(outcome, Refusal):
-            self._bad_tokens.take(address, self._clock())
+            if wait_seconds := self._bad_tokens.take(address, self._clock()):
+                return Refusal("too many bad tokens came from there", wait_seconds=wait_seconds)
         else:
             self._remember(token, outcome)
         return outcome

@@ -32,6 +32,10 @@ MEANINGS = {
     "marks_per_minute": "Watermarks of a user, in whichever frames.",
     "mark_burst": "Watermarks of a user at once.",
     "marks": "Watermarks in one `marks` frame.",
+    "renewals_per_minute": "Fresh tokens (`token`) on a socket.",
+    "renewal_burst": "Fresh tokens on a socket at once.",
+    "mistakes_per_minute": "Frames with wrong contents on a socket; beyond it it is closed.",
+    "mistake_burst": "Frames with wrong contents on a socket at once.",
     "frames_per_minute": "Frames of any kind on a socket; beyond it the socket is closed.",
     "frame_burst": "Frames of any kind on a socket at once.",
     "in_flight": "Messages, questions and `marks` of a socket that the log has not confirmed.",
@@ -43,7 +47,10 @@ MEANINGS = {
 
 
 class Limits(Struct, frozen=True):
-    """What may be done: messages, questions and watermarks by a user, the rest by a socket."""
+    """What may be done: messages, questions and watermarks by a user, the rest by a socket.
+
+    Mistakes are frames that are answered with an error for what they hold; renewals are tokens.
+    """
 
     sends_per_minute: int = 100
     send_burst: int = 50
@@ -51,6 +58,10 @@ class Limits(Struct, frozen=True):
     query_burst: int = 300
     marks_per_minute: int = 12_000
     mark_burst: int = 2_000
+    renewals_per_minute: int = 30
+    renewal_burst: int = 20
+    mistakes_per_minute: int = 120
+    mistake_burst: int = 60
     frames_per_minute: int = 12_000
     frame_burst: int = 2_000
     in_flight: int = 256
@@ -70,6 +81,10 @@ class Limits(Struct, frozen=True):
             "marks_per_minute": self.marks_per_minute,
             "mark_burst": self.mark_burst,
             "marks": min(MARKS_MAX, self.mark_burst),
+            "renewals_per_minute": self.renewals_per_minute,
+            "renewal_burst": self.renewal_burst,
+            "mistakes_per_minute": self.mistakes_per_minute,
+            "mistake_burst": self.mistake_burst,
             "frames_per_minute": self.frames_per_minute,
             "frame_burst": self.frame_burst,
             "in_flight": self.in_flight,

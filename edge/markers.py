@@ -3,7 +3,8 @@
 In: markers as devices send them. Out: MarkersSubmitted records by partition of the submissions
 topic, each marker the highest seq of its conversation, user, device and kind. Markers are
 watermarks, so keeping only the highest loses nothing, and one that could not be published is
-simply added again. Pure; bounded: what would pass the bound is not taken.
+simply added again. One that Kafka has is not submitted again for a minute or so, however often it
+is repeated. Pure; bounded: what would pass the bound is not taken.
 """
 
 from collections.abc import Iterable
@@ -16,23 +17,33 @@ MARKERS_MAX = 1_000
 
 PENDING_MAX = 200_000
 
+TOLD_MAX = 50_000
+"""Markers that Kafka has, remembered in each of two generations."""
+
+_GENERATION_SECONDS = 60.0
+
 _Key = tuple[str, str, str, str]
 
 
 class Markers:
     """The markers that wait to be submitted."""
 
-    __slots__ = ("_pending",)
+    __slots__ = ("_began_at", "_pending", "_told", "_told_before")
 
     def __init__(self) -> None:
         self._pending: dict[_Key, Marker] = {}
+        self._told: dict[_Key, int] = {}
+        self._told_before: dict[_Key, int] = {}
+        self._began_at = 0.0
 
     def __len__(self) -> int:
         return len(self._pending)
 
     def add(self, marker: Marker) -> bool:
         """Keep a marker if it is the highest of its kind; False when there is no room."""
-        key = (marker.conversation_id, marker.user_id, marker.device_id, marker.kind)
+        key = _key(marker)
+        if marker.seq in (self._told.get(key), self._told_before.get(key)):
+            return True
         known = self._pending.get(key)
         if known is None:
             if len(self._pending) >= PENDING_MAX:
@@ -41,6 +52,14 @@ class Markers:
         elif marker.seq > known.seq:
             self._pending[key] = marker
         return True
+
+    def told(self, markers: Iterable[Marker], now: float) -> None:
+        """Kafka has these."""
+        if now >= self._began_at + _GENERATION_SECONDS or len(self._told) >= TOLD_MAX:
+            self._told_before, self._told = self._told, {}
+            self._began_at = now
+        for marker in markers:
+            self._told[_key(marker)] = marker.seq
 
     def take(self) -> list[tuple[int, MarkersSubmitted]]:
         """All that waits, packed by partition; nothing waits afterwards."""
@@ -53,6 +72,10 @@ class Markers:
             for partition, markers in by_partition.items()
             for packed in _split(markers)
         ]
+
+
+def _key(marker: Marker) -> _Key:
+    return (marker.conversation_id, marker.user_id, marker.device_id, marker.kind)
 
 
 def _split(markers: list[Marker]) -> Iterable[tuple[Marker, ...]]:

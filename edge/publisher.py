@@ -129,6 +129,9 @@ class EdgePublisher:
         self._markers_flushed_at = self._loop.time()
         outcomes, self._marking = self._marking, []
         records = self._markers.take()
+        if not records:  # Kafka has all of it already
+            for outcome in outcomes:
+                outcome(True)
         flush = _Flush(len(records), outcomes)
         for partition, packed in records:
             self._publisher.send(
@@ -173,7 +176,9 @@ class EdgePublisher:
     ) -> None:
         self._count(SUBMISSIONS.name, error)
         flush.told(error is None)
-        if error is not None:
+        if error is None:
+            self._markers.told(packed.markers, self._loop.time())
+        else:
             self._loop.call_later(_AGAIN_SECONDS, self._mark_again, packed)
 
     def _mark_again(self, packed: MarkersSubmitted) -> None:

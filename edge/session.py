@@ -4,15 +4,24 @@ In: the text of a frame, the outcome of a token check, the outcome of a publicat
 (seconds of a clock that never goes back). Out: effects for the shell to carry out: submit, ask,
 send, mark, check a token, close. It keeps: nothing but a token before authentication; who is
 speaking is taken from the token and never from a frame; what a user may send and ask, and what a
-socket may say and have waiting for Kafka, is limited; three bad frames, a flood, or an expired
-token end it. Pure: no socket, no clock.
+socket may say and have waiting for Kafka, is limited; some texts in a row that are no frames, a
+flood, or the end of its token end it. Pure: no socket, no clock.
 """
 
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from edge.answers import crowded, flooded, not_believed, rate_limited, unavailable
+from edge.answers import (
+    crowded,
+    flooded,
+    mistaken,
+    not_believed,
+    not_renewed,
+    out_of_reach,
+    rate_limited,
+    unavailable,
+)
 from edge.effects import Ask, Check, Close, Effects, Mark, MarkAll, Refuse, Reply, Submit
 from edge.frames import (
     Delivered,
@@ -28,6 +37,7 @@ from edge.frames import (
     parse,
 )
 from edge.limits import Bucket, Limits, UserRates
+from edge.reach import is_in_reach
 from edge.tokens import Principal, Refusal
 from events import frames
 from events.frames import CloseCode, ErrorCode
@@ -36,6 +46,9 @@ from events.queries import HeadsRequested, HistoryRequested, InboxRequested
 from events.submissions import Marker, MessageSubmitted
 
 STRIKES_MAX = 3
+"""Within a short time; each is forgotten after a minute."""
+
+_STRIKES_FORGOTTEN_PER_MINUTE = 1
 
 Kind = Literal["delivered", "read"]
 
@@ -52,6 +65,8 @@ class Session:
         "_gateway",
         "_in_flight",
         "_limits",
+        "_mistakes",
+        "_renewals",
         "_started_at",
         "_strikes",
         "_users",
@@ -75,7 +90,9 @@ class Session:
         self._frames = Bucket(limits.frames_per_minute, limits.frame_burst)
         self._users = users
         self._in_flight = 0
-        self._strikes = 0
+        self._mistakes = Bucket(limits.mistakes_per_minute, limits.mistake_burst)
+        self._renewals = Bucket(limits.renewals_per_minute, limits.renewal_burst)
+        self._strikes = Bucket(_STRIKES_FORGOTTEN_PER_MINUTE, STRIKES_MAX - 1)
 
     def receive(self, text: str, now: float) -> Effects:
         """A text frame came. After the token's time it is not taken, however late that is seen."""
@@ -85,7 +102,7 @@ class Session:
             return flooded(self._limits)
         frame = parse(text)
         if type(frame) is Problem:
-            return self._problem(frame)
+            return self._problem(frame, now)
         if self.principal is None:
             if type(frame) is Hello:
                 self.since = frame.since
@@ -101,15 +118,22 @@ class Session:
             case Fetch() | Inbox() | Heads():
                 return self._ask(frame, self.principal, now)
             case Token():
-                return (Check(frame.token),)
-        return self._problem(Problem(ErrorCode.BAD_REQUEST, "The session is open already."))
+                if wait_seconds := self._renewals.take(now):
+                    return (not_renewed(frame.id, "Too many tokens.", wait_seconds),)
+                return (Check(frame.token, frame.id),)
+        return self._problem(Problem(ErrorCode.BAD_REQUEST, "The session is open already."), now)
 
     def control(self, now: float) -> Effects:
         """A ping or pong came; they count as frames."""
         return flooded(self._limits) if self._frames.take(now) else _NONE
 
     def authenticated(
-        self, principal: Principal, session_id: int, now: float, wall_now: float
+        self,
+        principal: Principal,
+        session_id: int,
+        now: float,
+        wall_now: float,
+        request_id: str | None = None,
     ) -> Effects:
         """A token was believed. The first opens the session, later ones only prolong it.
 
@@ -117,11 +141,12 @@ class Session:
         """
         known = self.principal
         if known is not None and not _same_device(known, principal):
-            return (Close(CloseCode.NOT_AUTHENTICATED, "other_device"),)
+            return (not_renewed(request_id, "The token is that of another device."),)
         self.principal = principal
         self._expires_at = now + principal.expires_at - wall_now
         if known is not None:
-            return _NONE
+            expires_at = int(principal.expires_at * 1000)
+            return (Reply(frames.token(expires_at=expires_at, request_id=request_id)),)
         self.session_id = session_id
         return (
             Reply(
@@ -131,14 +156,17 @@ class Session:
                     device_id=principal.device_id,
                     heartbeat_seconds=self._limits.heartbeat_seconds,
                     server_time=int(wall_now * 1000),
+                    token_expires_at=int(principal.expires_at * 1000),
                     limits=self._limits.announced(),
                 )
             ),
         )
 
-    def refused(self, refusal: Refusal) -> Effects:
-        """A token was not believed."""
-        return not_believed(refusal)
+    def refused(self, refusal: Refusal, request_id: str | None = None) -> Effects:
+        """A token was not believed. A session that is open goes on until its own token ends."""
+        if self.principal is None:
+            return not_believed(refusal)
+        return (not_renewed(request_id, refusal.detail, refusal.wait_seconds),)
 
     def refused_for_room(self) -> Effects:
         """The token is good, but its user has as many devices here as one may have."""
@@ -171,14 +199,16 @@ class Session:
         return self.principal is not None and now >= self._expires_at
 
     def _send(self, frame: Send, sender: Principal, now: float) -> Effects:
+        conversation_id = frame.conversation_id or frame.to or ""
+        if frame.to is not None and ":" not in frame.to:
+            conversation_id = direct_conversation(sender.user_id, frame.to)
+        if not is_in_reach(sender.user_id, conversation_id):
+            return self._mistake(out_of_reach(frame.id), now)
         if self._in_flight >= self._limits.in_flight:
             return (unavailable(frame.id),)
         if wait_seconds := self._users.sends.take(sender.user_id, now):
             return (rate_limited(frame.id, wait_seconds),)
         self._in_flight += 1
-        conversation_id = frame.conversation_id or frame.to or ""
-        if frame.to is not None and ":" not in frame.to:
-            conversation_id = direct_conversation(sender.user_id, frame.to)
         event = MessageSubmitted(
             conversation_id=conversation_id,
             sender_id=sender.user_id,
@@ -192,12 +222,17 @@ class Session:
         return (Submit(event, conversation_id, frame.id),)
 
     def _mark(self, frame: Delivered | Read, sender: Principal, now: float) -> Effects:
+        if not is_in_reach(sender.user_id, frame.conversation_id):
+            return self._mistake(out_of_reach(None), now)
         if wait_seconds := self._users.marks.take(sender.user_id, now):
             return (rate_limited(None, wait_seconds),)
         kind: Kind = "read" if type(frame) is Read else "delivered"
         return (Mark(_marker(sender, kind, frame.conversation_id, frame.seq)),)
 
     def _mark_all(self, frame: Marks, sender: Principal, now: float) -> Effects:
+        named = (conversation_id for conversation_id, _ in (*frame.delivered, *frame.read))
+        if not all(is_in_reach(sender.user_id, conversation_id) for conversation_id in named):
+            return self._mistake(out_of_reach(frame.id), now)
         if self._in_flight >= self._limits.in_flight:
             return (unavailable(frame.id),)
         count = len(frame.delivered) + len(frame.read)
@@ -241,16 +276,18 @@ class Session:
             case Heads():
                 return HeadsRequested(**back, cursor=frame.cursor)
 
-    def _problem(self, problem: Problem) -> Effects:
+    def _mistake(self, error: Refuse, now: float) -> Effects:
+        """Answer a frame with wrong contents; it ends the socket only when there are very many."""
+        return mistaken(self._limits) if self._mistakes.take(now) else (error,)
+
+    def _problem(self, problem: Problem, now: float) -> Effects:
         error = Refuse(
             problem.code,
             frames.error(problem.code, problem.detail, request_id=problem.request_id),
         )
-        if problem.strike:
-            self._strikes += 1
-            if self._strikes >= STRIKES_MAX:
-                return (error, Close(CloseCode.POLICY_VIOLATION, "bad_frames"))
-        return (error,)
+        if problem.strike and self._strikes.take(now):
+            return (error, Close(CloseCode.POLICY_VIOLATION, "bad_frames"))
+        return self._mistake(error, now)
 
 
 def _marker(sender: Principal, kind: Kind, conversation_id: str, seq: int) -> Marker:

@@ -19,6 +19,7 @@ INTEGER_MAX = 2**53 - 1
 
 _INTEGER_DIGITS_MAX = len(str(INTEGER_MAX))
 _INTEGER_FAST_MAX = 10**_INTEGER_DIGITS_MAX
+_ID_MAX = 64
 _INFINITIES = (float("inf"), float("-inf"))
 
 
@@ -46,6 +47,25 @@ def decode_slowly(text: str) -> Any:
     except (ValueError, RecursionError):
         raise NotTaken("The frame is not JSON.") from None
     return value
+
+
+def id_of(text: str) -> str | None:
+    """The one top-level `id` of a text that is not taken; None where a reader might see another.
+
+    So a client can tell which of its frames was refused. Nothing else of the text is looked at.
+    """
+    try:
+        pairs = _decode_pairs(text)
+    except (ValueError, RecursionError):
+        return None
+    found = [value for name, value in pairs if name == "id"] if type(pairs) is _Pairs else []
+    if len(found) != 1 or type(found[0]) is not str:
+        return None
+    return found[0] if len(found[0]) <= _ID_MAX and found[0].isprintable() else None
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object, with every field as it was given."""
 
 
 def _simple(text: str) -> dict[str, Any] | None:
@@ -97,5 +117,8 @@ def _constant(name: str) -> NoReturn:
 
 _decode = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_integer, parse_float=_fraction, parse_constant=_constant
+).decode
+_decode_pairs = json.JSONDecoder(
+    object_pairs_hook=_Pairs, parse_int=len, parse_float=len, parse_constant=len
 ).decode
 _decode_fast = msgspec.json.Decoder().decode

@@ -48,7 +48,7 @@ class Principal:
 class Refusal:
     """A token that is not believed; `unknown_key` when its key is not among ours.
 
-    With `wait_seconds` it was not looked at, and will be no sooner.
+    With `wait_seconds` too many bad ones came from there: the next one should not come sooner.
     """
 
     detail: str

@@ -222,8 +222,8 @@ class ClientSocket:
                 case Refuse(code, frame):
                     self._hub.telemetry.count(EDGE_REFUSALS, 1, code.value)
                     self.send(wire.text_frame(frame))
-                case Check(token):
-                    self._check(token, now)
+                case Check(token, request_id):
+                    self._check(token, request_id, now)
                 case _:
                     self.close(effect.code, effect.reason)
 
@@ -239,14 +239,14 @@ class ClientSocket:
         else:
             self._told(request_id, False)
 
-    def _check(self, token: str, now: float) -> None:
+    def _check(self, token: str, request_id: str | None, now: float) -> None:
         outcome = self._hub.keyring.check(token, self._address)
         if isinstance(outcome, Refusal):
-            self._apply(self._session.refused(outcome), now)
+            self._apply(self._session.refused(outcome, request_id), now)
         else:
-            self._believe(outcome, now)
+            self._believe(outcome, now, request_id)
 
-    def _believe(self, principal: Principal, now: float) -> None:
+    def _believe(self, principal: Principal, now: float, request_id: str | None = None) -> None:
         connections = self._hub.connections
         first = self._session.principal is None
         if first and not connections.has_room_for(principal):
@@ -254,7 +254,8 @@ class ClientSocket:
             return
         session_id = connections.new_session_id() if first else self.session_id
         wall_now = self._hub.wall_time()
-        self._apply(self._session.authenticated(principal, session_id, now, wall_now), now)
+        effects = self._session.authenticated(principal, session_id, now, wall_now, request_id)
+        self._apply(effects, now)
         if not first:
             return
         if self._timer is not None:

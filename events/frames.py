@@ -50,14 +50,14 @@ CLOSE_MEANINGS: dict[CloseCode, str] = {
     CloseCode.PROTOCOL_ERROR: "The bytes are no WebSocket frames (RFC 6455).",
     CloseCode.UNSUPPORTED_DATA: "A binary message; this subprotocol speaks text.",
     CloseCode.INVALID_TEXT: "A text message that is not UTF-8.",
-    CloseCode.POLICY_VIOLATION: "Three frames that were not understood.",
+    CloseCode.POLICY_VIOLATION: "Three texts within a minute that were no frames at all.",
     CloseCode.TOO_BIG: "A message larger than any frame may be.",
     CloseCode.INTERNAL_ERROR: "A fault of the gateway.",
     CloseCode.RESTARTING: "The gateway is going down; another one takes over.",
     CloseCode.TRY_LATER: "The gateway holds as many sockets as it may.",
     CloseCode.TOO_SLOW: "The client read too slowly and its queue was full; it syncs by seq.",
     CloseCode.TOKEN_EXPIRED: "The access token expired; connect again with a fresh one.",
-    CloseCode.RATE_LIMITED: "Too many frames for too long.",
+    CloseCode.RATE_LIMITED: "Too many frames, or too many that were refused; an error says so.",
     CloseCode.BAD_FRAMES: "A frame that is not allowed in this state.",
     CloseCode.NOT_AUTHENTICATED: "No valid access token came in time.",
     CloseCode.UNSUPPORTED_PROTOCOL: "No subprotocol that both sides speak.",
@@ -84,7 +84,8 @@ ERROR_MEANINGS: dict[ErrorCode, str] = {
     ErrorCode.TOO_LARGE: "The body is larger than a message may be.",
     ErrorCode.RATE_LIMITED: "Too many frames; wait as long as the frame says.",
     ErrorCode.UNAVAILABLE: "Not taken now; send the same again, with the same id, later.",
-    ErrorCode.NOT_AUTHENTICATED: "The token is not valid.",
+    ErrorCode.NOT_AUTHENTICATED: "The token is not valid; an open session goes on until its own "
+    "token ends.",
 }
 
 
@@ -123,6 +124,7 @@ def welcome(
     device_id: str,
     heartbeat_seconds: float,
     server_time: int,
+    token_expires_at: int,
     limits: Mapping[str, int],
 ) -> bytes:
     """The first frame after authentication."""
@@ -134,9 +136,18 @@ def welcome(
             "device_id": device_id,
             "heartbeat_seconds": heartbeat_seconds,
             "server_time": server_time,
+            "token_expires_at": token_expires_at,
             "limits": limits,
         }
     )
+
+
+def token(*, expires_at: int, request_id: str | None) -> bytes:
+    """A renewal was believed: the session goes on until this instant."""
+    frame: dict[str, Any] = {"type": "token", "expires_at": expires_at}
+    if request_id is not None:
+        frame["id"] = request_id
+    return _encode(frame)
 
 
 def heads(

@@ -77,7 +77,10 @@ class EdgeSettings(Section):
         500, ge=1, description="Handshakes of one address at once."
     )
     bad_token_rate_per_minute: int = Field(
-        60, ge=1, description="Bad tokens of one address that are looked at, a minute and at once."
+        60,
+        ge=1,
+        description="Bad tokens of one address a minute; who brings more is told to wait. A good "
+        "token is believed all the same.",
     )
     send_rate_per_minute: int = Field(
         100, ge=1, description="Messages a user may send a minute, all devices here together."

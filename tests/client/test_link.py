@@ -79,6 +79,28 @@ async def test_a_token_is_renewed_in_place_and_a_failure_to_get_one_is_no_end() 
         assert server.connections == 1
 
 
+async def test_a_renewal_is_confirmed_or_refused_and_the_session_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def token() -> str:
+        return "ann/phone"
+
+    async with running() as server:
+        server.before = lambda _, frame: DROP if frame["type"] == "token" else None
+        options = Options(token_refresh_seconds=0.1)
+        async with Client([server.url], token, MemoryStore(), options=options) as ann:
+            await soon(lambda: any(f["type"] == "token" for f in server.received), 60)
+            request_id = next(f["id"] for f in server.received if f["type"] == "token")
+            error = {"type": "error", "code": "not_authenticated", "id": request_id}
+            await server.push(("ann", "phone"), error | {"detail": "the token has expired"})
+            await soon(lambda: "the token has expired" in caplog.text, 60)
+            renewed = {"type": "token", "expires_at": 1, "id": request_id}
+            await server.push(("ann", "phone"), renewed)
+            await soon(lambda: sum(f["type"] == "token" for f in server.received) > 1, 60)
+            assert ann.online
+        assert server.connections == 1
+
+
 async def test_slow_failures_are_no_stable_connection() -> None:
     asked = 0
 

@@ -91,6 +91,36 @@ def test_every_frame_without_its_fields_is_refused(name: str) -> None:
     assert code_of(parse(json.dumps({"type": name, "id": 5, "token": 5}))) == "bad_request"
 
 
+@pytest.mark.parametrize(
+    ("text", "request_id"),
+    [
+        ('{"type":"inbox","id":"7","x":1e400}', "7"),
+        ('{"type":"inbox","x":NaN,"id":"7"}', "7"),
+        ('{"type":"inbox","id":"7","x":{"id":1,"id":2}}', "7"),
+        ('{"type":"inbox","id":"7","limit":' + "1" * 5_000 + "}", "7"),
+        ('{"type":"inbox","id":"7","id":"8"}', None),
+        ('{"type":"inbox","\\u0069d":"7","id":"8"}', None),
+        ('{"type":"inbox","id":"7","x":', None),
+        ('{"type":"inbox","id":"\\ud800","x":NaN}', None),
+        ('{"type":"inbox","id":7,"x":NaN}', None),
+        ('[{"id":"7","x":NaN}]', None),
+    ],
+)
+def test_a_refusal_of_strict_json_names_the_request_where_all_readers_agree_on_it(
+    text: str, request_id: str | None
+) -> None:
+    problem = parse(text)
+    assert isinstance(problem, Problem)
+    assert (problem.request_id, problem.strike) == (request_id, True)
+
+
+def test_wrong_contents_are_no_strike() -> None:
+    for wrong in ({"body": ""}, {"to": "Bob"}, {"id": "x"}, {"kind": "dance"}, {"body": 5}):
+        problem = taken(**wrong)
+        assert isinstance(problem, Problem)
+        assert not problem.strike
+
+
 def test_an_unknown_type_is_no_strike_and_names_the_request() -> None:
     assert parse('{"type":"dance","id":"7"}') == Problem(
         parse('{"type":"dance"}').code, "There is no such type of frame.", "7", strike=False

@@ -1,5 +1,6 @@
 """Markers: only the highest matters, and all of them arrive at their partition."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,25 @@ def highest(given_markers: list[Marker]) -> dict[tuple[str, ...], int]:
         key = (marker.conversation_id, marker.user_id, marker.device_id, marker.kind)
         found[key] = max(found.get(key, 0), marker.seq)
     return found
+
+
+def test_what_kafka_has_is_not_submitted_again_for_a_while() -> None:
+    marker = Marker(
+        conversation_id="d:ann:b1", user_id="ann", device_id="phone", kind="read", seq=5
+    )
+    waiting = Markers()
+    waiting.told([marker], 1.0)
+    assert waiting.add(marker)
+    assert waiting.take() == []
+    for now in (62.0, 123.0):  # a minute and another
+        waiting.told([], now)
+    waiting.add(marker)
+    assert len(waiting) == 1
+    assert waiting.take() != []
+    other = msgspec.structs.replace(marker, seq=4)
+    waiting.told([marker], 124.0)
+    waiting.add(other)
+    assert waiting.take() != [], "only what is the same is a repeat"
 
 
 @given(some_markers)

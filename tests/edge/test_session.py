@@ -115,14 +115,36 @@ def test_a_message_is_submitted_in_the_name_of_the_token() -> None:
         ({"to": "aaron"}, "d:aaron:ann"),
         ({"to": "ann"}, "d:ann:ann"),
         ({"to": "d:ann:bob"}, "d:ann:bob"),
-        ({"to": None, "conversation_id": "d:bob:carl"}, "d:bob:carl"),
+        ({"to": None, "conversation_id": "d:ann:carl"}, "d:ann:carl"),
     ],
 )
-def test_where_a_message_goes_admission_judges(where: Any, conversation_id: str) -> None:
+def test_a_message_goes_to_the_conversation_that_is_named(where: Any, conversation_id: str) -> None:
     (effect,) = opened().receive(message(**where), 1.0)
     assert isinstance(effect, Submit)
     assert effect.event.conversation_id == conversation_id  # type: ignore[attr-defined]
     assert effect.key == conversation_id
+
+
+def test_what_can_never_be_admitted_does_not_reach_the_log() -> None:
+    session = opened()
+    for conversation_id in ("d:bob:carl", "d:bob:ann", "nonsense", "d:ann:bob:carl"):
+        (error,) = session.receive(message(to=None, conversation_id=conversation_id), 1.0)
+        assert (answer(error)["code"], answer(error)["id"]) == ("forbidden", ID)
+        for kind in ("delivered", "read"):
+            mark = text(type=kind, conversation_id=conversation_id, seq=1)
+            (error,) = session.receive(mark, 1.0)
+            assert answer(error)["code"] == "forbidden"
+
+
+def test_watermarks_of_a_user_are_limited_over_all_sockets() -> None:
+    users = UserRates(Limits(marks_per_minute=60, mark_burst=3))
+    one, other = opened(users), opened(users)
+    mark = text(type="read", conversation_id="d:ann:bob", seq=1)
+    for session in (one, other, one):
+        assert isinstance(session.receive(mark, 1.0)[0], Mark)
+    (error,) = other.receive(mark, 1.0)
+    assert (answer(error)["code"], answer(error)["retry_after_seconds"]) == ("rate_limited", 1.0)
+    assert isinstance(other.receive(mark, 2.0)[0], Mark)
 
 
 @pytest.mark.parametrize("kind", ["delivered", "read"])
@@ -221,6 +243,24 @@ def test_three_bad_frames_end_it() -> None:
         (error,) = session.receive("{", 1.0)
         assert answer(error)["code"] == "bad_request"
     assert closes(session.receive("{", 1.0)) == [1008]
+
+
+def test_strikes_are_forgotten() -> None:
+    session = opened()
+    for minute in range(10):
+        assert closes(session.receive("{", 61.0 * minute)) == []
+
+
+def test_wrong_contents_are_answered_and_end_the_socket_only_when_there_are_very_many() -> None:
+    session = Session(("gateway-1", "epoch"), Limits(), UserRates(Limits()), 0.0)
+    session.authenticated(ANN, 7, 0.0, WALL)
+    wrong = (message(body=""), message(to="Bob"), text(type="fetch", id=ID), message(body=5))
+    for number in range(Limits().mistake_burst):
+        (error,) = session.receive(wrong[number % len(wrong)], 1.0)
+        assert (answer(error)["code"], answer(error)["id"]) == ("bad_request", ID)
+    error, close = session.receive(wrong[0], 1.0)
+    assert answer(error)["retry_after_seconds"] > 0
+    assert closes([close]) == [4008]
 
 
 def test_what_is_only_unknown_or_too_large_is_no_strike() -> None:
@@ -334,17 +374,45 @@ def test_an_expired_token_ends_it_unless_a_fresh_one_came() -> None:
     session = opened()
     assert session.tick(599.0) == ()
     assert session.receive(text(type="token", token="t2"), 599.0) == (Check("t2"),)
-    assert session.authenticated(Principal("ann", "phone", WALL + 1200), 0, 599.0, WALL + 599) == ()
+    (reply,) = session.authenticated(
+        Principal("ann", "phone", WALL + 1200), 0, 599.0, WALL + 599, "t"
+    )
+    expires_at = int((WALL + 1200) * 1000)
+    assert answer(reply) == {"type": "token", "id": "t", "expires_at": expires_at}
     assert session.tick(1199.0) == ()
     assert closes(session.tick(1200.0)) == [4003]
 
 
 @pytest.mark.parametrize("other", [("bob", "phone"), ("ann", "laptop")])
-def test_a_fresh_token_of_another_device_ends_it(other: tuple[str, str]) -> None:
+def test_a_fresh_token_of_another_device_changes_nothing(other: tuple[str, str]) -> None:
     session = opened()
-    effects = session.authenticated(Principal(*other, WALL + 600), 0, 1.0, WALL)
-    assert closes(effects) == [4501]
+    (error,) = session.authenticated(Principal(*other, WALL + 900), 0, 1.0, WALL, "t")
+    assert (answer(error)["code"], answer(error)["id"]) == ("not_authenticated", "t")
     assert session.principal == ANN
+    assert closes(session.tick(600.0)) == [4003]
+
+
+def test_a_bad_token_in_an_open_session_is_an_error_and_the_session_goes_on() -> None:
+    session = opened()
+    (error,) = session.refused(Refusal("the token has expired"), "t")
+    assert (answer(error)["code"], answer(error)["id"]) == ("not_authenticated", "t")
+    (error,) = session.refused(Refusal("too many bad tokens", wait_seconds=7.5), "t")
+    assert (answer(error)["code"], answer(error)["retry_after_seconds"]) == ("rate_limited", 7.5)
+    assert isinstance(session.receive(message(), 599.0)[0], Submit)
+    assert closes(session.tick(600.0)) == [4003]
+
+
+def test_no_frame_is_taken_after_the_tokens_time_also_before_anything_noticed_it() -> None:
+    for frame in (message(), text(type="token", token="t2"), text(type="inbox", id="q")):
+        assert closes(opened().receive(frame, 600.0)) == [4003]
+
+
+def test_tokens_of_a_session_are_limited() -> None:
+    session = opened()
+    outcomes = [session.receive(text(type="token", token="t", id="t"), 1.0) for _ in range(21)]
+    assert all(isinstance(effect, Check) for (effect,) in outcomes[:-1])
+    ((error,),) = outcomes[-1:]
+    assert (answer(error)["code"], answer(error)["id"]) == ("rate_limited", "t")
 
 
 frames = st.sampled_from(

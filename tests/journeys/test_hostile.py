@@ -86,7 +86,7 @@ async def test_48_to_a_conversation_of_others_is_the_same_as_to_none(party: Part
         refused = await answer(eve, sent)
         answers.append((refused["type"], refused["code"], refused["detail"]))
     assert answers[0] == answers[1]
-    assert answers[0][:2] == ("rejected", "forbidden")
+    assert answers[0][:2] == ("error", "forbidden")
 
 
 async def test_53_68_what_was_recorded_and_is_sent_again_makes_no_second_message(

@@ -252,10 +252,11 @@ class World:
         if link is not None and link.up and not link.gateway.process.stopped:
             frame = link.up.popleft()
             if link.gateway.process.alive and not link.socket.ended.done():
+                was_let_in = link.is_let_in
                 self.story.append(f"{device.user_id}/{device.device_id} up {frame[-60:]!r}")
                 link.socket.feed_data(frame)
                 if frame in link.tokens:
-                    self.judge(device, link.tokens.pop(frame))
+                    self.judge(device, link.tokens.pop(frame), was_let_in)
 
     def _down(self) -> None:
         if linked := [one for one in self.devices if one.link is not None]:
@@ -323,12 +324,22 @@ class World:
         now = self.parts.wall_time()
         return good(device.user_id, device.device_id, now, self.token_seconds)
 
-    def judge(self, device: Device, token: Token) -> None:
-        """Whoever's token is to be believed is let in, and nobody else."""
+    def judge(self, device: Device, token: Token, was_let_in: bool = False) -> None:
+        """Whoever's token is to be believed is let in, and nobody else.
+
+        Who was let in already stays so until the token ends that was believed last.
+        """
         link = device.link
         is_let_in = link is not None and link.is_let_in
+        speaker = None if link is None else link.socket.principal
+        names = (device.user_id, device.device_id)
+        if speaker is not None and (speaker.user_id, speaker.device_id) != names:
+            self.parts.findings.append(f"tokens: {device.user_id} is {speaker.user_id} now")
         if self.parts.wall_time() >= token.until:
-            if is_let_in:
+            if was_let_in and link is not None:
+                if not is_let_in and self.parts.wall_time() < link.until - _MOMENT:
+                    self.parts.findings.append(f"tokens: {device.user_id}'s session did not go on")
+            elif is_let_in:
                 self.parts.findings.append(f"tokens: {device.user_id} was let in without a token")
         elif not is_let_in and not (link and link.socket._closing):
             self.parts.findings.append(f"tokens: {device.user_id}'s token was not believed")
