@@ -74,7 +74,7 @@ async def in_a_room(server: FakeServer, user: str) -> AsyncIterator[Room]:
     room = Room()
     async with device(server, user, name="laptop", on_notice=room.hear) as client:
         room.enter(client)
-        await client.until_online(5)
+        await client.until_online(60)
         yield room
 
 
@@ -118,7 +118,7 @@ async def test_a_window_shows_what_comes_reads_it_and_sends_what_is_typed() -> N
             screen = Screen(ann, "ann · laptop", source=keys, sink=_Paper())
             showing = asyncio.create_task(screen.run())
             sent = await bob.client.send("ann", "are you there?")
-            await sent.read(5)
+            await sent.read(60)
             keys.send_text("yes\r")
             await soon(lambda: len(server.model.log["d:ann:bob"]) == 2)
             await soon(lambda: len(ann.messages) == 2)
@@ -127,7 +127,7 @@ async def test_a_window_shows_what_comes_reads_it_and_sends_what_is_typed() -> N
             assert any("you  yes ✓" in line for line in shown)
             assert ann.link is Link.ONLINE
             keys.send_text("/quit\r")
-            assert await asyncio.wait_for(showing, 5) == ""
+            assert await asyncio.wait_for(showing, 60) == ""
 
 
 async def test_a_family_takes_two_columns_of_the_window_and_tears_no_line() -> None:
@@ -145,7 +145,7 @@ async def test_a_family_takes_two_columns_of_the_window_and_tears_no_line() -> N
             assert any(row.endswith(f"you  {FAMILY}🇩🇪👍🏽❤️ x ✓") for row in rows)
             assert any(row.endswith("you  \u2066abc\u2069 y ✓") for row in rows)
             keys.send_text("\x03")
-            await asyncio.wait_for(showing, 5)
+            await asyncio.wait_for(showing, 60)
 
 
 async def test_a_window_loads_older_messages_when_it_is_scrolled_up() -> None:
@@ -168,7 +168,7 @@ async def test_a_window_loads_older_messages_when_it_is_scrolled_up() -> None:
             keys.send_text("\x1b[F")
             await soon(lambda: any("message 180" in text_of(list(x)) for x in _lines(screen)))
             keys.send_text("\x03")
-            await asyncio.wait_for(showing, 5)
+            await asyncio.wait_for(showing, 60)
 
 
 async def test_a_window_closes_with_the_reason_when_the_server_sends_it_away() -> None:
@@ -177,7 +177,7 @@ async def test_a_window_closes_with_the_reason_when_the_server_sends_it_away() -
             screen = Screen(ann, "ann", source=keys, sink=_Paper())
             showing = asyncio.create_task(screen.run())
             await server.sockets["ann", "laptop"].close(code=4509)
-            assert "4509" in await asyncio.wait_for(showing, 5)
+            assert "4509" in await asyncio.wait_for(showing, 60)
 
 
 async def test_plain_lines_tell_messages_and_ticks() -> None:
@@ -193,11 +193,11 @@ async def test_plain_lines_tell_messages_and_ticks() -> None:
         async with device(server, "ann", name="laptop", on_notice=hear) as client:
             room.enter(client)
             reading = asyncio.create_task(plain._read())
-            await client.until_online(5)
+            await client.until_online(60)
             await room.open("bob")
             await plain._obey("hi\n")
             await soon(lambda: "* ✓✓ delivered by bob" in said)
-            await (await bob.client.send("ann", "two\nlines")).accepted(5)
+            await (await bob.client.send("ann", "two\nlines")).accepted(60)
             await bob.client.read("ann")
             await soon(lambda: "* ✓✓ read by bob" in said)
             await soon(lambda: any(line.endswith("two\n       lines") for line in said))

@@ -85,6 +85,9 @@ async def running(world: World, **settings: Any) -> AsyncIterator[Gateway]:
         "port": free_port(),
         "health_port": free_port(),
         "drain_seconds": 0,
+        # A busy machine takes its time; tests of these limits set their own.
+        "hello_seconds": 30.0,
+        "message_timeout_seconds": 60.0,
     }
     gateway = Gateway(
         Settings(
@@ -116,7 +119,7 @@ async def world(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Async
     codec = Codec.from_file(needs.schemas.ids)
     tokens = TokenSettings(jwks_file=keys / "jwks.json", signing_key_file=keys / "signing.pem")
     ensure_development_key(tokens)
-    publisher = Publisher(needs.kafka, codec, message_timeout_seconds=10, on_fatal=pytest.fail)
+    publisher = Publisher(needs.kafka, codec, message_timeout_seconds=60, on_fatal=pytest.fail)
     await publisher.start()
     yield World(needs.kafka, codec, tokens, publisher)
     await publisher.stop()
@@ -127,7 +130,7 @@ async def gateway(world: World) -> AsyncIterator[Gateway]:
     """One gateway for all tests that do not change it."""
     async with running(
         world,
-        hello_seconds=1.0,
+        hello_seconds=5.0,
         allowed_origins=("https://good.example",),
         bad_token_rate_per_minute=10_000,
         address_handshake_rate_per_minute=100_000,

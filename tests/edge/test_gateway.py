@@ -23,6 +23,7 @@ from events.submissions import MarkersSubmitted, MessageSubmitted
 from events.topics import delivery_topic
 from tests.edge.conftest import World
 from tests.edge.socket import PING, PONG, TEXT, Client, frame, new_id
+from tests.live import WAIT_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -46,7 +47,7 @@ def of(gateway: Gateway, user: str) -> Callable[[Any], bool]:
 async def until_published(
     world: World, kind: type, key: str, matching: Callable[[Any], bool], count: int = 1
 ) -> list[Any]:
-    give_up_at = time.monotonic() + 10
+    give_up_at = time.monotonic() + WAIT_SECONDS
     while True:
         try:
             found = await asyncio.to_thread(world.published, kind, key, matching)

@@ -19,24 +19,24 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_28_a_user_has_one_allowance_on_all_devices_and_may_go_on_when_told(
     world: World,
 ) -> None:
-    async with world.gateway(send_rate_per_minute=60, send_burst=3) as gateway:
+    async with world.gateway(send_rate_per_minute=6, send_burst=3) as gateway:
         phone = await world.hello(gateway, "limits-ann", "phone")
         laptop = await world.hello(gateway, "limits-ann", "laptop")
         other = await world.hello(gateway, "limits-bob")
         for client in (phone, laptop, phone, laptop):
             last = client.send_message("limits-carl")
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # so that the last comes last, on whichever socket
         error = await laptop.receive()
         assert (error["code"], error["id"]) == ("rate_limited", last)
-        assert 0.5 < error["retry_after_seconds"] <= 1.0
+        assert 0 < error["retry_after_seconds"] <= 10
         passed = other.send_message("limits-carl")
         await asyncio.sleep(error["retry_after_seconds"])
         again = laptop.send_message("limits-carl")
-        await asyncio.sleep(0.5)
+        await until(lambda: bool(submitted(world, "limits-ann", "limits-carl", again)))
         taken = {one.client_message_id for one in submitted(world, "limits-ann", "limits-carl")}
         assert len(taken) == 4
-        assert again in taken
         assert last not in taken
+        await until(lambda: bool(submitted(world, "limits-bob", "limits-carl")))
         (bobs,) = submitted(world, "limits-bob", "limits-carl")
         assert bobs.client_message_id == passed
         for client in (phone, laptop, other):
@@ -79,14 +79,15 @@ async def test_31_sockets_of_one_address_are_bounded(world: World) -> None:
 
 
 async def test_32_handshakes_of_one_address_are_limited(world: World) -> None:
-    limits = {"address_handshake_rate_per_minute": 60, "address_handshake_burst": 5}
+    limits = {"address_handshake_rate_per_minute": 6, "address_handshake_burst": 5}
     async with world.gateway(**limits) as gateway:
         clients = await asyncio.gather(*(Client.connect(gateway.port) for _ in range(8)))
         assert sorted(client.status for client in clients) == [101] * 5 + [429] * 3
-        assert {one.headers["retry-after"] for one in clients if one.status == 429} == {"1"}
+        waits = [int(one.headers["retry-after"]) for one in clients if one.status == 429]
+        assert all(1 <= wait <= 10 for wait in waits)
         elsewhere = await Client.connect(gateway.port, local_address="127.0.0.2")
         assert elsewhere.status == 101
-        await asyncio.sleep(1.05)
+        await asyncio.sleep(max(waits) + 0.05)
         again = await Client.connect(gateway.port)
         assert again.status == 101
         for client in (*clients, elsewhere, again):
@@ -96,7 +97,7 @@ async def test_32_handshakes_of_one_address_are_limited(world: World) -> None:
 async def test_32_handshakes_wait_in_turn_and_beyond_the_queue_are_told_when(
     world: World,
 ) -> None:
-    limits = {"handshake_rate_per_second": 10, "handshake_queue_seconds": 0.5}
+    limits = {"handshake_rate_per_second": 1, "handshake_queue_seconds": 2.0}
     async with world.gateway(**limits) as gateway:
         began_at = time.monotonic()
         clients = await asyncio.gather(
@@ -105,11 +106,10 @@ async def test_32_handshakes_wait_in_turn_and_beyond_the_queue_are_told_when(
         took = time.monotonic() - began_at
         granted = [client for client in clients if client.status == 101]
         refused = [client for client in clients if client.status == 503]
-        assert 6 <= len(granted) <= 6 + took * 10
+        assert 3 <= len(granted) <= 3 + took
         assert len(granted) + len(refused) == 30
-        assert took >= 0.5
         turns = sorted(int(client.headers["retry-after"]) for client in refused)
-        assert 1 <= turns[0] < turns[-1] <= 4  # 24 turns, ten a second
+        assert 1 <= turns[0] < turns[-1] <= 30  # 27 turns at most, one a second
         for client in clients:
             client.end()
 
@@ -117,7 +117,7 @@ async def test_32_handshakes_wait_in_turn_and_beyond_the_queue_are_told_when(
 async def test_32_while_the_queue_is_full_connections_are_turned_away_unread(
     world: World,
 ) -> None:
-    async with world.gateway(handshake_rate_per_second=0.2, handshake_queue_seconds=0) as gateway:
+    async with world.gateway(handshake_rate_per_second=0.05, handshake_queue_seconds=0) as gateway:
         first = await Client.connect(gateway.port)
         assert first.status == 101
         second = await Client.connect(gateway.port, b"this is no HTTP\r\n\r\n")
@@ -125,7 +125,7 @@ async def test_32_while_the_queue_is_full_connections_are_turned_away_unread(
         assert 1 <= int(second.headers["retry-after"]) <= 30
         assert await second.reader.read() == b"Too many handshakes at once.\n"
         silent = await Client.dial(gateway.port)
-        await silent.ended(8)
+        await silent.ended()
         for client in (first, second, silent):
             client.end()
 
@@ -173,7 +173,8 @@ async def test_beyond_what_is_answered_messages_are_told_to_come_again(world: Wo
             client.send_message("bob")
         await until(lambda: gateway.backlog.unanswered == bound + 1)
         await answer(0)
-        await asyncio.sleep(0.3)
+        now = asyncio.get_running_loop().time
+        await until(lambda: gateway.backlog.is_full(place, now()))
         refused = client.send_message("bob")
         error = await client.receive()
         assert (error["code"], error["id"]) == ("unavailable", refused)

@@ -100,7 +100,7 @@ class Writer:
 
 def test_every_topic_has_three_copies_two_of_which_must_hold_a_record(three):
     admin = AdminClient(kafka(three).connection())
-    metadata = admin.list_topics(timeout=10).topics
+    metadata = admin.list_topics(timeout=60).topics
     resources = [ConfigResource(ResourceType.TOPIC, topic.name) for topic in TOPICS]
     described = admin.describe_configs(resources)
 
@@ -172,7 +172,7 @@ def test_another_command_sees_all_three(three):
 def test_the_registrys_schemas_survive_the_loss_of_a_broker(three):
     three.start_part("registry")
     admin = AdminClient(kafka(three).connection())
-    journal = admin.list_topics("kafkasql-journal", timeout=10).topics["kafkasql-journal"]
+    journal = admin.list_topics("kafkasql-journal", timeout=60).topics["kafkasql-journal"]
     resource = ConfigResource(ResourceType.TOPIC, "kafkasql-journal")
     config = admin.describe_configs([resource])[resource].result(10)
     three.stop_part("registry")

@@ -103,7 +103,6 @@ def test_a_redis_that_evicts_is_found(stack):
     assert breach.demand.name == "maxmemory-policy"
 
 
-@pytest.mark.timeout(300)
 async def test_a_worker_ends_with_one_sentence_beside_a_redis_that_evicts(stack):
     worker = services.worker(stack.ports, "demanding", ("fanout",))
     worker = replace(worker, principal="fanout")

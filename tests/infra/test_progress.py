@@ -1,6 +1,5 @@
 """How far the log goes, also after its leader was elected anew."""
 
-import pytest
 from confluent_kafka import KafkaException
 
 from events.topics import CONVERSATIONS
@@ -9,7 +8,6 @@ from infra.stack.stack import Stack
 from tests.live import kafka_of, until
 
 
-@pytest.mark.timeout(120)
 async def test_it_is_told_after_kafka_was_killed_and_started(stack: Stack) -> None:
     progress = LogProgress(kafka_of(stack), CONVERSATIONS.name)
     partitions = range(CONVERSATIONS.partitions)

@@ -8,15 +8,15 @@ from client.messages import Tick, direct_conversation
 from infra.stack.stack import Stack
 from tests.checkers import same_view
 from tests.journeys.traffic import Rows, Traffic
-from tests.live import until
+from tests.live import WAIT_SECONDS, until
 
 
 async def test_three_ticks_on_two_gateways(traffic: Traffic) -> None:
     ann, bob = traffic.pairs[0]
     outgoing = await ann.client.send(bob.user_id, "Hello, Bob")
-    assert await outgoing.accepted(10) == 1
-    await outgoing.delivered(10)
-    await outgoing.read(10)
+    assert await outgoing.accepted(60) == 1
+    await outgoing.delivered(60)
+    await outgoing.read(60)
     assert outgoing.tick is Tick.READ
 
 
@@ -26,8 +26,8 @@ async def test_both_directions_share_one_order(traffic: Traffic, rows: Rows) -> 
     await asyncio.sleep(2)
     stop.set()
     await sending
-    await traffic.settle(30)
-    await traffic.until_written(rows, 30)
+    await traffic.settle(120)
+    await traffic.until_written(rows, 120)
 
     assert await asyncio.to_thread(traffic.wrong, rows) == []
 
@@ -36,10 +36,10 @@ async def test_a_device_that_was_away_gets_everything_in_order(traffic: Traffic)
     ann, bob = traffic.pairs[1]
     conversation = direct_conversation(ann.user_id, bob.user_id)
     first = await ann.client.send(bob.user_id, "before")
-    await first.read(10)
+    await first.read(60)
     await bob.close()
     waiting = [await ann.client.send(bob.user_id, f"while away {n}") for n in range(250)]
-    await waiting[-1].accepted(30)
+    await waiting[-1].accepted(60)
     again = traffic.person(bob.user_id, 0)
     again.shown = bob.shown
     await again.start()
@@ -47,7 +47,7 @@ async def test_a_device_that_was_away_gets_everything_in_order(traffic: Traffic)
 
     seqs = [seen.seq for seen in again.shown[conversation]]
     assert sorted(set(seqs)) == list(range(1, 252))
-    await waiting[-1].read(10)
+    await waiting[-1].read(60)
     await again.close()
 
 
@@ -56,10 +56,10 @@ async def test_a_second_device_of_the_sender_sees_the_same(traffic: Traffic) -> 
     conversation = direct_conversation(ann.user_id, bob.user_id)
     laptop = traffic.person(ann.user_id, 1, "laptop")
     await laptop.start()
-    await laptop.client.until_online(10)
+    await laptop.client.until_online(60)
     for n in range(20):
         sender, receiver = (ann, bob) if n % 2 else (bob, ann)
-        await (await sender.client.send(receiver.user_id, f"to all devices {n}")).accepted(10)
+        await (await sender.client.send(receiver.user_id, f"to all devices {n}")).accepted(60)
     for person in (ann, bob, laptop):
         await person.until_shown(conversation, 20)
 
@@ -91,7 +91,7 @@ async def test_messages_sent_while_a_device_connects_fall_into_no_hole(traffic: 
     facts = await until(
         lambda: found if len(found := traffic.facts(conversation)) == total else None
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         for device in devices:
             await device.until_shown(conversation, total)
 
@@ -104,9 +104,9 @@ async def test_the_inbox_counts_what_is_unread(traffic: Traffic) -> None:
     ann = traffic.pairs[4][0]
     quiet = traffic.person(f"quiet-{uuid.uuid4().hex[:6]}", 0)
     await quiet.client.__aenter__()
-    await quiet.client.until_online(10)
+    await quiet.client.until_online(60)
     sent = [await ann.client.send(quiet.client.user_id, f"unread {n}") for n in range(7)]
-    await sent[-1].accepted(10)
+    await sent[-1].accepted(60)
     conversation = direct_conversation(ann.user_id, quiet.client.user_id)
 
     async def unread() -> int | None:
@@ -114,7 +114,7 @@ async def test_the_inbox_counts_what_is_unread(traffic: Traffic) -> None:
         return inbox[conversation].unread if conversation in inbox else None
 
     async def until_unread(count: int) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + WAIT_SECONDS
         while (found := await unread()) != count:
             assert time.monotonic() < deadline, f"unread is {found}, not {count}"
             await asyncio.sleep(0.2)
@@ -124,19 +124,19 @@ async def test_the_inbox_counts_what_is_unread(traffic: Traffic) -> None:
     await until(lambda: known.cursor >= 7, what="the last message at the device")
     await quiet.client.read(conversation, 5)
     await until_unread(2)
-    await (await quiet.client.send(ann.user_id, "to answer is not to have read")).accepted(10)
+    await (await quiet.client.send(ann.user_id, "to answer is not to have read")).accepted(60)
     await until_unread(2)
     seen = await quiet.client.send(ann.user_id, "what is on the screen is", seen=7)
-    await seen.accepted(10)
+    await seen.accepted(60)
     await until_unread(0)
-    await sent[-1].read(10)
+    await sent[-1].read(60)
     await quiet.close()
 
 
 async def test_a_note_to_oneself_has_all_its_ticks_at_once(traffic: Traffic) -> None:
     ann = traffic.pairs[4][1]
     note = await ann.client.send(ann.user_id, "remember the milk")
-    await note.read(20)
+    await note.read(60)
     conversation = direct_conversation(ann.user_id, ann.user_id)
     await until(lambda: ann.client.state.sync.conversation(conversation).cursor == note.seq)
     assert not [chat.unread for chat in ann.client.chats() if chat.unread]
@@ -145,7 +145,7 @@ async def test_a_note_to_oneself_has_all_its_ticks_at_once(traffic: Traffic) -> 
 async def test_pages_go_both_ways(traffic: Traffic) -> None:
     ann, bob = traffic.pairs[5]
     sent = [await ann.client.send(bob.user_id, f"page {n}") for n in range(120)]
-    await sent[-1].accepted(20)
+    await sent[-1].accepted(60)
     conversation = direct_conversation(ann.user_id, bob.user_id)
     forward: list[int] = []
     after: int | None = 0
@@ -165,7 +165,7 @@ async def test_pages_go_both_ways(traffic: Traffic) -> None:
 async def test_a_stranger_learns_nothing(traffic: Traffic, system: Stack) -> None:
     ann, bob = traffic.pairs[6]
     eve = traffic.pairs[7][0]
-    await (await ann.client.send(bob.user_id, "a secret")).accepted(10)
+    await (await ann.client.send(bob.user_id, "a secret")).accepted(60)
     theirs = direct_conversation(ann.user_id, bob.user_id)
     nobodys = direct_conversation("nobody-1", "nobody-2")
     answers = []

@@ -15,7 +15,6 @@ from tests.journeys.traffic import Rows, Traffic
 WRITERS = tuple(f"worker-{group}" for group in GROUPS)
 
 
-@pytest.mark.timeout(180)
 async def test_every_row_comes_again_from_the_log(
     system: Stack, traffic: Traffic, rows: Rows
 ) -> None:
@@ -35,8 +34,8 @@ async def test_every_row_comes_again_from_the_log(
         await asyncio.to_thread(system.start_part, name)
     stop.set()
     await sending
-    await traffic.settle(60)
-    await traffic.until_written(rows, 60)
+    await traffic.settle(120)
+    await traffic.until_written(rows, 120)
 
     assert await asyncio.to_thread(traffic.wrong, rows) == []
     for model in MODELS:

@@ -110,7 +110,7 @@ class Traffic:
 
     async def start(self) -> None:
         await asyncio.gather(*(person.start() for person in self.people))
-        await asyncio.gather(*(person.client.until_online(30) for person in self.people))
+        await asyncio.gather(*(person.client.until_online(60) for person in self.people))
 
     async def send(self, rate_per_second: float, until: asyncio.Event) -> None:
         """Send at due times until the event is set."""

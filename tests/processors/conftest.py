@@ -25,7 +25,7 @@ async def publisher(stack: Stack) -> AsyncIterator[Publisher]:
     publisher = Publisher(
         kafka_of(stack),
         codec_of(stack),
-        message_timeout_seconds=10,
+        message_timeout_seconds=60,
         on_fatal=pytest.fail,
     )
     await publisher.start()

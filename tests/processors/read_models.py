@@ -41,7 +41,7 @@ async def context_of(stack: Stack) -> AsyncIterator[Context]:
     context.publisher = Publisher(
         kafka_of(stack),
         context.codec,
-        message_timeout_seconds=10,
+        message_timeout_seconds=60,
         on_fatal=lambda reason: None,
     )
     await context.publisher.start()

@@ -98,7 +98,7 @@ async def head_is(context: Context, conversation: str, seq: int) -> None:
 
 async def settled(receipts: ReceiptStore, marker: tuple[str, str, str]) -> None:
     """The receipts worker has written this marker."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await receipts.cells(marker):  # noqa: ASYNC110 - only asking tells
             await asyncio.sleep(0.1)
 
@@ -259,9 +259,8 @@ async def test_while_cassandra_is_silent_the_answer_is_unavailable_and_retry(
     await until(lambda: own.frames(1), what="a page")
     await asyncio.to_thread(gateway.stack.pause, "cassandra")
     try:
-        started_at = time.monotonic()
         await desk.take([page_asked(own, ANN, conversation, after_seq=0)])
-        assert time.monotonic() - started_at < 2, "it held up the next batch"
+        assert not own.frames(1)[1:], "it held up the next batch until there was an answer"
         frame = (await until(lambda: own.frames(1)[1:], what="an answer"))[0]  # type: ignore[index]
     finally:
         await asyncio.to_thread(gateway.stack.resume, "cassandra")
@@ -285,10 +284,13 @@ async def test_a_flood_of_one_user_starves_nobody(
         for _ in range(USER_WAITING_MAX + 20)
     ]
     asked = page_asked(own, bob, other, after_seq=0)
-    started_at = time.monotonic()
     await desk.take([*flood, asked])
-    assert time.monotonic() - started_at < 1
-    frames = {frame["id"]: frame for frame in own.frames(1)}
+
+    def answers() -> dict[str, dict[str, object]]:
+        return {frame["id"]: frame for frame in own.frames(1)}
+
+    await until(lambda: asked.request_id in answers(), what="Bob's page")
+    frames = answers()
     assert frames[asked.request_id]["type"] == "page"
     refused = [frame for frame in frames.values() if frame.get("code") == "rate_limited"]
     assert len(refused) == 20

@@ -46,7 +46,7 @@ class Owner:
 
     async def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
         self.at_work += 1
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await self.go_on.wait()
         self.owned |= {place.partition for place in committed}
         self.at_work -= 1
@@ -98,14 +98,14 @@ async def run(kafka: KafkaSettings, topic: str) -> AsyncIterator[Run]:
 def write(kafka: KafkaSettings, topic: str, number: int) -> None:
     producer = Producer(kafka.connection())
     producer.produce(topic, str(number).encode(), partition=0)
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
 
 
 def committed(kafka: KafkaSettings, topic: str) -> TopicPartition:
     """What the group committed of the first partition."""
     asker = Consumer({**kafka.connection(), "group.id": topic})
     try:
-        return asker.committed([TopicPartition(topic, 0)], timeout=10)[0]
+        return asker.committed([TopicPartition(topic, 0)], timeout=60)[0]
     finally:
         asker.close()
 

@@ -84,7 +84,7 @@ def code_of(answers: dict[str, "Future[ConsumerGroupTopicPartitions]"]) -> int |
 
 def described(client: Producer | Consumer, topic: str) -> int | None:
     """The error of asking for the topic's partitions."""
-    error = client.list_topics(topic, timeout=20).topics[topic].error
+    error = client.list_topics(topic, timeout=60).topics[topic].error
     return None if error is None else error.code()
 
 
@@ -97,7 +97,7 @@ class Somebody:
 
     @cached_property
     def producer(self) -> Producer:
-        return Producer({**self.kafka.connection(), "message.timeout.ms": 15_000, "log_level": 0})
+        return Producer({**self.kafka.connection(), "message.timeout.ms": 60_000, "log_level": 0})
 
     @cached_property
     def consumer(self) -> Consumer:
@@ -148,12 +148,12 @@ class Somebody:
     def commit(self, group: str, topic: str) -> int | None:
         """The error of saying how far a group has come; None when it was taken."""
         offsets = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0, 0)])
-        return code_of(self.admin.alter_consumer_group_offsets([offsets], request_timeout=20))
+        return code_of(self.admin.alter_consumer_group_offsets([offsets], request_timeout=60))
 
     def ask(self, group: str) -> int | None:
         """The error of asking how far a group has come; None when it was said."""
         asked = ConsumerGroupTopicPartitions(group)
-        return code_of(self.admin.list_consumer_group_offsets([asked], request_timeout=20))
+        return code_of(self.admin.list_consumer_group_offsets([asked], request_timeout=60))
 
     def close(self) -> None:
         if "consumer" in self.__dict__:
@@ -297,7 +297,7 @@ def answers(connection: dict[str, object]) -> tuple[bool, set[int]]:
         {**connection, "error_cb": lambda error: errors.add(error.code()), "log_level": 0}
     )
     try:
-        admin.list_topics(timeout=5)
+        admin.list_topics(timeout=60)
     except KafkaException:
         admin.poll(0.1)
         return False, errors
@@ -343,7 +343,7 @@ def test_brokers_know_each_other_by_certificate(stack: Stack) -> None:
 
     assert answers(broker)[0]
     assert not answers(without)[0]
-    assert AdminClient(broker).list_topics(timeout=10).topics
+    assert AdminClient(broker).list_topics(timeout=60).topics
 
 
 @pytest.mark.parametrize("part", [GATEWAY, "redis", "registry", "nginx"])
@@ -354,7 +354,7 @@ def test_the_certificate_of_another_part_lets_nobody_in(stack: Stack, part: str)
 def test_the_certificate_of_another_part_nodes_gives_no_rights(stack: Stack) -> None:
     cassandra = with_certificate(stack, "cassandra")
     assert answers(cassandra)[0]
-    assert not AdminClient(cassandra).list_topics(timeout=10).topics
+    assert not AdminClient(cassandra).list_topics(timeout=60).topics
 
 
 def test_every_worker_role_has_rights_of_its_own() -> None:
