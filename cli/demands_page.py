@@ -29,7 +29,7 @@ _ASKED = {
     Where.TOPIC: "apply step, gateways, workers, doctor",
     Where.BROKER: "apply step, doctor",
     Where.KEYSPACE: "apply step, workers, doctor",
-    Where.NODE: "apply step, workers, doctor",
+    Where.NODE: "apply step, workers (not under lock), doctor",
     Where.REDIS: "workers, doctor",
 }
 

@@ -74,12 +74,16 @@ def ask_in_background(
 
 
 def _ask(waiting: dict[str, Ask], on_breach: Callable[[str], None], again_seconds: float) -> None:
+    told: dict[str, str] = {}
     while True:
         for part, ask in list(waiting.items()):
             try:
                 found = ask()
             except Exception as error:
-                log.warning("the settings of a part cannot be asked yet", part=part, why=str(error))
+                why = f"{type(error).__name__}: {error}"
+                if told.get(part) != why:
+                    log.warning("the settings of a part cannot be asked yet", part=part, why=why)
+                told[part] = why
                 continue
             del waiting[part]
             if found:
