@@ -30,6 +30,8 @@ _POLL_SECONDS = 0.02
 _exit_statuses: dict[ProcessRecord, int] = {}
 """Of the last children that have ended: the kernel says it once."""
 _EXIT_STATUSES_MAX = 256
+_EXITING = 0x4
+"""PF_EXITING of the kernel: the process runs nothing of its own any more."""
 DYING_SECONDS_MAX = 60.0
 
 
@@ -109,7 +111,20 @@ def wait_for_the_dying(pid_file: Path, timeout_seconds: float = DYING_SECONDS_MA
 
 def _is_dying(record: ProcessRecord) -> bool:
     fields = _stat(record.pid)
-    return fields is not None and fields[0] in ("Z", "X") and is_alive(record)
+    if fields is None or not is_alive(record):
+        return False
+    is_exiting = fields[0] in ("Z", "X") or bool(int(fields[6]) & _EXITING)
+    return is_exiting or _is_being_killed(record.pid)
+
+
+def _is_being_killed(pid: int) -> bool:
+    """Whether SIGKILL was sent to it and not taken yet, as when all cores are busy."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    pending = (line.split()[1] for line in lines if line.startswith(("SigPnd:", "ShdPnd:")))
+    return any(int(mask, 16) & 1 << (signal.SIGKILL - 1) for mask in pending)
 
 
 def exit_status(record: ProcessRecord) -> int | None:

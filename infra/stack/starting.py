@@ -66,7 +66,6 @@ def require_disk(folder: Path, bytes_min: int = DISK_FREE_BYTES_MIN) -> None:
 
 
 def _start(part: Part, on_progress: OnProgress, give_up: Event) -> None:
-    process.wait_for_the_dying(part.pid_file)
     record = process.read_record(part.pid_file)
     if record is not None and not process.is_alive(record):
         record = None
@@ -86,7 +85,7 @@ def _start(part: Part, on_progress: OnProgress, give_up: Event) -> None:
 
     report(State.STARTING)
     try:
-        if record is None:
+        if record is None or not _outlives_the_wait(part, record, give_up):
             record = _launch(part)
         _wait_until_ready(part, record, give_up)
         if not give_up.is_set():
@@ -98,6 +97,17 @@ def _start(part: Part, on_progress: OnProgress, give_up: Event) -> None:
         process.stand_back(record, part.niceness)
     if not give_up.is_set():
         report(State.READY)
+
+
+def _outlives_the_wait(part: Part, record: process.ProcessRecord, give_up: Event) -> bool:
+    """Whether one that ran before we came answers; False when it was about to end, and has."""
+    try:
+        _wait_until_ready(part, record, give_up)
+    except UserError:
+        if process.is_alive(record):
+            raise
+        return False
+    return True
 
 
 def _launch(part: Part) -> process.ProcessRecord:

@@ -249,3 +249,21 @@ def test_it_ends_by_itself_when_its_instance_is_gone(instance, living):
     instance.pid_file(book.SUPERVISOR).unlink()
 
     until(lambda: not process.is_alive(living))
+
+
+def test_one_that_is_about_to_end_is_started_anew(instance):
+    """As a large process that was killed a moment ago and still holds its memory."""
+    service = ready_service(instance, code="import time; time.sleep(0.5)")
+    record = process.spawn(
+        service.argv,
+        environment=os.environ,
+        folder=instance.folder / "small",
+        log_file=instance.folder / "small" / "service.log",
+        pid_file=instance.pid_file("small"),
+        marker=str(instance.folder),
+    )
+    ready_service(instance)
+    instance.start_part("small")
+
+    assert instance.part_status("small").state == State.READY
+    assert pid_of(instance) != record.pid
