@@ -104,6 +104,8 @@ def _of_gateways(event: Struct) -> str:
                 f"{described(routed.frame)} to {_sessions(len(routed.session_ids))}"
                 for routed in event.frames
             )
+        case deliveries.SessionsRegistered():
+            return f"{event.gateway_id}: {_sessions(len(event.session_ids))} can be reached"
         case deliveries.SessionReplaced():
             return f"{event.gateway_id} is to close session {event.session_id}: there is a newer"
         case deliveries.AnnouncementRequested():

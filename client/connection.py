@@ -14,6 +14,8 @@ from client import frames
 from client.frames import ServerFrame, Unknown, Welcome
 
 CONNECT_TIMEOUT_SECONDS = 10.0
+WELCOME_TIMEOUT_SECONDS = 20.0
+"""More than a gateway takes at most to register a session, or to send its client elsewhere."""
 FRAME_BYTES_MAX = 4 * 1024 * 1024
 """A page holds 256 KiB of bodies; escaped in JSON they may take six times that."""
 
@@ -122,7 +124,7 @@ async def connect(
         raise Disconnected(f"{url} cannot be reached", reconnect=True) from error
     connection = Connection(socket, url)
     try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+        async with asyncio.timeout(WELCOME_TIMEOUT_SECONDS):
             return connection, await _welcomed(connection)
     except BaseException as error:
         await connection.close()

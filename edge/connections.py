@@ -42,6 +42,9 @@ class Socket(Protocol):
     def send(self, frame: bytes) -> None:
         """Put a WebSocket frame in its outbox."""
 
+    def registered(self) -> None:
+        """Its session can be reached by what is routed."""
+
     def close(self, code: int, reason: str) -> None:
         """End it, with a close frame."""
 

@@ -1,9 +1,9 @@
 """Brings this gateway's delivery topic to its sockets.
 
 In: `chat.deliveries.<gateway>`, from the end that it had at the start. Out: frames on sockets, in
-the order of the topic; how far submissions are answered, to the backlog; a word to a session that
-was replaced; a call to announce all sessions again. Records for another epoch of the gateway are
-dropped and counted. Frames are bytes: nothing here looks into one (D15).
+the order of the topic; how far submissions are answered, to the backlog; a word to sessions that
+are registered, or were replaced; a call to announce all sessions again. Records for another epoch
+of the gateway are dropped and counted. Frames are bytes: nothing here looks into one (D15).
 
 Theory of operation. The consumer is looked at from the event loop, at the ticks of the process's
 `Ticker`, and what is there is delivered at once. There is no consumer group: the partition is
@@ -26,7 +26,12 @@ from edge.backlog import Backlog
 from edge.connections import Connections
 from edge.wire import text_frame
 from events.codec import BeyondRelease, Codec, DecodeError, UnknownSchema
-from events.deliveries import AnnouncementRequested, FramesRouted, SessionReplaced
+from events.deliveries import (
+    AnnouncementRequested,
+    FramesRouted,
+    SessionReplaced,
+    SessionsRegistered,
+)
 from events.topics import delivery_topic
 from infra.settings import KafkaSettings
 from infra.telemetry import EDGE_DELIVERIES, Telemetry
@@ -185,9 +190,15 @@ class Deliveries:
                     for session_id in routed.session_ids:
                         socket = of_session(session_id)
                         if socket is not None:
+                            socket.registered()
                             socket.send(frame)
                 for place in event.answered:
                     self._backlog.answered(place.partition, place.submission_offset, self._clock())
+            case SessionsRegistered():
+                for session_id in event.session_ids:
+                    socket = self._connections.of_session(session_id)
+                    if socket is not None:
+                        socket.registered()
             case SessionReplaced():
                 socket = self._connections.of_session(event.session_id)
                 if socket is not None:

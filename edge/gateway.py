@@ -229,6 +229,7 @@ def limits_of(edge: EdgeSettings) -> Limits:
         in_flight=edge.in_flight_max,
         heartbeat_seconds=edge.heartbeat_seconds,
         hello_seconds=edge.hello_seconds,
+        register_seconds=edge.register_seconds,
     )
 
 

@@ -67,6 +67,7 @@ class Limits(Struct, frozen=True):
     in_flight: int = 256
     heartbeat_seconds: float = 30.0
     hello_seconds: float = 5.0
+    register_seconds: float = 10.0
 
     def announced(self) -> Mapping[str, int]:
         """As the welcome frame tells them."""

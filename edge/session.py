@@ -70,6 +70,7 @@ class Session:
         "_started_at",
         "_strikes",
         "_users",
+        "is_registered",
         "principal",
         "session_id",
         "since",
@@ -81,6 +82,8 @@ class Session:
         """`gateway` is its id and epoch; `users` is what all sessions of a gateway share."""
         self.principal: Principal | None = None
         self.session_id = 0
+        self.is_registered = False
+        """Whether the registry has it, and so answers reach it; then its client was welcomed."""
         self.since: str | None = None
         """The token of the last heads that the device was told in whole, as it showed it."""
         self._gateway = gateway
@@ -109,6 +112,8 @@ class Session:
                 return (Check(frame.token),)
             return (Close(CloseCode.NOT_AUTHENTICATED, "hello_first"),)
         match frame:
+            case Send() | Fetch() | Inbox() | Heads() if not self.is_registered:
+                return (unavailable(frame.id),)
             case Send():
                 return self._send(frame, self.principal, now)
             case Delivered() | Read():
@@ -137,7 +142,8 @@ class Session:
     ) -> Effects:
         """A token was believed. The first opens the session, later ones only prolong it.
 
-        `wall_now` is the same instant as seconds since 1970-01-01 UTC.
+        The client is welcomed when the session can be reached: `registered`. `wall_now` is the same
+        instant as seconds since 1970-01-01 UTC.
         """
         known = self.principal
         if known is not None and not _same_device(known, principal):
@@ -148,10 +154,19 @@ class Session:
             expires_at = int(principal.expires_at * 1000)
             return (Reply(frames.token(expires_at=expires_at, request_id=request_id)),)
         self.session_id = session_id
+        self._started_at = now
+        return _NONE
+
+    def registered(self, wall_now: float) -> Effects:
+        """The registry has the session: what is answered to it reaches it. May be said again."""
+        principal = self.principal
+        if principal is None or self.is_registered:
+            return _NONE
+        self.is_registered = True
         return (
             Reply(
                 frames.welcome(
-                    session_id=str(session_id),
+                    session_id=str(self.session_id),
                     user_id=principal.user_id,
                     device_id=principal.device_id,
                     heartbeat_seconds=self._limits.heartbeat_seconds,
@@ -193,6 +208,8 @@ class Session:
                 return (Close(CloseCode.NOT_AUTHENTICATED, "no_hello"),)
         elif self._is_over(now):
             return _OVER
+        elif not self.is_registered and now - self._started_at >= self._limits.register_seconds:
+            return (Close(CloseCode.TRY_LATER, "not_registered"),)
         return _NONE
 
     def _is_over(self, now: float) -> bool:

@@ -151,6 +151,11 @@ class ClientSocket:
         if self._session.principal is not None:
             self._say_opened(self._session.principal)
 
+    def registered(self) -> None:
+        """The session can be reached: whatever is routed to it shows that, so it comes first."""
+        if not self._session.is_registered and not self._closing:
+            self._apply(self._session.registered(self._hub.wall_time()), self._hub.loop.time())
+
     def replaced(self) -> None:
         """It is said that a newer session of the device took this one's place."""
         match self._liveness.doubt(self._hub.loop.time()):

@@ -43,6 +43,17 @@ class SessionReplaced(Struct, frozen=True, kw_only=True):
     session_id: SessionId
 
 
+class SessionsRegistered(Struct, frozen=True, kw_only=True):
+    """These sessions stand in the session registry: what is said to them from now on reaches them.
+
+    Before that an answer may be routed to nobody, so a gateway welcomes no client earlier.
+    """
+
+    gateway_id: GatewayId
+    gateway_epoch: GatewayEpoch
+    session_ids: tuple[SessionId, ...]
+
+
 class AnnouncementRequested(Struct, frozen=True, kw_only=True):
     """The session registry lost this gateway; it is to announce its sessions again."""
 

@@ -54,7 +54,7 @@ CLOSE_MEANINGS: dict[CloseCode, str] = {
     CloseCode.TOO_BIG: "A message larger than any frame may be.",
     CloseCode.INTERNAL_ERROR: "A fault of the gateway.",
     CloseCode.RESTARTING: "The gateway is going down; another one takes over.",
-    CloseCode.TRY_LATER: "The gateway holds as many sockets as it may.",
+    CloseCode.TRY_LATER: "The session could not be registered in time; connect again later.",
     CloseCode.TOO_SLOW: "The client read too slowly and its queue was full; it syncs by seq.",
     CloseCode.TOKEN_EXPIRED: "The access token expired; connect again with a fresh one.",
     CloseCode.RATE_LIMITED: "Too many frames, or too many that were refused; an error says so.",
@@ -127,7 +127,8 @@ def welcome(
     token_expires_at: int,
     limits: Mapping[str, int],
 ) -> bytes:
-    """The first frame after authentication."""
+    """The first frame after authentication, as soon as answers reach the session; what is sent
+    before it is answered with `unavailable`."""
     return _encode(
         {
             "type": "welcome",

@@ -121,7 +121,12 @@ DELIVERIES = Topic(
     name="chat.deliveries",
     holds="frames for one gateway; the gateway makes `chat.deliveries.<gateway>` when it starts",
     key="none",
-    events=(deliveries.FramesRouted, deliveries.SessionReplaced, deliveries.AnnouncementRequested),
+    events=(
+        deliveries.FramesRouted,
+        deliveries.SessionsRegistered,
+        deliveries.SessionReplaced,
+        deliveries.AnnouncementRequested,
+    ),
     producers=("fanout", "sessions", "queries"),
     consumers=("edge",),
     partitions=1,

@@ -92,13 +92,16 @@ _RECEIPTS = "marker_moves"
 TABLES = (*_TIMELINE, _INBOX, _RECEIPTS)
 """Every table of `projections/*/tables.cql`."""
 
-_RESTORE_COMMANDS = ("smembers", "sismember", "zscore", "zmscore", "sadd", "zadd")
-_RESTORE_KEYS = ("~life", "~conversations:*", "~heads:*", "~activity:*")
 # Scripts run with the rights of whoever calls them, so these two add none.
 _SCRIPTS = ("evalsha", "script|load")
 # Who connects first after a start of the server deletes what is left of an earlier run (ADR 0024).
 _BEGIN_COMMANDS = ("info", "get", "set", "flushdb", *_SCRIPTS)
 _BEGIN_KEYS = ("~run",)
+_HEADS_COMMANDS = (
+    *("zscore", "zmscore", "zrange", "zadd", "expire", "hget", "hset", "hsetnx", "hincrby"),
+    *_BEGIN_COMMANDS,
+)
+_HEADS_KEYS = (*_BEGIN_KEYS, "~life", "~recent:*", "~standing:*")
 
 COMPONENTS = {
     component.name: component
@@ -107,13 +110,12 @@ COMPONENTS = {
         Component(name="admission"),
         Component(
             name="fanout",
-            redis_commands=(*_BEGIN_COMMANDS, "zadd", "sadd", "hgetall", "mget"),
+            redis_commands=(*_BEGIN_COMMANDS, "zadd", "expire", "hincrby", "hgetall", "mget"),
             redis_keys=(
                 *_BEGIN_KEYS,
-                "%W~heads:*",
-                "%W~activity:*",
-                "%W~markers:*",
-                "%W~conversations:*",
+                "~life",
+                "%W~standing:*",
+                "%W~recent:*",
                 "%R~sessions:*",
                 "%R~gateway:*",
             ),
@@ -125,13 +127,11 @@ COMPONENTS = {
             asks_about=("history",),
             selects=(*_TIMELINE, _INBOX),
             redis_commands=(
-                *_RESTORE_COMMANDS,
-                *("hget", "hmget", "hset", "hdel", "mget", "expire", "srandmember", "srem"),
-                *_BEGIN_COMMANDS,
+                *_HEADS_COMMANDS,
+                *("hgetall", "hlen", "hmget", "hdel", "mget", "sadd", "srandmember", "srem"),
             ),
             redis_keys=(
-                *_BEGIN_KEYS,
-                *_RESTORE_KEYS,
+                *_HEADS_KEYS,
                 *("~sessions:*", "~gateway:*", "~gateway-position:*", "~owed"),
             ),
         ),
@@ -139,8 +139,8 @@ COMPONENTS = {
             name="queries",
             asks_about=("history",),
             selects=TABLES,
-            redis_commands=(*_RESTORE_COMMANDS, *_BEGIN_COMMANDS),
-            redis_keys=(*_BEGIN_KEYS, *_RESTORE_KEYS, "%R~markers:*"),
+            redis_commands=_HEADS_COMMANDS,
+            redis_keys=_HEADS_KEYS,
         ),
         Component(name="snapshots"),
     )

@@ -69,8 +69,3 @@ def receipts_of(
         delivered = max(markers.get((conversation_id, member, "delivered"), 0), read)
         shown.append({"user_id": member, "delivered": delivered, "read": read})
     return shown
-
-
-def newest_first(activity: Mapping[str, int], limit: int) -> list[str]:
-    """The conversations with the latest messages; equal times by id, so the answer is one."""
-    return sorted(activity, key=lambda one: (-activity[one], one))[:limit]

@@ -1,16 +1,18 @@
 """How far conversations go: from Redis, and from Cassandra where Redis lost it.
 
-In: users or conversations. Out: their heads, and whose answer is not whole. Theory of operation: a
-head that is absent from Redis is lost (also a user's conversations without their COMPLETE mark).
-Then note where the log ends *now*, wait for a bounded time until history has written that far, read
-Cassandra and put it back. The caller has written its session before: a fact below those ends is
-found in Cassandra, one behind them is delivered live by fan-out, so nothing falls in between
-(ADR 0005). When history does not come that far in time, or Cassandra is away, the answer is what is
-there, nothing is put back, and it is said not to be whole.
+In: whose newest changes are asked for, and from where to where. Out: heads, and what follows them.
+Theory of operation. An answer is read from Redis at one instant: the user's index of changes, from
+the newest down to those that a token covers, at most as many as were asked for. An index without
+its COMPLETE mark, or a conversation in it without a head, is lost. Then note where the log ends
+*now*, wait for a bounded time until history has written that far, read Cassandra (seqs and times,
+no bodies), put it back and read Redis once more. The caller has written its session before: a fact
+below those ends is found in Cassandra, one behind them is delivered live by fan-out, so nothing
+falls in between (ADR 0005). When history does not come that far in time, or Cassandra is away, the
+answer is what is there, nothing is put back, and it is said not to be whole.
 """
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import structlog
 
@@ -18,13 +20,14 @@ from events.topics import PARTITIONS, partition_of
 from infra.transient import is_transient
 from processors.context import Context
 from processors.session_changes import UserHeads
-from projections.heads.keys import COMPLETE, Head
-from projections.heads.store import HeadsStore
+from projections.heads.places import Cursor, Token
+from projections.heads.store import HeadsStore, Recent, Wanted
 from projections.history.store import TimelineStore
 from projections.inbox.store import InboxStore
 
 WAIT_SECONDS = 3.0
 _ATTEMPTS = 3
+_READ_AT_ONCE = 500
 
 log = structlog.get_logger()
 
@@ -38,70 +41,93 @@ class Heads:
         self._inbox = InboxStore(context.database)
         self._progress = context.progress
 
-    async def of_users(
-        self, users: Collection[str], *, wait_seconds: float = WAIT_SECONDS
-    ) -> dict[str, UserHeads]:
-        """The heads of every conversation of each user."""
-        known = await self.store.conversations(users)
-        lost_users = {user for user, members in known.items() if COMPLETE not in members}
-        conversations = {one for members in known.values() for one in members} - {COMPLETE}
-        heads = await self.store.heads(conversations)
-        lost = conversations - heads.keys()
-        restored = True
-        if lost or lost_users:
-            restored = await self._restore(lost_users, lost, known, heads, wait_seconds)
-        answers = {}
-        for user, members in known.items():
-            found = {one: heads[one] for one in members if heads.get(one)}
-            whole = restored or not (user in lost_users or members & lost)
-            answers[user] = UserHeads(found, whole)
-        return answers
+    async def answers(
+        self, asks: Sequence[Wanted], *, restore: bool = True
+    ) -> dict[Wanted, UserHeads]:
+        """The answer to each ask. Without `restore` nothing is waited for but Redis."""
+        absent: set[str] = set()
+        for attempt in range(_ATTEMPTS + 1):
+            found = await self.store.recent(asks, _word())
+            by_ask = dict(zip(asks, found, strict=True))
+            users = {ask.user_id for ask, recent in by_ask.items() if recent.mark is None}
+            lost = {one for recent in found for one in _lost(recent)} - absent
+            if not users and not lost:
+                return {ask: answer_of(ask, recent) for ask, recent in by_ask.items()}
+            if not restore or attempt == _ATTEMPTS:
+                break
+            restored = await self._restore(users, lost, WAIT_SECONDS)
+            if restored is None:
+                break
+            absent |= restored
+        return {
+            ask: answer_of(ask, recent, whole=not _lost(recent) - absent)
+            for ask, recent in by_ask.items()
+        }
 
-    async def of(
-        self, conversation_id: str, user_id: str, *, wait_seconds: float = WAIT_SECONDS
-    ) -> int:
+    async def of(self, conversation_id: str, user_id: str) -> int:
         """The head of one conversation of a user; 0 where it has no fact, or none that is known."""
-        heads, lost = await self.store.head(conversation_id, user_id)
-        if lost:
-            await self._restore(set(), {conversation_id}, {}, heads, wait_seconds)
-        return heads.get(conversation_id, 0)
+        for _ in range(2):
+            head = await self.store.head(conversation_id, user_id)
+            if head is not None:
+                return head
+            if await self._restore(set(), {conversation_id}, WAIT_SECONDS) is None:
+                break
+        return 0
 
     async def _restore(
-        self,
-        users: Collection[str],
-        conversations: Collection[str],
-        known: dict[str, set[str]],
-        heads: dict[str, int],
-        wait_seconds: float,
-    ) -> bool:
-        """Fill `known` and `heads` from Cassandra; whether it is all, and Redis has it again."""
+        self, users: Collection[str], conversations: Collection[str], wait_seconds: float
+    ) -> set[str] | None:
+        """Put indexes and heads back; the conversations that have no fact. None: not now."""
         partitions = range(PARTITIONS) if users else {partition_of(one) for one in conversations}
         try:
-            for _ in range(_ATTEMPTS):
-                life = await self.store.life(uuid.uuid4().hex)
-                applied = await self._progress.wait("history", partitions, wait_seconds)
-                members = await self._inbox.conversations_of(users)
-                for user, found in members.items():
-                    known[user] |= found
-                joined = {one for found in members.values() for one in found}
-                lost = await self._read({*conversations, *(joined - heads.keys())})
-                heads |= {one: max(seq, heads.get(one, 0)) for one, (seq, _) in lost.items()}
-                if not applied:
-                    return False
-                written = {one: head for one, head in lost.items() if head[0]}
-                if await self.store.restore(life, members, written):
-                    heads |= await self.store.heads(written)
-                    return True
+            life = await self.store.life(_word())
+            if not await self._progress.wait("history", partitions, wait_seconds):
+                return None
+            read = await self._put_heads(life, list(conversations))
+            if read is None:
+                return None
+            for user, joined in (await self._inbox.conversations_of(users)).items():
+                theirs = await self._put_heads(life, sorted(joined))
+                if theirs is None:
+                    return None
+                oldest_first = sorted(theirs, key=lambda one: (theirs[one][1], one))
+                await self.store.restore_recent(life, user, oldest_first)
         except Exception as error:
             if not is_transient(error):
                 raise
             log.warning("heads not restored", error=f"{type(error).__name__}: {error}")
-        return False
+            return None
+        return set(conversations) - read.keys()
 
-    async def _read(self, conversations: Collection[str]) -> dict[str, Head]:
-        """The heads of conversations as history has them; zero where it has none."""
-        newest = await self._timeline.newest(await self._timeline.newest_buckets(conversations))
-        return {
-            one: (newest[one].row.seq, newest[one].row.sent_at) if one in newest else (0, 0)
-            for one in conversations
-        }
+    async def _put_heads(
+        self, life: str, conversations: Sequence[str]
+    ) -> dict[str, tuple[int, int]] | None:
+        """Heads and their times as history has them, put back; none when Redis lost all again."""
+        found: dict[str, tuple[int, int]] = {}
+        for start in range(0, len(conversations), _READ_AT_ONCE):
+            read = await self._timeline.heads(conversations[start : start + _READ_AT_ONCE])
+            if not await self.store.restore_heads(life, {one: read[one][0] for one in read}):
+                return None
+            found |= read
+        return found
+
+
+def answer_of(ask: Wanted, recent: Recent, *, whole: bool = True) -> UserHeads:
+    """What is told of an ask: one page, and how it goes on. Pure."""
+    listed = recent.changes[: ask.limit]
+    heads = {one: recent.heads[one] for one, _ in listed if one in recent.heads}
+    if not whole or recent.mark is None:
+        return UserHeads(heads, whole=False)
+    if len(recent.changes) > ask.limit:
+        below = listed[-1][1]
+        cursor = Cursor(recent.life, recent.mark, below, recent.since, recent.newest)
+        return UserHeads(heads, next_cursor=str(cursor))
+    return UserHeads(heads, token=str(Token(recent.life, recent.newest)))
+
+
+def _lost(recent: Recent) -> set[str]:
+    return {one for one, _ in recent.changes} - recent.heads.keys()
+
+
+def _word() -> str:
+    return uuid.uuid4().hex[:16]

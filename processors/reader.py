@@ -13,10 +13,13 @@ from events.ids import members_of
 from events.queries import UNREAD_MAX, HeadsRequested, HistoryRequested, InboxRequested
 from events.topics import partition_of
 from processors.context import Context
-from processors.entries import entry, newest_first, read_seq, receipts_of, unread
+from processors.entries import entry, read_seq, receipts_of, unread
 from processors.heads import Heads
 from processors.pages import PAGE_BYTES, Ask, Page, ask_of, page_frame, page_of
+from processors.session_changes import HEADS_A_FRAME, told
 from projections.heads.keys import Marker
+from projections.heads.places import cursor_of
+from projections.heads.store import Wanted
 from projections.history.projection import TimelineRow, bucket_of
 from projections.history.store import Newest, TimelineStore
 from projections.receipts.projection import KINDS
@@ -61,10 +64,12 @@ class Reader:
     async def inbox(self, request: InboxRequested) -> bytes:
         """An `inbox` frame."""
         user_id = request.user_id
-        heads = (await self._heads.of_users((user_id,)))[user_id].heads
-        activity = await self._heads.store.activity(heads)
-        chosen = newest_first({one: activity.get(one, 0) for one in heads}, request.limit)
-        newest = await self._newest({one: heads[one] for one in chosen}, user_id)
+        wanted = Wanted(user_id, request.limit, cursor=cursor_of(request.cursor))
+        answer = (await self._heads.answers([wanted]))[wanted]
+        if not answer.whole:
+            return unavailable(request.request_id)
+        chosen = heads = answer.heads
+        newest = await self._newest(heads, user_id)
         members = {one: members_of(one) for one in newest}
         markers = await self._markers(members)
         entries = await asyncio.gather(
@@ -74,12 +79,17 @@ class Reader:
                 if one in newest
             )
         )
-        return frames.inbox(request_id=request.request_id, conversations=entries, next_cursor=None)
+        return frames.inbox(
+            request_id=request.request_id, conversations=entries, next_cursor=answer.next_cursor
+        )
 
     async def heads(self, request: HeadsRequested) -> bytes:
         """A `heads` frame."""
-        answer = (await self._heads.of_users((request.user_id,)))[request.user_id]
-        return frames.heads(answer.heads, more=not answer.whole, request_id=request.request_id)
+        wanted = Wanted(request.user_id, HEADS_A_FRAME, cursor=cursor_of(request.cursor))
+        answer = (await self._heads.answers([wanted]))[wanted]
+        if not answer.whole:
+            return unavailable(request.request_id)
+        return told(answer, request.request_id)
 
     async def _page(self, conversation_id: str, ask: Ask, head: int) -> Page:
         deadline = self._now() + WAIT_SECONDS

@@ -4,8 +4,8 @@ In: a batch of `chat.gateways` and `chat.sessions`; what is held; heads. Out: ch
 the sessions that are replaced, frames for gateways.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from events.deliveries import RoutedFrame
 from events.frames import heads as heads_frame
@@ -17,14 +17,31 @@ from projections.positions import write_time
 from projections.sessions.keys import SEPARATOR, Held, Session
 from projections.sessions.store import Change, Device, DeviceClosed, DeviceOpened, GatewayHeard
 
-HEADS_A_FRAME = 500
+HEADS_A_FRAME = 200
 
 
 class UserHeads(NamedTuple):
-    """The heads of a user's conversations; not `whole` when some may be missing or too low."""
+    """Heads of a user's conversations, the newest change first.
+
+    Not `whole` when some may be missing or too low. Otherwise either a cursor from which they go
+    on, or, where they end, a token.
+    """
 
     heads: Mapping[str, int]
     whole: bool = True
+    next_cursor: str | None = None
+    token: str | None = None
+
+
+def told(answer: UserHeads, request_id: str | None = None) -> bytes:
+    """The frame of an answer; it says whether there is more, and how to get at it."""
+    return heads_frame(
+        answer.heads,
+        more=not answer.whole or answer.next_cursor is not None,
+        next_cursor=answer.next_cursor,
+        token=answer.token,
+        request_id=request_id,
+    )
 
 
 def changes_of(batch: Sequence[Received], generation: int) -> list[Change]:
@@ -42,7 +59,7 @@ def changes_of(batch: Sequence[Received], generation: int) -> list[Change]:
                 if any(SEPARATOR in name for name in names):
                     raise Poison(received, "bad_name", f"a name holds {SEPARATOR}")
                 position = write_time(generation, received.offset)
-                devices.append(DeviceOpened(event.user_id, _session(event), position))
+                devices.append(DeviceOpened(event.user_id, _session(event), position, event.since))
             case SessionClosed() as event:
                 devices.append(DeviceClosed(event.user_id, _session(event)))
     return gateways + devices
@@ -68,33 +85,20 @@ def replaced_by(changes: Sequence[Change], held: Mapping[Device, Held]) -> list[
 
 
 def route_heads(
-    devices: Mapping[Device, Session], heads: Mapping[str, UserHeads]
+    devices: Mapping[Device, Session],
+    asked: Mapping[Device, Hashable],
+    answers: Mapping[Any, UserHeads],
 ) -> dict[Gateway, list[RoutedFrame]]:
-    """The `heads` frames of each device; devices of one user on one gateway share them. Pure."""
-    together: dict[tuple[Gateway, str], list[int]] = {}
-    for (user, _), session in devices.items():
+    """The `heads` frame of each device; devices on one gateway that ask the same share it. Pure."""
+    together: dict[tuple[Gateway, Hashable], list[int]] = {}
+    for device, session in devices.items():
         gateway = (session.gateway_id, session.gateway_epoch)
-        together.setdefault((gateway, user), []).append(session.session_id)
+        together.setdefault((gateway, asked[device]), []).append(session.session_id)
     routed: dict[Gateway, list[RoutedFrame]] = {}
-    for (gateway, user), session_ids in together.items():
-        for frame in heads_frames(heads[user]):
-            routed.setdefault(gateway, []).append(
-                RoutedFrame(session_ids=tuple(session_ids), frame=frame)
-            )
+    for (gateway, ask), session_ids in together.items():
+        frame = RoutedFrame(session_ids=tuple(session_ids), frame=told(answers[ask]))
+        routed.setdefault(gateway, []).append(frame)
     return routed
-
-
-def heads_frames(answer: UserHeads) -> list[bytes]:
-    """An answer in frames of bounded size; one that is not whole says that more will follow."""
-    items = sorted(answer.heads.items())
-    starts = range(0, len(items), HEADS_A_FRAME) or range(1)
-    return [
-        heads_frame(
-            dict(items[start : start + HEADS_A_FRAME]),
-            more=not answer.whole or start + HEADS_A_FRAME < len(items),
-        )
-        for start in starts
-    ]
 
 
 def _session(event: SessionOpened | SessionClosed) -> Session:

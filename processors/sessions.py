@@ -1,33 +1,43 @@
 """Keeps who is connected where, and tells each new device how far its conversations go.
 
-Takes `chat.gateways` and `chat.sessions`; writes `projections.sessions`; puts FramesRouted with
-`heads` frames, SessionReplaced and AnnouncementRequested on delivery topics. Rules:
+Takes `chat.gateways` and `chat.sessions`; writes `projections.sessions`; puts SessionsRegistered,
+FramesRouted with `heads` frames, SessionReplaced and AnnouncementRequested on delivery topics.
+Rules:
 - A session is written before heads are read, fan-out records heads before it reads sessions: one of
   the two always sees the other (ADR 0005).
+- A session that stands in the registry is said to (SessionsRegistered): its client is welcomed
+  then, since an answer that is routed from now on reaches it.
 - Only sessions of living gateways are answered. Whenever a gateway comes to life (it started, or
   Redis or this worker was away) it is asked to announce its sessions, and they are answered then.
-- Who could not be told everything (history is behind, or away) is owed the rest. That is noted in
-  Redis before the record is acknowledged, so whichever process is left pays; when Redis loses it,
-  gateways announce their sessions again.
+- A batch waits for no store but Redis, reads a bounded page for each device, and takes what
+  gateways say first: however many devices come, no gateway is thought dead meanwhile.
+- Who could not be told everything from Redis is owed it. That is noted in Redis before the record
+  is acknowledged, and is paid beside the batches, by whichever process is left; when Redis loses
+  it, gateways announce their sessions again.
 - An older session is told that it was replaced before the newer one takes its place, so that no
   crash leaves it unaware.
 A batch takes a handful of round trips, however many devices it holds.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
+from typing import TypeVar
 
 import structlog
 
-from events.deliveries import AnnouncementRequested, SessionReplaced
+from events.deliveries import AnnouncementRequested, SessionReplaced, SessionsRegistered
 from events.topics import GATEWAYS, SESSIONS
 from infra.transient import is_transient
 from processors.app import WorkerApp
 from processors.context import Context
 from processors.deliveries import confirmed, deliver, publish_frames
-from processors.heads import WAIT_SECONDS, Heads
+from processors.fanout.routing import Gateway
+from processors.heads import Heads
 from processors.received import Received
-from processors.session_changes import changes_of, replaced_by, route_heads
+from processors.session_changes import HEADS_A_FRAME, changes_of, replaced_by, route_heads
+from projections.heads.places import token_of
+from projections.heads.store import Wanted
 from projections.sessions.keys import Session
 from projections.sessions.store import (
     Change,
@@ -42,6 +52,8 @@ _OWED_AT_ONCE = 1_000
 _OWED_SECONDS = 2.0
 
 log = structlog.get_logger()
+
+Name = TypeVar("Name")
 
 
 def attach(app: WorkerApp, context: Context) -> None:
@@ -60,32 +72,25 @@ class SessionRegistry:
         self._context = context
         self._store = SessionStore(context.redis_pipe)
         self._heads = Heads(context)
-        self._owes = False
+        self._owes = asyncio.Event()
         paying = context.loop.create_task(self._pay_for_ever())
         context.background.add(paying)
 
     async def take(self, changes: Sequence[Change]) -> None:
         """Apply changes and answer; may be repeated."""
-        opened = {
-            (change.user_id, change.session.device_id)
-            for change in changes
-            if isinstance(change, DeviceOpened)
+        await self._hear([one for one in changes if isinstance(one, GatewayHeard)])
+        await self._register([one for one in changes if not isinstance(one, GatewayHeard)])
+
+    async def _hear(self, gateways: Sequence[GatewayHeard]) -> None:
+        """What gateways say comes first: their lives must not end while devices are registered."""
+        if not gateways:
+            return
+        effects = await self._store.apply(gateways)
+        alive = {
+            one.gateway_id: one.gateway_epoch
+            for one, came_to_life in zip(gateways, effects, strict=True)
+            if came_to_life
         }
-        if opened:
-            await self._tell_replaced(replaced_by(changes, await self._store.held(opened)))
-        effects = await self._store.apply(changes)
-        alive: dict[str, str] = {}
-        current: dict[Device, Session] = {}
-        for change, effect in zip(changes, effects, strict=True):
-            if isinstance(change, GatewayHeard):
-                if effect:
-                    alive[change.gateway_id] = change.gateway_epoch
-                continue
-            device = (change.user_id, change.session.device_id)
-            if isinstance(change, DeviceOpened) and effect:
-                current[device] = change.session
-            elif isinstance(change, DeviceClosed) and current.get(device) == change.session:
-                del current[device]
         await deliver(
             self._context,
             "sessions",
@@ -94,15 +99,39 @@ class SessionRegistry:
                 for gateway_id, epoch in alive.items()
             ),
         )
-        # Whoever waited in vain a moment ago need not do so again.
-        whole = await self._answer(current, 0.0 if self._owes else WAIT_SECONDS)
-        owed = {device: current[device] for device in current.keys() - whole}
-        await self._store.owe(owed)
+
+    async def _register(self, changes: Sequence[DeviceOpened | DeviceClosed]) -> None:
+        opened = {
+            (change.user_id, change.session.device_id)
+            for change in changes
+            if isinstance(change, DeviceOpened)
+        }
+        if opened:
+            await self._tell_replaced(replaced_by(changes, await self._store.held(opened)))
+        if not changes:
+            return
+        effects = await self._store.apply(changes)
+        current: dict[Device, DeviceOpened] = {}
+        for change, effect in zip(changes, effects, strict=True):
+            device = (change.user_id, change.session.device_id)
+            if isinstance(change, DeviceOpened):
+                if effect:
+                    current[device] = change
+            elif device in current and current[device].session == change.session:
+                del current[device]
+        sessions = await self._living({device: one.session for device, one in current.items()})
+        await self._tell_registered(sessions.values())
+        asked = {
+            device: Wanted(device[0], HEADS_A_FRAME, token_of(current[device].since))
+            for device in sessions
+        }
+        owed = await self._answer(sessions, asked, restore=False)
         if owed:
-            self._owes = True
-            self._context.telemetry.records("sessions", "answered_in_part", len(owed))
+            await self._store.owe(owed)
+            self._owes.set()
 
     async def _tell_replaced(self, replaced: Sequence[Session]) -> None:
+        living = await self._living(dict(enumerate(replaced)))
         await deliver(
             self._context,
             "sessions",
@@ -115,42 +144,77 @@ class SessionRegistry:
                         session_id=session.session_id,
                     ),
                 )
-                for session in await self._living(replaced)
+                for session in living.values()
             ),
         )
 
-    async def _living(self, sessions: Collection[Session]) -> set[Session]:
+    async def _tell_registered(self, living: Collection[Session]) -> None:
+        by_gateway: dict[Gateway, list[int]] = {}
+        for one in living:
+            by_gateway.setdefault((one.gateway_id, one.gateway_epoch), []).append(one.session_id)
+        await deliver(
+            self._context,
+            "sessions",
+            (
+                (
+                    gateway[0],
+                    SessionsRegistered(
+                        gateway_id=gateway[0],
+                        gateway_epoch=gateway[1],
+                        session_ids=tuple(session_ids),
+                    ),
+                )
+                for gateway, session_ids in by_gateway.items()
+            ),
+        )
+
+    async def _living(self, sessions: Mapping[Name, Session]) -> dict[Name, Session]:
         """Those whose gateway is alive. The others' gateway will be asked when it comes to life."""
-        epochs = await self._store.epochs({session.gateway_id for session in sessions})
-        return {one for one in sessions if epochs[one.gateway_id] == one.gateway_epoch}
+        epochs = await self._store.epochs({session.gateway_id for session in sessions.values()})
+        return {
+            name: one
+            for name, one in sessions.items()
+            if epochs[one.gateway_id] == one.gateway_epoch
+        }
 
     async def _answer(
-        self, devices: Mapping[Device, Session], wait_seconds: float
-    ) -> Collection[Device]:
-        """Tell devices their heads; those that are owed nothing, being told all, or gone."""
-        alive = await self._living(devices.values())
-        living = {device: session for device, session in devices.items() if session in alive}
-        if not living:
-            return devices.keys()
-        users = {user for user, _ in living}
-        heads = await self._heads.of_users(users, wait_seconds=wait_seconds)
-        published = publish_frames(self._context, route_heads(living, heads))
+        self, sessions: Mapping[Device, Session], asked: Mapping[Device, Wanted], *, restore: bool
+    ) -> dict[Device, Session]:
+        """Tell devices their heads; those that are still owed them.
+
+        Who is not told from Redis is told when Cassandra was asked, if only in part then.
+        """
+        if not sessions:
+            return {}
+        asks = list(dict.fromkeys(asked[device] for device in sessions))
+        answers = await self._heads.answers(asks, restore=restore)
+        owed = {one: sessions[one] for one in sessions if not answers[asked[one]].whole}
+        now = sessions if restore else {one: sessions[one] for one in sessions.keys() - owed.keys()}
+        published = publish_frames(self._context, route_heads(now, asked, answers))
         await confirmed(self._context, "sessions", published)
-        return {device for device in devices if device not in living or heads[device[0]].whole}
+        return owed
 
     async def _pay_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(_OWED_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_OWED_SECONDS):
+                    await self._owes.wait()
+            self._owes.clear()
             try:
-                await self._pay()
+                if await self._pay():
+                    await asyncio.sleep(_OWED_SECONDS)
             except Exception as error:
                 if not is_transient(error):
                     log.exception("could not answer")
                     self._context.end_process("sessions met a fault")
 
-    async def _pay(self) -> None:
-        """Answer some who are owed, whichever process owes it."""
+    async def _pay(self) -> bool:
+        """Answer some who are owed, whichever process owes it; whether some still are."""
         owed = await self._store.owed(_OWED_AT_ONCE)
-        whole = await self._answer(owed, 0.0)
-        await self._store.pay({device: owed[device] for device in whole})
-        self._owes = len(whole) < len(owed)
+        living = await self._living(owed)
+        asked = {device: Wanted(device[0], HEADS_A_FRAME) for device in living}
+        still = await self._answer(living, asked, restore=True)
+        if still:
+            self._context.telemetry.records("sessions", "answered_in_part", len(still))
+        await self._store.pay({device: owed[device] for device in owed.keys() - still.keys()})
+        return bool(still)

@@ -23,7 +23,6 @@ from projections.sessions.keys import Session, session_value, sessions
 
 _MANY = 100_000
 _SET_OF = 40
-_NOON = 1_763_726_400_000
 
 
 def redis_bytes() -> dict[str, int]:
@@ -38,19 +37,24 @@ def redis_bytes() -> dict[str, int]:
             pipe.execute()
             return float(redis.info("memory")["used_memory"] - before) / times
 
-        head = each(_MANY, lambda pipe, n: pipe.zadd(keys.heads(_talk(n)), {_talk(n): 1_000}))
-        active = each(_MANY, lambda pipe, n: pipe.zadd(keys.activity(_talk(n)), {_talk(n): _NOON}))
-        marker = each(
+        head = each(_MANY, lambda pipe, n: pipe.zadd(keys.standing(_talk(n)), {keys.HEAD: 1_000}))
+        ends = each(_MANY, lambda pipe, n: pipe.expire(keys.standing(_talk(n)), keys.KEPT_SECONDS))
+        markers = each(
             _MANY,
             lambda pipe, n: pipe.zadd(
-                keys.markers(_talk(n)), {keys.marker(_talk(n), _user("ann", n), "read"): 1_000}
+                keys.standing(_talk(n)),
+                {
+                    keys.marker(_user(name, n), kind): 1_000
+                    for name in ("ann", "bob")
+                    for kind in ("delivered", "read")
+                },
             ),
         )
         held = each(
             _MANY // _SET_OF,
-            lambda pipe, n: pipe.sadd(
-                keys.conversations(_user("ann", n)),
-                *(_talk(n * _SET_OF + i) for i in range(_SET_OF)),
+            lambda pipe, n: pipe.zadd(
+                keys.recent(_user("ann", n)),
+                {_talk(n * _SET_OF + i): n * _SET_OF + i for i in range(_SET_OF)},
             ),
         )
         session = session_value(Session("phone-01", "gateway-00001", "e" * 32, 2**40), 10**12)
@@ -58,8 +62,8 @@ def redis_bytes() -> dict[str, int]:
             _MANY, lambda pipe, n: pipe.hset(sessions(_user("ann", n)), "phone-01", session)
         )
     return {
-        "redis_head_bytes": round(head + active),
-        "redis_marker_bytes": round(marker),
+        "redis_head_bytes": round(head + ends),
+        "redis_marker_bytes": round(markers / 4),
         "redis_membership_bytes": round(held / _SET_OF),
         "redis_session_bytes": round(user),
     }

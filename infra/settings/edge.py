@@ -120,6 +120,12 @@ class EdgeSettings(Section):
         4_194_304, ge=65_536, description="Bytes that may wait for a slow client; more closes it."
     )
     hello_seconds: float = Field(5.0, gt=0, description="Time to authenticate in.")
+    register_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="Time for a new session to be registered, and so to be reached by answers; its "
+        "client is welcomed then, or told to come later.",
+    )
     heartbeat_seconds: float = Field(
         30.0, gt=0, description="A socket silent for so long is pinged; for twice as long, closed."
     )

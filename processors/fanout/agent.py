@@ -1,8 +1,9 @@
 """Reads facts and moves, finds who is connected where, publishes deliveries: the shell of fan-out.
 
 Takes `chat.conversations` and `chat.receipts`; puts FramesRouted on `chat.deliveries.<gateway>`,
-one record a gateway and batch. Heads and markers are recorded in Redis before sessions are read, in
-one round trip and with nothing remembered in between: the sessions worker does it the other way
+one record a gateway and batch. Heads, markers and what changed last for whom (direct conversations;
+groups are to be merged when it is read) are recorded in Redis before sessions are read, in one
+round trip and with nothing remembered in between: the sessions worker does it the other way
 round, so one of the two always sees the other, and nothing falls between sync and live (D8).
 """
 
@@ -17,7 +18,7 @@ from processors.context import Context
 from processors.deliveries import confirmed, publish_frames
 from processors.fanout.routing import answered, audience, route
 from processors.received import Confirmation, Received
-from projections.heads.keys import Head, Marker
+from projections.heads.keys import Marker
 from projections.routing.store import RoutingStore
 
 
@@ -27,23 +28,24 @@ def attach(app: WorkerApp, context: Context) -> None:
 
     @app.batches("fanout", topics=(CONVERSATIONS, RECEIPTS), fenced=True)
     async def fan_out(batch: Sequence[Received]) -> Confirmation:
-        heads: dict[str, Head] = {}
+        heads: dict[str, int] = {}
         markers: dict[Marker, int] = {}
-        started: list[tuple[str, str]] = []
+        changed: dict[str, None] = {}
         users: dict[str, None] = {}
         for received in batch:
             event = received.event
             users.update(dict.fromkeys(audience(event)))
             match event:
                 case MessageSent(conversation_id=conversation_id, seq=seq):
-                    heads[conversation_id] = (seq, event.sent_at)
-                    if seq == 1:
-                        started += ((user, conversation_id) for user in members_of(conversation_id))
+                    heads[conversation_id] = seq
+                    changed.pop(conversation_id, None)
+                    changed[conversation_id] = None
                 case ReadMarkerMoved():
                     markers[event.conversation_id, event.user_id, "read"] = event.seq
                 case DeliveredMarkerMoved():
                     markers[event.conversation_id, event.user_id, "delivered"] = event.seq
-        sessions = await store.record_and_find(heads, markers, started, users.keys())
+        by_user = [(user, one) for one in changed for user in members_of(one)]
+        sessions = await store.record_and_find(heads, markers, by_user, users.keys())
         routed = route((received.event for received in batch), sessions)
         places = answered((received.partition, received.event) for received in batch)
         return confirmed(context, "fanout", publish_frames(context, routed, places))

@@ -1,45 +1,40 @@
-"""The Redis keys that say how far conversations go.
+"""The Redis keys that say how far conversations go, and which changed last for whom.
 
-Sorted sets by partition of the log, so that a batch of facts costs few commands; every score only
-rises (ZADD GT), so any repetition or order of writes gives the same scores. A user's conversations
-are a set, complete only when it holds COMPLETE.
+Scores only rise (ZADD GT), so any repetition or order of writes gives the same. All keys but `life`
+end by themselves when nothing is written for long; what is absent is lost, never zero, and is
+restored from Cassandra when it is asked for. docs/redis.md has one row for each of them.
 """
-
-from events.topics import partition_of
-
-Head = tuple[int, int]
-"""Newest seq and the time of its message in milliseconds."""
 
 Marker = tuple[str, str, str]
 """Conversation, user and kind: `delivered` or `read`."""
 
+KEPT_SECONDS = 30 * 86_400
+"""A conversation or user of whom nothing is written for so long is forgotten here."""
+
 COMPLETE = "."
-"""The member of `conversations:<user>` that says that all of them were loaded; no id looks so."""
+"""The member of `recent` that says that it holds all conversations; no id looks so. Its score is
+the change number from which on it does: tokens below it are not believed."""
+
+HEAD = "head"
+"""The member of `standing` whose score is the newest seq."""
 
 LIFE = "life"
-"""A word that Redis keeps until it loses everything; by it a restorer sees that it did."""
+"""Hash: `word`, which Redis keeps until it loses everything, and `changes`, the newest number given
+to a change. A number means something only beside the word."""
+
+STANDING = "standing:"
 
 
-def heads(conversation_id: str) -> str:
-    """Sorted set: conversation -> newest seq."""
-    return f"heads:{partition_of(conversation_id)}"
+def standing(conversation_id: str) -> str:
+    """Sorted set: HEAD -> newest seq, and `user|kind` -> seq of that member's marker."""
+    return f"{STANDING}{conversation_id}"
 
 
-def activity(conversation_id: str) -> str:
-    """Sorted set: conversation -> time of its newest message, in milliseconds."""
-    return f"activity:{partition_of(conversation_id)}"
+def marker(user_id: str, kind: str) -> str:
+    """One member's marker of one kind within `standing`."""
+    return f"{user_id}|{kind}"
 
 
-def markers(conversation_id: str) -> str:
-    """Sorted set: marker -> seq."""
-    return f"markers:{partition_of(conversation_id)}"
-
-
-def marker(conversation_id: str, user_id: str, kind: str) -> str:
-    """One member's marker of one kind, `delivered` or `read`, within `markers`."""
-    return f"{conversation_id}|{user_id}|{kind}"
-
-
-def conversations(user_id: str) -> str:
-    """Set: the ids of a user's conversations."""
-    return f"conversations:{user_id}"
+def recent(user_id: str) -> str:
+    """Sorted set: conversation -> number of its newest change; with COMPLETE, all of a user's."""
+    return f"recent:{user_id}"

@@ -28,6 +28,9 @@ WHERE conversation_id = ? AND bucket = ? AND seq < ? ORDER BY seq DESC LIMIT ?""
 _READ_NEWEST = f"""
 SELECT {_COLUMNS}, newest_by_sender[?] FROM timeline
 WHERE conversation_id IN ? AND bucket = ? PER PARTITION LIMIT 1"""
+_READ_HEADS = """
+SELECT conversation_id, seq, sent_at FROM timeline
+WHERE conversation_id IN ? AND bucket = ? PER PARTITION LIMIT 1"""
 _READ_OWN = """
 SELECT newest_by_sender[?] FROM timeline
 WHERE conversation_id = ? AND bucket IN ? PER PARTITION LIMIT 1"""
@@ -103,6 +106,19 @@ class TimelineStore:
         """Where conversations end; those without any fact are absent."""
         rows = await read_in(self._database, _READ_BUCKETS, conversations)
         return {row[0]: row[1] for row in rows}
+
+    async def heads(self, conversations: Collection[str]) -> dict[str, tuple[int, int]]:
+        """The newest seq of each conversation and the time of its message, without bodies; those
+        without any fact are absent."""
+        by_bucket: dict[int, list[str]] = {}
+        for conversation_id, bucket in (await self.newest_buckets(conversations)).items():
+            by_bucket.setdefault(bucket, []).append(conversation_id)
+        found: dict[str, tuple[int, int]] = {}
+        for bucket, some in by_bucket.items():
+            for row in await read_in(self._database, _READ_HEADS, some, after=[bucket]):
+                if row[2] is not None:
+                    found[row[0]] = (row[1], row[2])
+        return found
 
     async def newest(self, buckets: Mapping[str, int], user_id: str = "") -> dict[str, Newest]:
         """The newest row in the given bucket of each conversation, and the user's own newest."""

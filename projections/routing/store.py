@@ -1,19 +1,34 @@
 """What fan-out asks for a batch: record how far conversations go, then find who is connected.
 
-In: heads, markers and new conversations of a batch of facts, and the users it concerns. Out: the
-sessions of those users whose gateway is alive. One pipelined round trip, in this order and with
-nothing remembered in between, since it is half of ADR 0005: the sessions worker writes a session
-and then reads heads, so one of the two always sees the other. Only the *names* of gateways are
-remembered; a name met for the first time costs one more question.
+In: heads, markers and changes of a batch of facts, and the users it concerns. Out: the sessions of
+those users whose gateway is alive. One pipelined round trip, in this order and with nothing
+remembered in between, since it is half of ADR 0005: heads, then the changes that point at them,
+then sessions. The sessions worker writes a session and then reads changes with their heads, so one
+of the two always sees the other, and whoever sees a change sees a head that is not older. A change
+gets its number here, when it is recorded, and not from the log: whatever is recorded after a token
+was given out is above that token, however far behind its partition is.
+
+Only the *names* of gateways are remembered; a name met for the first time costs one more question.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from hashlib import sha1
 from typing import Any
 
 from projections.heads import keys as heads_keys
-from projections.heads.keys import Head, Marker
+from projections.heads.keys import Marker
 from projections.pipe import Pipe, pack
 from projections.sessions.keys import Session, gateway, sessions
+
+_CHANGED = """
+local count = #ARGV - 1
+local before = redis.call('HINCRBY', KEYS[1], 'changes', count) - count
+for at = 1, count do
+    redis.call('ZADD', KEYS[at + 1], 'GT', before + at, ARGV[at + 1])
+    redis.call('EXPIRE', KEYS[at + 1], ARGV[1])
+end
+return count"""
+_CHANGED_SHA = sha1(_CHANGED.encode()).hexdigest()
 
 
 class RoutingStore:
@@ -25,17 +40,17 @@ class RoutingStore:
 
     async def record_and_find(
         self,
-        heads: Mapping[str, Head],
+        heads: Mapping[str, int],
         markers: Mapping[Marker, int],
-        started: Iterable[tuple[str, str]],
+        changed: Sequence[tuple[str, str]],
         users: Collection[str],
     ) -> dict[str, list[Session]]:
         """The living sessions of each user, read after everything was recorded.
 
-        `started` are pairs of user and conversation, for conversations that begin with this batch.
+        `changed` are pairs of user and conversation in the order of their newest messages.
         """
         asked = self._gateways
-        commands = record(heads, markers, started)
+        commands = record(heads, markers, changed)
         commands.extend(pack("HGETALL", sessions(user)) for user in users)
         if asked:
             commands.append(pack("MGET", *map(gateway, asked)))
@@ -53,23 +68,27 @@ class RoutingStore:
 
 
 def record(
-    heads: Mapping[str, Head],
+    heads: Mapping[str, int],
     markers: Mapping[Marker, int],
-    started: Iterable[tuple[str, str]],
+    changed: Sequence[tuple[str, str]],
 ) -> list[bytes]:
-    """The commands that record a batch; none of them ever lowers anything."""
+    """The commands that record a batch, in this order; none of them ever lowers anything."""
     raised: dict[str, list[str | int]] = {}
-    for conversation_id, (seq, sent_at) in heads.items():
-        raised.setdefault(heads_keys.heads(conversation_id), []).extend((seq, conversation_id))
-        activity = raised.setdefault(heads_keys.activity(conversation_id), [])
-        activity.extend((sent_at, conversation_id))
-    for marker, seq in markers.items():
-        marked = raised.setdefault(heads_keys.markers(marker[0]), [])
-        marked.extend((seq, heads_keys.marker(*marker)))
-    commands = [pack("ZADD", key, "GT", *scores) for key, scores in raised.items()]
-    commands.extend(
-        pack("SADD", heads_keys.conversations(user), conversation) for user, conversation in started
-    )
+    for conversation_id, seq in heads.items():
+        raised.setdefault(heads_keys.standing(conversation_id), []).extend((seq, heads_keys.HEAD))
+    for (conversation_id, user, kind), seq in markers.items():
+        key = heads_keys.standing(conversation_id)
+        raised.setdefault(key, []).extend((seq, heads_keys.marker(user, kind)))
+    commands = []
+    for key, scores in raised.items():
+        commands.append(pack("ZADD", key, "GT", *scores))
+        commands.append(pack("EXPIRE", key, heads_keys.KEPT_SECONDS))
+    if changed:
+        places = (heads_keys.LIFE, *(heads_keys.recent(user) for user, _ in changed))
+        values = [conversation for _, conversation in changed]
+        kept = heads_keys.KEPT_SECONDS
+        commands.append(pack("SCRIPT", "LOAD", _CHANGED))
+        commands.append(pack("EVALSHA", _CHANGED_SHA, len(places), *places, kept, *values))
     return commands
 
 

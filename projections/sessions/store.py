@@ -20,6 +20,13 @@ Device = tuple[str, str]
 GATEWAY_SECONDS = 15
 """How long a gateway counts as alive after it was last heard of."""
 
+SESSIONS_SECONDS = 36 * 3_600
+"""How long a user's sessions are held after one of them was announced; gateways announce each of
+theirs again three times in it."""
+
+_DEVICES_MAX = 32
+"""With more devices than this, those of a user whose gateway is dead are removed."""
+
 
 @dataclass(frozen=True, slots=True)
 class GatewayHeard:
@@ -38,6 +45,8 @@ class DeviceOpened:
     user_id: str
     session: Session
     position: int
+    since: str | None = None
+    """The token of heads that the device showed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +79,20 @@ local known = redis.call('HGET', KEYS[1], ARGV[1])
 local position = known and tonumber(string.match(known, '|(%d+)$'))
 if position and position > tonumber(ARGV[3]) then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[5]) then
+    local held = redis.call('HGETALL', KEYS[1])
+    for at = 1, #held, 2 do
+        local gateway, epoch = string.match(held[at + 1], '^([^|]*)|([^|]*)|')
+        if redis.call('GET', 'gateway:' .. gateway) ~= epoch and held[at] ~= ARGV[1] then
+            redis.call('HDEL', KEYS[1], held[at])
+        end
+    end
+end
 return 1"""
 _CLOSED = """
 local known = redis.call('HGET', KEYS[1], ARGV[1])
+redis.call('SREM', KEYS[2], ARGV[3])
 if not known or string.sub(known, 1, #ARGV[2]) ~= ARGV[2] then return 0 end
 redis.call('HDEL', KEYS[1], ARGV[1])
 return 1"""
@@ -138,9 +158,12 @@ def _command(change: Change) -> bytes:
         case DeviceOpened(user_id, session, position):
             value = keys.session_value(session, position)
             place = keys.sessions(user_id)
-            return pack("EVALSHA", _OPENED_SHA, 1, place, session.device_id, value, position)
+            bounds = (SESSIONS_SECONDS, _DEVICES_MAX)
+            return pack(
+                "EVALSHA", _OPENED_SHA, 1, place, session.device_id, value, position, *bounds
+            )
         case DeviceClosed(user_id, session):
             prefix = f"{session.gateway_id}|{session.gateway_epoch}|{session.session_id}|"
-            return pack(
-                "EVALSHA", _CLOSED_SHA, 1, keys.sessions(user_id), session.device_id, prefix
-            )
+            places = (keys.sessions(user_id), keys.OWED)
+            owed = keys.owed(user_id, session)
+            return pack("EVALSHA", _CLOSED_SHA, 2, *places, session.device_id, prefix, owed)

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from msgspec import Struct
 
+from bench.registrar import registrar
 from edge.gateway import Gateway, Settings
 from events.codec import Codec
 from events.topics import TOPIC_OF, partition_of
@@ -121,7 +122,8 @@ async def world(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Async
     ensure_development_key(tokens)
     publisher = Publisher(needs.kafka, codec, message_timeout_seconds=60, on_fatal=pytest.fail)
     await publisher.start()
-    yield World(needs.kafka, codec, tokens, publisher)
+    with registrar(needs.kafka, codec):
+        yield World(needs.kafka, codec, tokens, publisher)
     await publisher.stop()
 
 

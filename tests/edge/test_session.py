@@ -39,6 +39,7 @@ def new(users: UserRates | None = None) -> Session:
 def opened(users: UserRates | None = None, principal: Principal = ANN) -> Session:
     session = new(users)
     session.authenticated(principal, 7, 0.0, WALL)
+    session.registered(WALL)
     return session
 
 
@@ -63,7 +64,9 @@ def closes(effects: Sequence[Effect]) -> list[int]:
 def test_a_client_says_hello_and_is_welcomed() -> None:
     session = new()
     assert session.receive(text(type="hello", token="t"), 1.0) == (Check("t"),)
-    (reply,) = session.authenticated(ANN, 7, 1.0, WALL)
+    assert session.authenticated(ANN, 7, 1.0, WALL) == (), "nobody can reach it yet"
+    (reply,) = session.registered(WALL)
+    assert session.registered(WALL) == ()
     welcome = answer(reply)
     assert welcome["type"] == "welcome"
     assert (welcome["user_id"], welcome["device_id"]) == ("ann", "phone")
@@ -76,6 +79,32 @@ def test_a_client_says_hello_and_is_welcomed() -> None:
 )
 def test_nothing_but_hello_before_authentication(frame: str) -> None:
     assert new().receive(frame, 1.0) == (Close(4501, "hello_first"),)  # type: ignore[arg-type]
+
+
+def test_nothing_is_submitted_or_asked_before_an_answer_would_come_back() -> None:
+    session = new()
+    session.authenticated(ANN, 7, 1.0, WALL)
+    for frame in (
+        message(),
+        text(type="inbox", id=ID),
+        text(type="fetch", id=ID, conversation_id="d:ann:bob", after=0),
+        text(type="heads", id=ID, cursor="a.1"),
+    ):
+        (error,) = session.receive(frame, 1.0)
+        assert (answer(error)["code"], answer(error)["id"]) == ("unavailable", ID)
+        assert answer(error)["retry_after_seconds"] > 0
+    session.registered(WALL)
+    (effect,) = session.receive(message(), 1.0)
+    assert isinstance(effect, Submit)
+
+
+def test_who_is_not_registered_in_time_is_told_to_come_later() -> None:
+    session = new()
+    session.authenticated(ANN, 7, 1.0, WALL)
+    assert session.tick(10.9) == ()
+    assert closes(session.tick(11.0)) == [1013]
+    session = opened()
+    assert session.tick(11.0) == ()
 
 
 def test_without_hello_in_time_it_ends() -> None:

@@ -33,6 +33,7 @@ def receive(data: bytes) -> str:
     must(parse(text) == parse(text), "the same text is two frames")
     session = Session(("gateway-1", "epoch"), Limits(), UserRates(Limits()), 0.0)
     session.authenticated(ANN, 1, 0.0, NOW)
+    session.registered(NOW)
     outcome = "taken"
     for effect in _checked(session, session.receive(text, 1.0)):
         check(effect)

@@ -76,6 +76,8 @@ class Client:
         outbox = Outbox(line, line, line, frames_max=_FRAMES_MAX, bytes_max=_BYTES_MAX)
         self.socket = ClientSocket(hub, line, outbox, "192.0.2.1")
         self.socket.open(ANN if known else None)
+        if known:
+            self.socket.registered()
         loop.settle()
         self.wire.down.clear()  # of the welcome, which tells the time
 

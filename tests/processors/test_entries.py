@@ -3,7 +3,7 @@
 import pytest
 
 from events.frames import inbox
-from processors.entries import PREVIEW_LENGTH_MAX, entry, newest_first, read_seq, receipts_of
+from processors.entries import PREVIEW_LENGTH_MAX, entry, read_seq, receipts_of
 from projections.history.projection import TimelineRow, project
 from tests.examples import ANN, BOB, CONVERSATION, NOON
 from tests.projections.facts import sent
@@ -63,8 +63,3 @@ def test_what_was_read_was_delivered() -> None:
         {"user_id": ANN, "delivered": 0, "read": 0},
         {"user_id": BOB, "delivered": 5, "read": 5},
     ]
-
-
-def test_the_newest_conversations_come_first() -> None:
-    activity = {"d:ann:eve": 3, "d:ann:bob": 9, "d:ann:cid": 3, "d:ann:dan": 1}
-    assert newest_first(activity, 3) == ["d:ann:bob", "d:ann:cid", "d:ann:eve"]

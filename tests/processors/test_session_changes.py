@@ -1,20 +1,24 @@
 """What gateways and devices change: who is replaced, who is told, and in how many frames."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from msgspec import Struct
 
 from events.gateways import GatewayAlive, GatewayDraining, GatewayStarted
 from events.sessions import SessionClosed, SessionOpened
+from processors.heads import answer_of
 from processors.received import Poison, Received
 from processors.session_changes import (
-    HEADS_A_FRAME,
     UserHeads,
     changes_of,
-    heads_frames,
     replaced_by,
     route_heads,
+    told,
 )
+from projections.heads.places import Cursor, Token, cursor_of, token_of
+from projections.heads.store import Recent, Wanted
 from projections.positions import write_time
 from projections.sessions.keys import Held, Session
 from projections.sessions.store import Change, DeviceClosed, DeviceOpened, GatewayHeard
@@ -87,28 +91,68 @@ def test_a_newer_session_of_the_same_device_replaces_the_older(
     assert replaced_by(changes, held) == replaced
 
 
-def test_all_conversations_are_told_in_frames_of_bounded_size() -> None:
-    heads = {f"d:ann:user{number:04}": number + 1 for number in range(2 * HEADS_A_FRAME + 1)}
-    told = [msgspec.json.decode(frame) for frame in heads_frames(UserHeads(heads))]
-    assert [len(frame["heads"]) for frame in told] == [HEADS_A_FRAME, HEADS_A_FRAME, 1]
-    assert [frame["more"] for frame in told] == [True, True, False]
-    assert {key: seq for frame in told for key, seq in frame["heads"].items()} == heads
+def decoded(answer: UserHeads) -> dict[str, Any]:
+    frame: dict[str, Any] = msgspec.json.decode(told(answer))
+    return frame
 
 
-def test_who_has_no_conversation_is_told_so() -> None:
-    (frame,) = heads_frames(UserHeads({}))
-    assert msgspec.json.decode(frame) == {
+def test_what_is_not_all_says_how_it_goes_on() -> None:
+    heads = {"d:ann:bob": 3}
+    assert decoded(UserHeads(heads, next_cursor="c")) == {
         "type": "heads",
-        "heads": {},
-        "more": False,
-        "next": None,
+        "heads": heads,
+        "more": True,
+        "next": "c",
         "token": None,
     }
+    last = decoded(UserHeads({}, token="t"))
+    assert (last["more"], last["next"], last["token"]) == (False, None, "t")
+    in_part = decoded(UserHeads(heads, whole=False))
+    assert (in_part["more"], in_part["next"], in_part["token"]) == (True, None, None)
 
 
-def test_an_answer_that_is_not_whole_says_that_more_will_follow() -> None:
-    (frame,) = heads_frames(UserHeads({"d:ann:bob": 3}, whole=False))
-    assert msgspec.json.decode(frame)["more"] is True
+def wanted(limit: int) -> Wanted:
+    return Wanted(ANN, limit)
+
+
+def recent(**changed: Any) -> Recent:
+    changes = [("d:ann:bob", 9), ("d:ann:cid", 7), ("d:ann:eve", 4)]
+    known: dict[str, Any] = {
+        "life": "0123456789abcdef",
+        "mark": 2,
+        "newest": 11,
+        "since": None,
+        "continues": False,
+        "changes": changes,
+        "heads": {"d:ann:bob": 5, "d:ann:cid": 6, "d:ann:eve": 7},
+    }
+    return Recent(**{**known, **changed})
+
+
+def test_a_page_ends_with_a_cursor_and_the_last_one_with_a_token() -> None:
+    page = answer_of(wanted(2), recent(since=3))
+    assert list(page.heads.items()) == [("d:ann:bob", 5), ("d:ann:cid", 6)]
+    assert cursor_of(page.next_cursor) == Cursor("0123456789abcdef", 2, 7, 3, 11)
+    assert page.token is None
+    last = answer_of(wanted(3), recent())
+    assert (last.whole, last.next_cursor) == (True, None)
+    assert token_of(last.token) == Token("0123456789abcdef", 11)
+
+
+def test_what_is_lost_has_no_cursor_and_no_token() -> None:
+    for answer in (
+        answer_of(wanted(2), recent(), whole=False),
+        answer_of(wanted(2), recent(mark=None)),
+    ):
+        assert (answer.whole, answer.next_cursor, answer.token) == (False, None, None)
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "x", "0123456789abcdef", "0123456789abcdef.x", "." * 90]
+)
+def test_what_is_no_place_is_as_if_nothing_was_shown(text: str | None) -> None:
+    assert token_of(text) is None
+    assert cursor_of(text) is None
 
 
 def test_devices_of_one_user_on_one_gateway_share_a_frame() -> None:
@@ -116,6 +160,6 @@ def test_devices_of_one_user_on_one_gateway_share_a_frame() -> None:
     bobs = Session(PHONE, "gateway-1", "e1", 10)
     devices = {(ANN, PHONE): OLD, (ANN, LAPTOP): laptop, (BOB, PHONE): bobs}
     heads = {ANN: UserHeads({"d:ann:bob": 3}), BOB: UserHeads({"d:ann:bob": 3})}
-    routed = route_heads(devices, heads)
+    routed = route_heads(devices, {device: device[0] for device in devices}, heads)
     assert list(routed) == [("gateway-1", "e1")]
     assert [frame.session_ids for frame in routed["gateway-1", "e1"]] == [(7, 9), (10,)]

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.redis import RedisPipe
-from projections.heads.store import HeadsStore
+from projections.heads.store import HeadsStore, Wanted
 from projections.routing.store import RoutingStore
 from projections.sessions.keys import Session
 from projections.sessions.store import DeviceOpened, GatewayHeard, SessionStore
-from tests.examples import BOB, CONVERSATION, NOON, PHONE
+from tests.examples import BOB, CONVERSATION, PHONE
 
 FACTS = 4
 
@@ -171,13 +171,15 @@ async def test_the_real_stores_never_miss_each_other(pipe: RedisPipe) -> None:
 
         async def record() -> bool:
             await asyncio.sleep(number % 5 / 2_000)
-            found = await routing.record_and_find({conversation: (1, NOON)}, {}, (), [user])
+            changed = [(user, conversation)]
+            found = await routing.record_and_find({conversation: 1}, {}, changed, [user])
             return session in found[user]
 
         async def open_and_ask() -> bool:
             await asyncio.sleep(number % 3 / 2_000)
             await store.apply([DeviceOpened(user, session, number)])
-            return bool(await heads.heads([conversation]))
+            (found,) = await heads.recent([Wanted(user, 5)], "0" * 16)
+            return found.heads == {conversation: 1}
 
         delivered, told = await asyncio.gather(record(), open_and_ask())
         assert delivered or told

@@ -8,22 +8,25 @@ from redis import exceptions
 from infra.redis import RUN, RedisPipe
 from infra.stack.stack import Stack
 from infra.transient import is_transient
-from projections.heads.keys import COMPLETE
-from projections.heads.store import HeadsStore
+from projections.heads.keys import KEPT_SECONDS
+from projections.heads.places import Cursor, Token
+from projections.heads.store import HeadsStore, Recent, Wanted
 from projections.pipe import Pipe, pack
 from projections.routing.store import RoutingStore
 from projections.sessions.keys import Held, Session
 from projections.sessions.store import (
     GATEWAY_SECONDS,
+    SESSIONS_SECONDS,
     DeviceClosed,
     DeviceOpened,
     GatewayHeard,
     SessionStore,
 )
-from tests.examples import ANN, BOB, CONVERSATION, LAPTOP, NOON, PHONE
+from tests.examples import ANN, BOB, CONVERSATION, LAPTOP, PHONE
 from tests.live import redis_of
 
 OTHER = "d:ann:eve"
+WORD = "0123456789abcdef"
 ANN_PHONE = Session(PHONE, "gateway-1", "e1", 1)
 ANN_LAPTOP = Session(LAPTOP, "gateway-2", "e1", 1)
 BOB_PHONE = Session(PHONE, "gateway-2", "e1", 2)
@@ -66,63 +69,160 @@ async def test_what_is_recorded_only_rises(any_pipe: Pipe) -> None:
     routing, heads = RoutingStore(any_pipe), HeadsStore(any_pipe)
     marker = (CONVERSATION, BOB, "read")
     for seq in (1, 7, 3):
-        started = [(ANN, CONVERSATION), (BOB, CONVERSATION)] if seq == 1 else []
-        recorded = {CONVERSATION: (seq, NOON + seq)}
-        await routing.record_and_find(recorded, {marker: seq}, started, [])
-    assert await heads.heads([CONVERSATION, OTHER]) == {CONVERSATION: 7}
-    assert await heads.activity([CONVERSATION]) == {CONVERSATION: NOON + 7}
+        changed = [(ANN, CONVERSATION), (BOB, CONVERSATION)]
+        await routing.record_and_find({CONVERSATION: seq}, {marker: seq}, changed, [])
+    assert await heads.head(CONVERSATION, ANN) == 7
     assert await heads.markers({CONVERSATION: (ANN, BOB)}) == {marker: 7}
-    assert await heads.conversations([ANN, "nobody"]) == {ANN: {CONVERSATION}, "nobody": set()}
+    (found,) = await heads.recent([Wanted(ANN, 5)], WORD)
+    assert found.changes == [(CONVERSATION, 5)], "a change has its own number for each user"
+    assert found.heads == {CONVERSATION: 7}
+    assert (found.life, found.mark, found.newest) == (WORD, None, 6)
+
+
+async def test_what_nobody_writes_to_ends_by_itself(any_pipe: Pipe) -> None:
+    routing, heads = RoutingStore(any_pipe), HeadsStore(any_pipe)
+    marker = (OTHER, ANN, "read")
+    changed = [(ANN, CONVERSATION)]
+    await routing.record_and_find({CONVERSATION: 1}, {marker: 1}, changed, [])
+    await heads.restore_heads(await heads.life(WORD), {"d:ann:zoe": 3})
+    await heads.restore_recent(WORD, BOB, [])
+    await SessionStore(any_pipe).apply(OPENED)
+    kept = [
+        *(f"standing:{one}" for one in (CONVERSATION, OTHER, "d:ann:zoe")),
+        *(f"recent:{one}" for one in (ANN, BOB)),
+    ]
+    for key in kept:
+        (left,) = await any_pipe.run([pack("TTL", key)])
+        assert KEPT_SECONDS - 60 < left <= KEPT_SECONDS, key
+    (left,) = await any_pipe.run([pack("TTL", f"sessions:{ANN}")])
+    assert SESSIONS_SECONDS - 60 < left <= SESSIONS_SECONDS
+
+
+# What changed last
+
+
+async def recorded(pipe: Pipe, *conversations: str) -> None:
+    for one in conversations:
+        await RoutingStore(pipe).record_and_find({one: 1}, {}, [(ANN, one)], [])
+
+
+async def recent(pipe: Pipe, wanted: Wanted) -> Recent:
+    (found,) = await HeadsStore(pipe).recent([wanted], WORD)
+    return found
+
+
+async def test_the_newest_changes_come_first_and_a_cursor_goes_on(any_pipe: Pipe) -> None:
+    await HeadsStore(any_pipe).life(WORD)
+    await HeadsStore(any_pipe).restore_recent(WORD, ANN, [])
+    names = [f"d:ann:u{number}" for number in range(7)]
+    await recorded(any_pipe, *names, names[0])
+    seen: list[str] = []
+    cursor = None
+    for _ in range(4):
+        found = await recent(any_pipe, Wanted(ANN, 2, cursor=cursor))
+        assert found.mark == 0
+        assert found.newest == 8, "the first page says up to where all of them go"
+        some = found.changes[:2]
+        seen += [one for one, _ in some]
+        if len(found.changes) <= 2:
+            break
+        cursor = Cursor(found.life, found.mark or 0, some[-1][1], None, found.newest)
+        await recorded(any_pipe, "d:ann:later") if len(seen) == 2 else None
+    assert seen == [names[0], *reversed(names[1:])]
+
+
+async def test_a_token_is_told_what_changed_after_it(any_pipe: Pipe) -> None:
+    heads = HeadsStore(any_pipe)
+    await heads.life(WORD)
+    await heads.restore_recent(WORD, ANN, ["d:ann:old", "d:ann:older"])
+    token = Token(WORD, (await recent(any_pipe, Wanted(ANN, 5))).newest)
+    assert (await recent(any_pipe, Wanted(ANN, 5, token))).changes == []
+    await recorded(any_pipe, CONVERSATION)
+    found = await recent(any_pipe, Wanted(ANN, 5, token))
+    assert [one for one, _ in found.changes] == [CONVERSATION]
+    assert found.since == token.change
+    everything = {CONVERSATION, "d:ann:old", "d:ann:older"}
+    for other in (Token("f" * 16, token.change), None):
+        found = await recent(any_pipe, Wanted(ANN, 5, other))
+        assert {one for one, _ in found.changes} == everything
+        assert found.since is None
+
+
+async def test_a_token_from_before_an_index_was_restored_is_not_believed(any_pipe: Pipe) -> None:
+    heads = HeadsStore(any_pipe)
+    await heads.life(WORD)
+    await recorded(any_pipe, CONVERSATION)
+    await heads.restore_recent(WORD, ANN, [CONVERSATION])
+    token = Token(WORD, (await recent(any_pipe, Wanted(ANN, 5))).newest)
+    await any_pipe.run([pack("DEL", "recent:ann")])  # it ended by itself
+    assert (await recent(any_pipe, Wanted(ANN, 5, token))).mark is None
+    await recorded(any_pipe, "d:ann:zoe")  # while nobody looks
+    await heads.restore_recent(WORD, ANN, [OTHER, CONVERSATION])
+    found = await recent(any_pipe, Wanted(ANN, 5, token))
+    assert {one for one, _ in found.changes} == {OTHER, CONVERSATION, "d:ann:zoe"}
+    assert found.since is None
+
+
+async def test_a_cursor_of_another_life_or_index_begins_anew(any_pipe: Pipe) -> None:
+    heads = HeadsStore(any_pipe)
+    await heads.life(WORD)
+    await heads.restore_recent(WORD, ANN, [OTHER, CONVERSATION])
+    for life, mark in (("f" * 16, 0), (WORD, 7)):
+        cursor = Cursor(life, mark, 2, None, 2)
+        found = await recent(any_pipe, Wanted(ANN, 5, cursor=cursor))
+        assert [one for one, _ in found.changes] == [CONVERSATION, OTHER]
+        assert not found.continues
 
 
 # Heads that were lost
 
 
 async def test_what_was_lost_is_put_back_and_lowers_nothing(any_pipe: Pipe) -> None:
-    routing, heads = RoutingStore(any_pipe), HeadsStore(any_pipe)
-    await routing.record_and_find({CONVERSATION: (9, NOON + 9)}, {}, (), [])
-    life = await heads.life("one")
-    assert await heads.life("two") == life == "one"
-    lost = {CONVERSATION: (5, NOON + 5), OTHER: (4, NOON + 4)}
-    assert await heads.restore(life, {ANN: [CONVERSATION, OTHER], BOB: []}, lost)
-    assert await heads.heads([CONVERSATION, OTHER]) == {CONVERSATION: 9, OTHER: 4}
-    assert await heads.conversations([ANN, BOB]) == {
-        ANN: {CONVERSATION, OTHER, COMPLETE},
-        BOB: {COMPLETE},
-    }
+    heads = HeadsStore(any_pipe)
+    await RoutingStore(any_pipe).record_and_find({CONVERSATION: 9}, {}, [(ANN, CONVERSATION)], [])
+    life = await heads.life(WORD)
+    assert await heads.life("two") == life == WORD
+    assert await heads.restore_heads(life, {CONVERSATION: 5, OTHER: 4})
+    assert await heads.restore_recent(life, ANN, [CONVERSATION, OTHER])
+    found = await recent(any_pipe, Wanted(ANN, 5))
+    assert [one for one, _ in found.changes] == [OTHER, CONVERSATION]
+    assert found.heads == {CONVERSATION: 9, OTHER: 4}
+    assert found.mark == 1
 
 
 async def test_nothing_is_put_back_into_a_redis_that_was_emptied_meanwhile(
     any_pipe: Pipe,
 ) -> None:
     heads = HeadsStore(any_pipe)
-    life = await heads.life("one")
+    life = await heads.life(WORD)
     await any_pipe.run([pack("FLUSHALL")])
-    assert not await heads.restore(life, {ANN: [OTHER]}, {OTHER: (4, NOON)})
-    assert await heads.conversations([ANN]) == {ANN: set()}
-    assert await heads.heads([OTHER]) == {}
+    assert not await heads.restore_heads(life, {OTHER: 4})
+    assert not await heads.restore_recent(life, ANN, [OTHER])
+    assert await heads.head(OTHER, ANN) is None
     assert await heads.life("two") == "two"
 
 
 async def test_thousands_of_conversations_are_put_back(any_pipe: Pipe) -> None:
     heads = HeadsStore(any_pipe)
-    many = {f"d:ann:user{number}": (number + 1, NOON) for number in range(2_500)}
-    assert await heads.restore(await heads.life("one"), {ANN: many}, many)
-    (known,) = (await heads.conversations([ANN])).values()
-    assert known == {*many, COMPLETE}
-    assert len(await heads.heads(known)) == 2_500
+    many = {f"d:ann:user{number}": number + 1 for number in range(2_500)}
+    life = await heads.life(WORD)
+    assert await heads.restore_heads(life, many)
+    assert await heads.restore_recent(life, ANN, list(many))
+    found = await recent(any_pipe, Wanted(ANN, 3_000))
+    assert found.heads == many
+    assert [one for one, _ in found.changes] == list(reversed(many))
 
 
 @pytest.mark.parametrize(
-    ("conversations", "lost"), [([], True), ([OTHER], False), ([OTHER, CONVERSATION], True)]
+    ("conversations", "head"), [(None, None), ([OTHER], 0), ([OTHER, CONVERSATION], None)]
 )
-async def test_a_conversation_that_a_whole_list_lacks_is_not_lost(
-    any_pipe: Pipe, conversations: list[str], lost: bool
+async def test_a_conversation_that_a_whole_index_lacks_is_not_lost(
+    any_pipe: Pipe, conversations: list[str] | None, head: int | None
 ) -> None:
     heads = HeadsStore(any_pipe)
-    if conversations:
-        await heads.restore(await heads.life("one"), {ANN: conversations}, {})
-    assert await heads.head(CONVERSATION, ANN) == ({}, lost)
+    if conversations is not None:
+        await heads.restore_recent(await heads.life(WORD), ANN, conversations)
+    assert await heads.head(CONVERSATION, ANN) == head
 
 
 # Gateways
@@ -186,6 +286,17 @@ async def test_a_session_read_again_does_not_take_the_place_of_a_newer_one(
     assert await store.held([(ANN, PHONE), (ANN, LAPTOP)]) == {(ANN, PHONE): Held(newer, 20)}
 
 
+async def test_devices_of_dead_gateways_are_removed_when_there_are_many(any_pipe: Pipe) -> None:
+    store = SessionStore(any_pipe)
+    await store.apply([*STARTED, *OPENED])
+    gone = [Session(f"gone-{number}", "gateway-9", "e1", number + 1) for number in range(40)]
+    await store.apply([DeviceOpened(ANN, one, 20 + one.session_id) for one in gone])
+    devices = [(ANN, PHONE), (ANN, LAPTOP), *((ANN, one.device_id) for one in gone)]
+    held = await store.held(devices)
+    assert {(ANN, PHONE), (ANN, LAPTOP), (ANN, "gone-39")} <= held.keys()
+    assert len(held) <= 33
+
+
 async def test_a_late_close_ends_only_its_own_session(any_pipe: Pipe) -> None:
     store = SessionStore(any_pipe)
     later = ANN_PHONE._replace(session_id=12)
@@ -212,6 +323,8 @@ async def test_who_is_owed_is_known_to_all_until_it_is_paid(any_pipe: Pipe) -> N
     assert len(await there.owed(1)) == 1
     await there.pay({(ANN, PHONE): owed[ANN, PHONE]})
     assert await here.owed(10) == {(BOB, PHONE): owed[BOB, PHONE]}
+    await here.apply([DeviceClosed(BOB, owed[BOB, PHONE])])
+    assert await here.owed(10) == {}, "nothing is owed to a session that ended"
 
 
 async def test_what_was_written_in_another_run_of_the_server_is_gone(
@@ -220,16 +333,16 @@ async def test_what_was_written_in_another_run_of_the_server_is_gone(
     """As after a start from a file, or when a replica that was behind is promoted."""
     routing = RoutingStore(pipe)
     await SessionStore(pipe).apply([*STARTED, *OPENED])
-    await routing.record_and_find({CONVERSATION: (9, NOON)}, {}, (), [])
+    await routing.record_and_find({CONVERSATION: 9}, {}, (), [])
     again = RedisPipe(redis_of(stack), timeout_seconds=5)
-    assert await HeadsStore(again).heads([CONVERSATION]) == {CONVERSATION: 9}, "the same run"
+    assert await HeadsStore(again).head(CONVERSATION, ANN) == 9, "the same run"
     await again.close()
     await again.run([pack("SET", RUN, "another")])
     with pytest.raises(exceptions.ConnectionError) as caught:  # an open connection sees it
         await pipe.run([pack("PING")])
     assert is_transient(caught.value)
     assert await pipe.run([pack("DBSIZE")]) == [1], "only the name of this run is left"
-    assert await HeadsStore(pipe).heads([CONVERSATION]) == {}
+    assert await HeadsStore(pipe).head(CONVERSATION, ANN) is None
     await again.close()
 
 
@@ -237,9 +350,9 @@ async def test_a_redis_that_was_emptied_is_named_again_and_not_emptied_twice(
     stack: Stack, pipe: RedisPipe
 ) -> None:
     await pipe.run([pack("FLUSHALL")])
-    await RoutingStore(pipe).record_and_find({CONVERSATION: (9, NOON)}, {}, (), [])
+    await RoutingStore(pipe).record_and_find({CONVERSATION: 9}, {}, (), [])
     later = RedisPipe(redis_of(stack), timeout_seconds=5)
-    assert await HeadsStore(later).heads([CONVERSATION]) == {CONVERSATION: 9}
+    assert await HeadsStore(later).head(CONVERSATION, ANN) == 9
     await later.close()
 
 

@@ -20,10 +20,8 @@ from tests.live import redis_of
 USERS = ("fanout", "sessions", "queries")
 CONVERSATION = "d:ann:bob"
 KEYS = {
-    "heads": heads.heads(CONVERSATION),
-    "activity": heads.activity(CONVERSATION),
-    "markers": heads.markers(CONVERSATION),
-    "conversations": heads.conversations("ann"),
+    "standing": heads.standing(CONVERSATION),
+    "recent": heads.recent("ann"),
     "life": heads.LIFE,
     "sessions": sessions.sessions("ann"),
     "gateway": sessions.gateway("gateway-1"),
@@ -33,14 +31,14 @@ KEYS = {
     "somebody else's": "other:1",
 }
 READS = {
-    "fanout": {"run", "sessions", "gateway"},
-    "sessions": set(KEYS) - {"markers", "somebody else's"},
-    "queries": {"run", "life", "conversations", "heads", "activity", "markers"},
+    "fanout": {"run", "life", "sessions", "gateway"},
+    "sessions": set(KEYS) - {"somebody else's"},
+    "queries": {"run", "life", "recent", "standing"},
 }
 WRITES = {
-    "fanout": {"run", "heads", "activity", "markers", "conversations"},
+    "fanout": {"run", "life", "standing", "recent"},
     "sessions": READS["sessions"],
-    "queries": READS["queries"] - {"markers"},
+    "queries": READS["queries"],
 }
 DANGEROUS = (
     ("FLUSHALL",),
@@ -57,7 +55,7 @@ DANGEROUS = (
     ("SHUTDOWN", "NOSAVE"),
     ("REPLICAOF", "127.0.0.1", "1"),
     ("MODULE", "LIST"),
-    ("DEL", KEYS["heads"]),
+    ("DEL", KEYS["standing"]),
     ("DUMP", KEYS["sessions"]),
     ("PUBLISH", "anything", "x"),
 )
@@ -121,12 +119,12 @@ async def test_which_keys_are_written(ask: Ask, name: str, key: str) -> None:
 
 
 async def test_a_script_has_no_more_rights_than_who_calls_it(ask: Ask) -> None:
-    script = "return redis.call('ZADD', 'markers:0', 'XX', 1, 'nobody')"
+    script = "return redis.call('ZADD', 'other:0', 'XX', 1, 'nobody')"
     digest = hashlib.sha1(script.encode()).hexdigest()
     assert await ask("sessions", "SCRIPT", "LOAD", script) == "allowed"
     refused = await ask("sessions", "EVALSHA", digest, "0")
     assert "can't access at least one of the keys" in refused
-    own = script.replace("markers:0", "heads:0")
+    own = script.replace("other:0", "standing:0")
     assert await ask("sessions", "SCRIPT", "LOAD", own) == "allowed"
     digest = hashlib.sha1(own.encode()).hexdigest()
     assert await ask("sessions", "EVALSHA", digest, "0") == "allowed"

@@ -47,6 +47,7 @@ class Cassandra:
             timeline._READ_AFTER: self._after,
             timeline._READ_BEFORE: self._before,
             timeline._READ_NEWEST: self._newest,
+            timeline._READ_HEADS: self._heads,
             timeline._READ_OWN: self._own,
             timeline._READ_NEWEST_SENDERS: self._newest_senders,
             timeline._READ_SENDERS_BETWEEN: self._senders_between,
@@ -115,6 +116,11 @@ class Cassandra:
                 own = self.senders[conversation, bucket].get(user, (None, 0))[0]
                 rows.append((*self.timeline_row((conversation, bucket, seqs[-1])), own))
         return rows
+
+    def _heads(self, conversations: Sequence[str], bucket: int) -> list[Any]:
+        found = [(one, self._slice(one, bucket)) for one in conversations]
+        rows = [self.timeline_row((one, bucket, seqs[-1])) for one, seqs in found if seqs]
+        return [(row[0], row[2], row[10]) for row in rows]
 
     def _own(self, user: str, conversation: str, buckets: Sequence[int]) -> list[Any]:
         return [

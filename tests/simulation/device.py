@@ -1,7 +1,7 @@
 """A device: the real core of the client on a store that survives it, and its link to a gateway."""
 
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -34,6 +34,8 @@ class Link:
     up: deque[bytes] = field(default_factory=deque)
     tokens: dict[bytes, Token] = field(default_factory=dict)
     """Which token each frame on its way up holds, for those that hold one."""
+    unanswered: Counter[str] = field(default_factory=Counter)
+    """How often each message was sent here, less how often it was answered here."""
     until: float = 0.0
     """Until when the token is to be believed that was believed last."""
 
@@ -89,17 +91,19 @@ class Device:
 
     def connect(self, gateway: SimulatedGateway, token: Token, *, by_hello: bool) -> None:
         """Open a socket; the token goes with its upgrade or in the first frame."""
-        opened = gateway.open(None if by_hello else token.text)
+        since = self.state.since
+        opened = gateway.open(None if by_hello else token.text, since)
         if opened is None:
             return
         self.link = Link(gateway, *opened, until=token.until)
         if by_hello:
-            self.tell("hello", token)
+            self.tell("hello", token, since)
 
-    def tell(self, kind: str, token: Token) -> None:
+    def tell(self, kind: str, token: Token, since: str | None = None) -> None:
         """Send a token, in a frame of its own."""
         if self.link is not None:
-            frame = text_frame(json.dumps({"type": kind, "token": token.text}).encode())
+            said = {"type": kind, "token": token.text} | ({"since": since} if since else {})
+            frame = text_frame(json.dumps(said).encode())
             self.link.tokens[frame] = token
             self.link.up.append(frame)
 
@@ -152,6 +156,10 @@ class Device:
         """Take one frame."""
         now += self.shift_ms
         frame = frames.decode(data)
+        if self.link is not None and isinstance(
+            frame, frames.Accepted | frames.Rejected | frames.Error
+        ):
+            self.link.unanswered[frame.id or ""] -= 1
         self._note(frame)
         if isinstance(frame, frames.Welcome):
             self.online = True
@@ -196,6 +204,8 @@ class Device:
         self.store.save(out.changes)
         if self.link is not None and self.online:
             self.link.up.extend(text_frame(one) for one in out.frames)
+            said = map(json.loads, out.frames)
+            self.link.unanswered.update(one["id"] for one in said if one["type"] == "send")
         self.pauses += map(self._paused, out.waits)
         for arrival, message in self.store.unhanded(1_000):
             self.handed.append((message.conversation_id, message.seq, message.body))

@@ -102,6 +102,7 @@ class SimulatedGateway:
 
     def __init__(self, parts: Parts, name: str, epoch: str) -> None:
         self.id = name
+        self.epoch = epoch
         self.process = Process(f"{name}-{epoch}")
         self.sockets: list[tuple[ClientSocket, Wire]] = []
         self._parts = parts
@@ -153,7 +154,7 @@ class SimulatedGateway:
         """What looks at the log."""
         return self._ticker.looks
 
-    def open(self, token: str | None) -> tuple[ClientSocket, Wire] | None:
+    def open(self, token: str | None, since: str | None = None) -> tuple[ClientSocket, Wire] | None:
         """A socket, upgraded; with a session at once when the upgrade brought a token that is
         believed, without one until its hello; none when the token is not believed."""
         principal = None
@@ -168,7 +169,7 @@ class SimulatedGateway:
             transport, transport, transport, frames_max=FRAMES_MAX, bytes_max=_BYTES_MAX
         )
         socket = ClientSocket(self._hub, transport, outbox, _ADDRESS)
-        socket.open(principal)
+        socket.open(principal, since)
         self.sockets.append((socket, wire))
         self._parts.sockets.append((socket, wire))
         return socket, wire

@@ -4,12 +4,14 @@ import copy
 import re
 from collections.abc import Callable, Sequence
 from hashlib import sha1
+from random import Random
 from typing import Any
 
 import hiredis
 
 from infra import redis as infra_redis
 from projections.heads import store as heads_store
+from projections.routing import store as routing_store
 from projections.sessions import store as sessions_store
 from tests.simulation.machine import Machine, Process
 
@@ -39,7 +41,11 @@ class Redis:
             _sha(sessions_store._HEARD): self._heard,
             _sha(sessions_store._OPENED): self._opened,
             _sha(sessions_store._CLOSED): self._closed,
-            _sha(heads_store._WHILE_ALIVE): self._while_alive,
+            _sha(heads_store._NEWEST): self._newest,
+            _sha(heads_store._RESTORE_HEADS): self._restore_heads,
+            _sha(heads_store._RESTORE_RECENT): self._restore_recent,
+            _sha(heads_store._COMPLETE): self._complete,
+            _sha(routing_store._CHANGED): self._changed,
         }
 
     def lose_everything(self) -> None:
@@ -51,6 +57,12 @@ class Redis:
     def run_id(self) -> str:
         """The name of this run."""
         return f"run{self.runs}"
+
+    def forget(self, random: Random) -> None:
+        """Some of the keys that are restored when they are asked for end."""
+        for key in [one for one in self._held if one.startswith(("standing:", "recent:"))]:
+            if random.random() < 0.5:
+                del self._held[key]
 
     def save(self) -> None:
         """All is written to a file, or a replica has it."""
@@ -104,6 +116,11 @@ class Redis:
                 scores[member] = int(score)
         return 0
 
+    def _do_expire(self, key: str, seconds: str) -> int:
+        if key in self._held:
+            self._ends_at[key] = self._now() + int(seconds)
+        return int(key in self._held)
+
     def _do_zscore(self, key: str, member: str) -> int | None:
         score: int | None = self._get(key, dict).get(member)
         return score
@@ -132,6 +149,10 @@ class Redis:
 
     def _do_get(self, key: str) -> str | None:
         return self._get(key, str) or None
+
+    def _do_hsetnx(self, key: str, field: str, value: str) -> int:
+        held = self._get(key, dict)
+        return int(held.setdefault(field, value) is value)
 
     def _do_hget(self, key: str, field: str) -> str | None:
         value: str | None = self._get(key, dict).get(field)
@@ -184,27 +205,94 @@ class Redis:
         self._ends_at[gateway] = self._ends_at[places] = self._now() + int(end)
         return int(known != epoch)
 
-    def _opened(self, key: str, device: str, value: str, position: str) -> int:
+    def _opened(self, key: str, device: str, value: str, position: str, end: str, most: str) -> int:
         known = self._get(key, dict).get(device)
         found = known and re.search(r"\|(\d+)$", known)
         if found and int(found[1]) > int(position):
             return 0
         self._held[key][device] = value
         self.on_opened(key, device, value)
+        self._do_expire(key, end)
+        if len(self._held[key]) > int(most):
+            for name, held in list(self._held[key].items()):
+                gateway, epoch, *_ = held.split("|")
+                if self._get(f"gateway:{gateway}", str) != epoch and name != device:
+                    del self._held[key][name]
         return 1
 
-    def _closed(self, key: str, device: str, prefix: str) -> int:
+    def _closed(self, key: str, owed: str, device: str, prefix: str, member: str) -> int:
         known = self._get(key, dict).get(device)
+        self._do_srem(owed, member)
         if not known or not known.startswith(prefix):
             return 0
         del self._held[key][device]
         return 1
 
-    def _while_alive(self, life_key: str, key: str, life: str, command: str, *words: str) -> int:
-        if (self._get(life_key, str) or None) != life:
+    def _newest(self, life: str, recent: str, *words: str) -> list[Any]:
+        word, limit, standing, told_in, told, mark_then, start = words
+        word = self._get(life, dict).setdefault("word", word)
+        scores: dict[str, int] = self._get(recent, dict)
+        mark = scores.get(".")
+        since, below = "-inf", "+inf"
+        if mark is not None and told_in == word:
+            if told and int(told) >= mark:
+                since = f"({told}"
+            if mark_then == str(mark):
+                below = f"({start}"
+        found: list[str] = []
+        heads: list[str] = []
+        for member, score in sorted(scores.items(), key=lambda one: -one[1]):
+            if below != "+inf" and score >= int(below[1:]):
+                continue
+            if (since != "-inf" and score <= int(since[1:])) or len(heads) == int(limit):
+                break
+            found += (member, str(score))
+            head = self._do_zscore(f"{standing}{member}", "head")
+            heads.append("" if head is None else str(head))
+        changes = str(self._get(life, dict).get("changes", 0))
+        return [word, changes, "" if mark is None else str(mark), since, below, found, heads]
+
+    def _restore_heads(self, life: str, *words: str) -> int:
+        count = (len(words) - 2) // 2
+        standing, (word, end, *heads) = words[:count], words[count:]
+        if self._get(life, dict).get("word") != word:
             return 0
-        getattr(self, f"_do_{command.lower()}")(key, *words)
+        for key, head in zip(standing, heads, strict=True):
+            self._do_zadd(key, "GT", head, "head")
+            self._do_expire(key, end)
         return 1
+
+    def _restore_recent(self, life: str, recent: str, word: str, end: str, *members: str) -> int:
+        if self._get(life, dict).get("word") != word:
+            return 0
+        before = self._count(life, len(members))
+        for number, member in enumerate(members):
+            self._do_zadd(recent, "GT", str(before + 1 + number), member)
+        self._do_expire(recent, end)
+        return before + 1
+
+    def _complete(self, life: str, recent: str, word: str, end: str, mark: str) -> int:
+        if self._get(life, dict).get("word") != word:
+            return 0
+        self._do_zadd(recent, "GT", mark, ".")
+        self._do_expire(recent, end)
+        return 1
+
+    def _changed(self, life: str, *words: str) -> int:
+        count = (len(words) - 1) // 2
+        recents, (end, *members) = words[:count], words[count:]
+        before = self._count(life, count)
+        for number, (recent, member) in enumerate(zip(recents, members, strict=True)):
+            self._do_zadd(recent, "GT", str(before + 1 + number), member)
+            self._do_expire(recent, end)
+        return count
+
+    def _count(self, life: str, count: int) -> int:
+        """The number before those that are given out now."""
+        held = self._get(life, dict)
+        before: int = held.get("changes", 0)
+        held["changes"] = before + count
+        return before
 
 
 class SimulatedPipe:

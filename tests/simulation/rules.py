@@ -15,7 +15,8 @@ import pytest
 
 from client import conversations, sync
 from edge import announcer, markers
-from processors import pages, queries, session_changes
+from processors import heads as processors_heads
+from processors import pages, queries, reader, sessions
 from processors.admission import agent, decider, restore
 from processors.admission.decider import Place
 from processors.fanout import routing
@@ -34,9 +35,11 @@ _SMALL: tuple[tuple[Any, str, int], ...] = (
     (timeline, "_ROWS_AT_ONCE", 2),
     (pages, "PAGE_BYTES", 40),
     (queries, "USER_AT_ONCE", 1),
-    (session_changes, "HEADS_A_FRAME", 1),
+    (sessions, "HEADS_A_FRAME", 1),
+    (reader, "HEADS_A_FRAME", 1),
+    (processors_heads, "_READ_AT_ONCE", 2),
     (routing, "RECORD_BYTES_MAX", 300),
-    (heads, "_MEMBERS_AT_ONCE", 2),
+    (heads, "_AT_ONCE", 2),
     (restore, "_TAIL_RECORDS", 2),
     (restore, "_WIDEN", 2),
     (plan, "_CONVERSATIONS_A_PART", 1),

@@ -16,7 +16,7 @@ def cut(world: World, device: Device) -> None:
 
 
 def story(patch: pytest.MonkeyPatch | None = None) -> list[str]:
-    """Bob is away while Ann writes; then Redis goes back to before that, and Bob comes."""
+    """Bob is away while Ann writes; Redis goes back to before that, and Bob comes: the holes."""
     if patch is not None:
         patch.setattr(redis, "beginning", lambda run_id: [])
         patch.setattr(redis, "naming", lambda run_id: redis._pack("GET", "nothing"))
@@ -40,7 +40,8 @@ def story(patch: pytest.MonkeyPatch | None = None) -> list[str]:
         world.rest()
         world.devices = everybody
         world.rest()
-        return checks.violations(world)
+        found = checks.violations(world)
+        return [one for one in found if one.startswith("holes")]
 
 
 def test_nothing_that_was_held_in_another_run_is_believed() -> None:
@@ -48,4 +49,4 @@ def test_nothing_that_was_held_in_another_run_is_believed() -> None:
 
 
 def test_the_story_shows_it_when_it_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert any(found.startswith("holes") for found in story(monkeypatch))
+    assert story(monkeypatch)

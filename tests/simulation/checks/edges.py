@@ -2,11 +2,20 @@
 
 from collections.abc import Iterator
 
+from events.deliveries import AnnouncementRequested, SessionReplaced
 from events.frames import CloseCode
+from events.topics import GATEWAYS, SESSIONS, delivery_topic
 from tests.simulation.checks.registry import check
-from tests.simulation.checks.seen import Seen
+from tests.simulation.checks.seen import Seen, decoded
+from tests.simulation.device import Link
 
-_CLOSES = (0, CloseCode.TOO_SLOW, CloseCode.TOKEN_EXPIRED, CloseCode.NOT_AUTHENTICATED)
+_CLOSES = (
+    0,
+    CloseCode.TOO_SLOW,
+    CloseCode.TOKEN_EXPIRED,
+    CloseCode.NOT_AUTHENTICATED,
+    CloseCode.TRY_LATER,
+)
 """How a gateway may close the socket of a device that does no harm."""
 
 
@@ -34,3 +43,32 @@ def closes(seen: Seen) -> Iterator[str]:
         for code in device.closes:
             if code not in _CLOSES:
                 yield f"{device.user_id}/{device.device_id} was closed with {code}"
+
+
+@check("answers", "I1")
+def answers(seen: Seen) -> Iterator[str]:
+    """Each time a welcomed device sends a message, the session in which it does is answered."""
+    if any(place[0] in (GATEWAYS.name, SESSIONS.name) for place, _ in seen.world.hostile):
+        return  # who may write there may end anybody's session
+    for device in seen.world.devices:
+        if device.link is not None and _was_always_registered(seen, device.link):
+            for message_id, count in device.link.unanswered.items():
+                if message_id and count > 0:
+                    yield f"{device.user_id}/{device.device_id} waits {count} times: {message_id}"
+
+
+def _was_always_registered(seen: Seen, link: Link) -> bool:
+    """Whether the registry had the session all the time from its welcome on.
+
+    Where it lost its gateway or gave its place to another, it said so, and answers may be missing.
+    """
+    session_id, epoch = link.socket.session_id, link.gateway.epoch
+    announcements = 0
+    for record in seen.world.parts.log.of(delivery_topic(link.gateway.id)):
+        match decoded(record):
+            case AnnouncementRequested(gateway_epoch=name) if name == epoch:
+                announcements += 1
+            case SessionReplaced(gateway_epoch=name, session_id=number):
+                if (name, number) == (epoch, session_id):
+                    return False
+    return announcements <= 1

@@ -16,16 +16,13 @@ def held_heads(seen: Seen) -> Iterator[str]:
     """No score ever falls; what is held at the end is what the log says."""
     redis = seen.world.parts.redis
     yield from redis.fallen
-    newest = {fact.conversation_id: fact for fact in seen.sent}
-    for conversation_id, fact in newest.items():
-        head = redis.held(heads.heads(conversation_id)).get(conversation_id, fact.seq)
-        if head != fact.seq:
-            yield f"{conversation_id} is at {fact.seq}, Redis says {head}"
-        activity = redis.held(heads.activity(conversation_id))
-        if activity.get(conversation_id, fact.sent_at) != fact.sent_at:
-            yield f"{conversation_id} has a message of {fact.sent_at}, Redis says {activity}"
+    newest = {fact.conversation_id: fact.seq for fact in seen.sent}
+    for conversation_id, seq in newest.items():
+        head = redis.held(heads.standing(conversation_id)).get(heads.HEAD, seq)
+        if head != seq:
+            yield f"{conversation_id} is at {seq}, Redis says {head}"
         for member in members_of(conversation_id):
-            known = redis.held(heads.conversations(member))
+            known = redis.held(heads.recent(member))
             if heads.COMPLETE in known and conversation_id not in known:
                 yield f"{conversation_id} is not among those of {member}, which are complete"
 
@@ -44,8 +41,8 @@ def held_markers(seen: Seen) -> Iterator[str]:
                 continue
         moved[key] = max(seq, moved.get(key, 0))
     for marker, seq in moved.items():
-        held = seen.world.parts.redis.held(heads.markers(marker[0]))
-        if held.get(heads.marker(*marker), seq) != seq:
+        held = seen.world.parts.redis.held(heads.standing(marker[0]))
+        if held.get(heads.marker(*marker[1:]), seq) != seq:
             yield f"{marker} is at {seq}, Redis says {held}"
 
 

@@ -17,6 +17,12 @@ def redis_loses_everything(world: World) -> None:
 
 
 @fault
+def redis_forgets_some(world: World) -> None:
+    """Keys of conversations and users of whom nothing was heard for long end by themselves."""
+    world.parts.redis.forget(world.random)
+
+
+@fault
 def redis_is_saved(world: World) -> None:
     """A save point, or what a replica has before it falls behind."""
     world.parts.redis.save()

@@ -9,6 +9,7 @@ import pytest
 
 from edge import announcer, deliveries
 from infra import redis
+from processors import heads
 from processors.fanout import routing
 from projections.routing.store import RoutingStore, record
 from projections.sessions.store import SessionStore
@@ -30,6 +31,65 @@ def sessions_are_read_before_heads_are_recorded(patch: pytest.MonkeyPatch) -> No
 @planted_quietly
 def what_redis_held_in_another_run_is_believed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(redis, "beginning", lambda run_id: [])
+
+
+@planted_quietly
+def changes_are_recorded_after_sessions_are_read(patch: pytest.MonkeyPatch) -> None:
+    record_and_find = RoutingStore.record_and_find
+
+    async def hasty(self: RoutingStore, heads: Any, markers: Any, changed: Any, users: Any) -> Any:
+        found = await record_and_find(self, heads, markers, (), users)
+        await self._pipe.run(record({}, {}, changed))
+        return found
+
+    patch.setattr(RoutingStore, "record_and_find", hasty)
+
+
+@planted_quietly
+def a_change_is_recorded_before_its_head(patch: pytest.MonkeyPatch) -> None:
+    record_and_find = RoutingStore.record_and_find
+
+    async def hasty(self: RoutingStore, heads: Any, markers: Any, changed: Any, users: Any) -> Any:
+        await self._pipe.run(record({}, {}, changed))
+        return await record_and_find(self, heads, markers, (), users)
+
+    patch.setattr(RoutingStore, "record_and_find", hasty)
+
+
+@planted_quietly
+def a_change_keeps_its_first_number(patch: pytest.MonkeyPatch) -> None:
+    """As if the number were the time of a message: it is below tokens that were given out."""
+    record_and_find = RoutingStore.record_and_find
+    known: set[Any] = set()
+
+    async def once(self: RoutingStore, heads: Any, markers: Any, changed: Any, users: Any) -> Any:
+        fresh = [one for one in changed if one not in known]
+        known.update(fresh)
+        return await record_and_find(self, heads, markers, fresh, users)
+
+    patch.setattr(RoutingStore, "record_and_find", once)
+
+
+@planted
+def every_life_of_redis_has_the_same_word(patch: pytest.MonkeyPatch) -> None:
+    """So tokens of another life are believed, and what was read before a loss is put back."""
+    patch.setattr(heads, "_word", lambda: "0" * 16)
+
+
+@planted
+def what_lacks_a_head_is_taken_for_empty(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(heads, "_lost", lambda recent: set())
+
+
+@planted
+def a_page_of_heads_is_taken_for_the_whole(patch: pytest.MonkeyPatch) -> None:
+    answer_of = heads.answer_of
+
+    def short(wanted: Any, recent: Any, **more: Any) -> Any:
+        page = recent._replace(changes=recent.changes[: wanted.limit])
+        return answer_of(wanted, page, **more)
+
+    patch.setattr(heads, "answer_of", short)
 
 
 @planted
