@@ -102,7 +102,8 @@ def test_up_is_harmless_when_all_runs(stack, capsys):
     said = capsys.readouterr().out
 
     assert (status, "Everything is ready" in said) == (0, True)
-    assert [(status.name, status.pid) for status in stack.status()] == before
+    after = {status.name: status.pid for status in stack.status()}
+    assert {name: after[name] for name, _ in before} == dict(before)
 
 
 def test_down_says_that_nothing_runs(tmp_path, capsys):
