@@ -33,6 +33,11 @@ def sentence(event: Struct) -> str:
             return "; ".join(_marker(marker) for marker in event.markers)
         case conversations.WriterClaimed():
             return f"{event.writer_id} takes over as writer (this partition, and maybe more)"
+        case conversations.SubmissionsRestarted():
+            return (
+                f"submissions are not those that were decided ({event.detail}): "
+                f"reading begins at {event.submissions_from}"
+            )
         case conversations.MessageSent():
             return (
                 f"message {event.seq} of {event.conversation_id}: "

@@ -6,10 +6,12 @@ the workers behind it can work off, so without this a load beyond capacity would
 longer and longer. With it what waits is bounded, so the wait is (what waits, divided by what is
 answered in a second), the workers stay fully occupied, and who is refused is told when to retry.
 
-Places in the log are watermarks: none can be forgotten for ever, since the next says more. In a
-partition from which no answers come, nothing is held back, and what waits there holds back nothing
-elsewhere: then something is broken behind the log, which is what the log is for, and the messages
-are safe in it. Pure: time is an argument.
+Places in the log are watermarks: none can be forgotten for ever, since the next says more. Where
+the log lost its end, or is another one, places are given again: the newest word counts, and when
+Kafka gives a place that lies before one that it gave already, what waited is not there any more. In
+a partition from which no answers come, nothing is held back, and what waits there holds back
+nothing elsewhere: then something is broken behind the log, which is what the log is for, and the
+messages are safe in it. Pure: time is an argument.
 """
 
 from collections import deque
@@ -55,13 +57,15 @@ class Backlog:
         """Kafka has it, at this place."""
         place = self._partitions[partition]
         place.unconfirmed -= 1
+        if place.waiting and offset <= place.waiting[-1]:
+            place.waiting.clear()
         if offset > place.answered:
             place.waiting.append(offset)
 
     def answered(self, partition: int, offset: int, now: float) -> None:
         """Everything up to this place is answered."""
         place = self._partitions[partition]
-        if offset <= place.answered:
+        if offset == place.answered:
             return
         place.answered, place.answered_at = offset, now
         waiting = place.waiting

@@ -2,8 +2,8 @@
 
 Every message submission gets exactly one of MessageSent, SubmissionRejected or SubmissionRepeated,
 in submission order, at its own partition number. `submission_offset` makes the log its own exact
-resume point; `epoch` is the offset of the WriterClaimed record of the writer that decided, and a
-reader ignores records older than the newest claim it has passed (`events.fence`, ADR 0002).
+resume point; `epoch` is the number of the WriterClaimed record of the writer that decided, and a
+reader ignores records of every other epoch than the one in force (`events.fence`, ADR 0002).
 """
 
 from typing import Annotated
@@ -16,9 +16,18 @@ Offset = Annotated[int, Meta(ge=0)]
 
 
 class WriterClaimed(Struct, frozen=True, kw_only=True):
-    """A process became the only writer of this partition; the record's offset is its epoch."""
+    """A process claimed to be the only writer of this partition, under the next epoch."""
 
     writer_id: Annotated[str, Meta(min_length=1, max_length=128)]
+    epoch: Annotated[int, Meta(ge=-1)] = -1
+
+
+class SubmissionsRestarted(Struct, frozen=True, kw_only=True):
+    """The submissions that were decided are not those of the log any more; reading begins anew."""
+
+    submissions_from: Offset
+    detail: str
+    epoch: Offset
 
 
 class MessageSent(Struct, frozen=True, kw_only=True):

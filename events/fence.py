@@ -1,9 +1,13 @@
 """Which records of the fact log count: one writer a partition, fenced by the log itself.
 
-A new owner of a partition first appends WriterClaimed; that record's offset is its epoch, and all
-it decides carries it. A reader passes the partition in order and ignores what carries an epoch
-other than the newest claim it has passed, so an old owner that is still alive can append what it
-likes: nobody sees it (ADR 0002). A reader keeps the epoch beside its committed offset.
+A new owner of a partition first appends WriterClaimed with a number, one more than that of the
+newest claim it has read. A claim counts only when its number is greater than that of every claim
+before it; then it is the epoch in force, and only decisions that carry it count, until the next
+claim. A reader passes the partition in order, so all readers agree: an old owner that is still
+alive can append what it likes, and nobody sees it (ADR 0002). Of two owners that claim the same
+number the first in the log wins; the other sees that when it reads up to its own claim. Nothing
+depends on the offset of a record, so a log that was restored or mirrored reads the same at other
+offsets. A reader keeps the epoch beside its committed offset.
 """
 
 from dataclasses import dataclass
@@ -14,18 +18,24 @@ from events.conversations import (
     MessageSent,
     SubmissionRejected,
     SubmissionRepeated,
+    SubmissionsRestarted,
     WriterClaimed,
 )
 
-_DECISIONS = frozenset({MessageSent, SubmissionRejected, SubmissionRepeated})
+_DECISIONS = frozenset({MessageSent, SubmissionRejected, SubmissionRepeated, SubmissionsRestarted})
 
 NO_EPOCH = -1
 """Before any claim was passed."""
 
 
+def number_of(claim: WriterClaimed, offset: int) -> int:
+    """The number of a claim; older releases wrote none, and meant the offset of the record."""
+    return offset if claim.epoch == NO_EPOCH else claim.epoch
+
+
 @dataclass(slots=True)
 class Fence:
-    """The newest claim passed in one partition, and how many records it kept out."""
+    """The epoch in force in one partition, and how many records it kept out."""
 
     epoch: int = NO_EPOCH
     ignored: int = 0
@@ -37,7 +47,7 @@ class Fence:
         """
         kind = type(event)
         if kind is WriterClaimed:
-            self.epoch = max(self.epoch, offset)
+            self.epoch = max(self.epoch, number_of(event, offset))  # type: ignore[arg-type]
             return False
         if kind not in _DECISIONS:
             raise TypeError(f"{kind.__name__} is no decision")

@@ -2,7 +2,9 @@
 
 A snapshot is a function of the log up to its offsets, so whoever writes it writes the same parts.
 It is immutable and counts only with its SnapshotCompleted record, which says where its first part
-lies. `fact_offset` and `receipt_offset` are the next offsets to fold after restoring.
+lies. `fact_offset` and `receipt_offset` are the next offsets to fold after restoring; the
+generation of the log and the fingerprints of the records just before them say whether the log still
+is the one that was folded (`events.marks`).
 """
 
 from typing import Annotated, Literal
@@ -52,3 +54,7 @@ class SnapshotCompleted(Struct, frozen=True, kw_only=True):
     epoch: int
     submission_offset: int
     newest_at: Milliseconds
+    submission_digest: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?$")] = ""
+    log_generation: Annotated[int, Meta(ge=-1)] = -1
+    fact_fingerprint: str = ""
+    receipt_fingerprint: str = ""

@@ -62,6 +62,7 @@ CONVERSATIONS = Topic(
     key="conversation_id; claims: none, placed at their partition",
     events=(
         conversations.WriterClaimed,
+        conversations.SubmissionsRestarted,
         conversations.MessageSent,
         conversations.SubmissionRejected,
         conversations.SubmissionRepeated,
@@ -135,6 +136,9 @@ DELIVERIES = Topic(
 )
 
 CO_PARTITIONED = (SUBMISSIONS, CONVERSATIONS, RECEIPTS, SNAPSHOTS)
+
+KEPT = frozenset({CONVERSATIONS.name, RECEIPTS.name})
+"""Topics that are kept for ever: whatever was read from them is still there."""
 
 EVENT_TOPICS = (*CO_PARTITIONED, SESSIONS, GATEWAYS, QUERIES, DELIVERIES)
 """Every topic that holds events; each event belongs to exactly one of them."""

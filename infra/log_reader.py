@@ -57,6 +57,21 @@ class LogReader:
             for place in places
         }
 
+    def first_since(self, times: Mapping[Place, int]) -> dict[Place, int]:
+        """The first offset appended at each time or later; where there is none, the end."""
+        if not times:
+            return {}
+        asked = [TopicPartition(*place, at) for place, at in times.items()]
+        found = self._consumer.offsets_for_times(asked, timeout=_KAFKA_SECONDS)
+        ends = self.ends(list(times))
+        offsets: dict[Place, int] = {}
+        for one in found:
+            if one.error is not None:
+                raise KafkaException(one.error)
+            place = (one.topic, one.partition)
+            offsets[place] = one.offset if one.offset >= 0 else ends[place][1]
+        return offsets
+
     def read(
         self, stretches: Mapping[Place, tuple[int, int]], *, idle_seconds: float = _KAFKA_SECONDS
     ) -> Iterator[Message]:

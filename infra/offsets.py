@@ -9,6 +9,8 @@ from collections.abc import Collection
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from events.marks import mark_of
+from events.topics import KEPT
 from infra.log_reader import Place
 from infra.settings import KafkaSettings
 
@@ -37,14 +39,31 @@ class Offsets:
             raise
 
     def committed(self, group: str, places: Collection[Place]) -> dict[Place, int]:
-        """The offset that a group goes on from in each partition; 0 where it never committed."""
+        """The offset that a group goes on from in each partition; 0 where it never committed.
+
+        Nor does it go on from what it committed of facts or moves of an older log generation.
+        """
+        answers = self.positions(group, places)
+        return {
+            (one.topic, one.partition): max(one.offset, 0) if self._counts(one) else 0
+            for one in answers
+        }
+
+    def positions(self, group: str, places: Collection[Place]) -> list[TopicPartition]:
+        """What a group committed of each partition, with its metadata."""
         asked = [TopicPartition(topic, partition) for topic, partition in places]
         try:
             answers = self._asker(group).committed(asked, timeout=self._timeout_seconds)
-            return {place: max(offset, 0) for place, offset in _offsets(answers).items()}
+            _offsets(answers)
+            return answers
         except KafkaException:
             self._askers.pop(group, None)
             raise
+
+    def _counts(self, committed: TopicPartition) -> bool:
+        mark = mark_of(committed.metadata, committed.offset)
+        is_older = mark is not None and mark.generation < self._kafka.log_generation
+        return not (is_older and committed.topic in KEPT)
 
     def _asker(self, group: str) -> Consumer:
         asker = self._askers.get(group)

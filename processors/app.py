@@ -29,6 +29,7 @@ from processors.context import Context
 from processors.dead_letters import DeadLetters
 from processors.guard import Guard, Handler
 from processors.partitions import Assignee
+from processors.positions import Positions
 from processors.source import Batch, Source
 
 log = structlog.get_logger()
@@ -118,6 +119,7 @@ def guard_of(context: Context, group: str, handler: Handler, *, fenced: bool) ->
         look_up=context.look_up,
         dead_letters=DeadLetters(group, context.publisher),
         telemetry=context.telemetry,
+        positions=Positions(group, context.settings.kafka.log_generation, context.log_reader),
         fenced=fenced,
     )
 
@@ -138,7 +140,7 @@ def source_of(
         kafka=context.settings.kafka,
         take=take,
         assignee=guard if assignee is None else assignee(guard),
-        epoch_of=guard.epoch_of,
+        mark_behind=guard.mark_behind,
         progress=guard.progress,
         on_failure=context.end_process,
         client_id=context.worker_id,

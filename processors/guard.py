@@ -29,7 +29,7 @@ from infra.reading import event_of, no_schema
 from infra.telemetry import Telemetry
 from infra.transient import is_transient
 from processors.dead_letters import DeadLetters
-from processors.partitions import epoch_in
+from processors.positions import Positions
 from processors.progress import Progress
 from processors.received import Confirmation, Poison, Received
 
@@ -60,6 +60,7 @@ class Guard:
         look_up: Callable[[int], bool],
         dead_letters: DeadLetters,
         telemetry: Telemetry,
+        positions: Positions,
         fenced: bool,
     ) -> None:
         self.group = group
@@ -69,14 +70,22 @@ class Guard:
         self._look_up = look_up
         self._dead_letters = dead_letters
         self._telemetry = telemetry
+        self.positions = positions
         self._fenced_topic = CONVERSATIONS.name if fenced else None
         self._fences: dict[int, Fence] = {}
 
     async def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
-        """Start each partition where it was committed, under the epoch committed beside it."""
-        for place in committed:
-            self.start_fence(place.topic, place.partition, epoch_in(place))
+        """Start each partition where it was committed, under the epoch committed beside it.
+
+        Raises LogLost when the log does not hold what was read from it.
+        """
+        for place, epoch in await self.positions.checked(committed):
+            self.start_fence(place.topic, place.partition, epoch)
         return committed
+
+    def committing(self, place: TopicPartition) -> TopicPartition:
+        """The same: its mark was made when the batch was taken."""
+        return place
 
     def revoked(self, partitions: list[TopicPartition]) -> None:
         """Forget the fences of partitions that left."""
@@ -93,6 +102,11 @@ class Guard:
         """The epoch in force behind the last record taken; to be committed beside its offset."""
         fence = self._fences.get(partition) if topic == self._fenced_topic else None
         return NO_EPOCH if fence is None else fence.epoch
+
+    def mark_behind(self, record: Message) -> str:
+        """What to commit beside the offset behind the last record taken of a partition."""
+        topic, partition, _ = place_of(record)
+        return str(self.positions.mark(record, self.epoch_of(topic, partition)))
 
     async def take(self, records: Sequence[Message]) -> Confirmation | None:
         """Take one batch: every record has its outcome when what this gives back is done.

@@ -21,7 +21,6 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from events.fence import NO_EPOCH
 from infra.log_reader import Place, place_of
 from infra.transient import is_transient
 from processors.progress import Progress
@@ -43,6 +42,9 @@ class Assignee(Protocol):
 
         Until it returns no batch begins and no partition of the group leaves.
         """
+
+    def committing(self, place: TopicPartition) -> TopicPartition:
+        """What to commit for a position that is confirmed: the same, or with other metadata."""
 
     def revoked(self, partitions: list[TopicPartition]) -> None:
         """Partitions left; no batch of theirs is being handled."""
@@ -154,6 +156,8 @@ class Partitions:
         if not partitions:
             self._progress.assigned = True
             return
+        for place in partitions:  # where it really begins is known later; it is paused until then
+            place.offset = OFFSET_BEGINNING
         consumer.incremental_assign(partitions)
         consumer.pause(partitions)
         self.arrival += 1
@@ -183,11 +187,3 @@ class Partitions:
 def said(error: Exception) -> str:
     """An error in one line."""
     return f"{type(error).__name__}: {error}"
-
-
-def epoch_in(place: TopicPartition) -> int:
-    """The writer epoch that was committed beside an offset, or none."""
-    try:
-        return int(place.metadata or NO_EPOCH)
-    except ValueError:
-        return NO_EPOCH

@@ -8,8 +8,9 @@ stored in order, when a batch is confirmed, and committed in the background. So 
 repeats whole batches and loses none, and a revoke (which arrives inside `poll` or `consume`) leaves
 what is unconfirmed to the next owner, who repeats it (`processors.partitions`): records that were
 just polled among them, since no state is kept here for them any more. Beside each committed
-offset stands, as commit metadata, the writer epoch that was in force there: a reader that starts
-again in the middle of the log knows which records to ignore (`events.fence`).
+offset stands, as commit metadata, a mark (`events.marks`): the writer epoch that was in force
+there, so that a reader that starts again in the middle of the log knows which records to ignore,
+and by what to see whether the log still holds what was read.
 
 Why not Faust's own consumer: it acks an event whose agent raised, and costs sixty times the CPU
 (ADR 0006).
@@ -27,7 +28,8 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from mode import Service
 
-from infra.log_reader import place_of
+from infra.log_check import LogLost
+from infra.log_reader import Place, place_of
 from infra.reading import NewerRelease
 from infra.settings import KafkaSettings
 from infra.ticker import Ticker
@@ -65,6 +67,10 @@ class _Handled(NamedTuple):
     began: float
 
 
+class PositionGone(Exception):
+    """The log does not hold the offset that was to be read next."""
+
+
 def _consumer(config: dict[str, Any]) -> Consumer:
     return Consumer(config, logger=None)
 
@@ -72,7 +78,7 @@ def _consumer(config: dict[str, Any]) -> Consumer:
 class Source(Service):
     """One consumer group's records, batch by batch, to `take`.
 
-    `epoch_of` gives the metadata to commit beside a partition's offset; `progress` is kept up to
+    `mark_behind` gives what to commit beside the offset behind a record; `progress` is kept up to
     date, and says in turn whether what takes the batches is trying again. With patience the broker
     keeps records for so long to give them together: fewer, larger batches, for roles that nobody
     waits for. `consumer_of` makes the consumer from its configuration.
@@ -86,7 +92,7 @@ class Source(Service):
         kafka: KafkaSettings,
         take: Callable[[Batch], Awaitable[None]],
         assignee: Assignee,
-        epoch_of: Callable[[str, int], int],
+        mark_behind: Callable[[Message], str],
         progress: Progress,
         on_failure: Callable[[str], None],
         client_id: str,
@@ -100,7 +106,8 @@ class Source(Service):
         self.progress = progress
         self._topics = topics
         self._take = take
-        self._epoch_of = epoch_of
+        self._mark_behind = mark_behind
+        self._assignee = assignee
         self._on_failure = on_failure
         self._ticker = ticker
         self._look_every_seconds = _PATIENT_LOOK_SECONDS if patience_milliseconds else 0.0
@@ -120,7 +127,7 @@ class Source(Service):
             "enable.auto.offset.store": False,
             "enable.auto.commit": True,
             "auto.commit.interval.ms": 500,
-            "auto.offset.reset": "earliest",
+            "auto.offset.reset": "error",
             "max.poll.interval.ms": _POLL_INTERVAL_MS_MAX,
             "fetch.wait.max.ms": patience_milliseconds or _IDLE_WAIT_MS,
             "fetch.min.bytes": _PATIENT_BYTES if patience_milliseconds else 1,
@@ -226,7 +233,7 @@ class Source(Service):
     def _acknowledge(self, handled: "_Handled") -> None:
         stayed = self._partitions.stayed(handled.reached, handled.arrival)
         if stayed:
-            self._consumer.store_offsets(offsets=stayed)
+            self._consumer.store_offsets(offsets=[*map(self._assignee.committing, stayed)])
         self.progress.records += handled.records
         if self._unconfirmed:
             self.progress.batch_since = self._unconfirmed[0].began
@@ -234,17 +241,18 @@ class Source(Service):
             self.progress.batch_since = None if self._in_hand is None else time.monotonic()
 
     def _fail(self, error: Exception) -> None:
-        if isinstance(error, NewerRelease):
+        if isinstance(error, NewerRelease | LogLost):
             self._step_back(error)
             return
         log.error("source failed", group=self.group, exc_info=error)
         self.progress.failed = said(error)
         self._on_failure(self.progress.failed)
 
-    def _step_back(self, error: NewerRelease) -> None:
+    def _step_back(self, error: NewerRelease | LogLost) -> None:
         """Leave the group for whoever has the newer release; the process goes on without the role.
 
-        It does not end: started again it would take partitions from those who can go on with them.
+        It does not end: started again it would take partitions from those who can go on with them,
+        or find once more that the log is lost.
         """
         if self._left:
             return
@@ -263,16 +271,14 @@ class Source(Service):
         self._in_hand = None
 
     def _reached(self, records: list[Message]) -> list[TopicPartition]:
-        """Where reading goes on behind a batch, with the epoch that is in force there now."""
-        last: dict[tuple[str, int], int] = {}
+        """Where reading goes on behind a batch, with a mark of what is there now."""
+        last: dict[Place, Message] = {}
         for record in records:
-            topic, partition, offset = place_of(record)
-            last[topic, partition] = offset
+            topic, partition, _ = place_of(record)
+            last[topic, partition] = record
         return [
-            TopicPartition(
-                topic, partition, offset + 1, metadata=str(self._epoch_of(topic, partition))
-            )
-            for (topic, partition), offset in last.items()
+            TopicPartition(*place, place_of(record)[2] + 1, metadata=self._mark_behind(record))
+            for place, record in last.items()
         ]
 
     def _is_notice(self, record: Message) -> bool:
@@ -281,5 +287,9 @@ class Source(Service):
             return False
         if error.fatal() or error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
             raise KafkaException(error)
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            # Retention took what was not read yet, or the end of the log is lost. Whoever takes the
+            # partition next compares its position with the log, and knows.
+            raise PositionGone(f"{record.topic()}/{record.partition()}: {error.str()}")
         log.warning("kafka notice", group=self.group, error=str(error))
         return True

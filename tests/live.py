@@ -77,7 +77,10 @@ def decisions(stack: Stack, partition: int, conversation_id: str | None = None) 
         assert offset is not None
         if event is None:
             continue
-        if fence.admits(event, offset) and conversation_id in (None, event.conversation_id):
+        if fence.admits(event, offset) and conversation_id in (
+            None,
+            getattr(event, "conversation_id", ""),
+        ):
             seen.append(event)
     return seen
 

@@ -35,8 +35,8 @@ class KafkaSettings(Section):
         0,
         ge=0,
         le=524_287,
-        description="Raised by one when the log was restored into a new cluster, where offsets "
-        "start again: it orders the write times of rows.",
+        description="Raised by one when the log lost records or was restored: it orders the write "
+        "times of rows, and positions of an older generation are not believed.",
     )
 
     @model_validator(mode="after")

@@ -20,6 +20,7 @@ from infra.demands.at_start import cluster_breaches, existing_delivery_topics, k
 from infra.demands.catalogue import Breach
 from infra.errors import UserError
 from infra.formats import path_problem
+from infra.losses import losses
 from infra.settings import (
     CassandraSettings,
     KafkaSettings,
@@ -67,6 +68,7 @@ def examine(stack: Stack) -> list[Finding]:
         *_parts(stack),
         *_ports(stack),
         *_settings(stack),
+        *_log(stack),
     ]
 
 
@@ -188,6 +190,24 @@ def _settings(stack: Stack) -> Iterator[Finding]:
             yield Finding(subject, False, breach.sentence, "setting_refused", breach.remedy)
         if not found:
             yield Finding(subject, True, f"{part} is set as the promises need it.")
+
+
+def _log(stack: Stack) -> Iterator[Finding]:
+    """Whether the log holds what was read from it."""
+    if "kafka" not in {status.name for status in stack.status() if status.state == State.READY}:
+        return
+    kafka = load(_Settings, stack.environment()).kafka
+    try:
+        found = losses(kafka)
+    except (KafkaException, TimeoutError) as error:
+        sentence = f"Kafka could not be asked what the log holds: {error}."
+        yield Finding("log", False, sentence, "log_unknown", "Ask again in a moment.")
+        return
+    for loss in found:
+        remedy = "See `After a log was lost or restored` in docs/deploying.md."
+        yield Finding("log", False, f"{loss}.", "log_lost", remedy)
+    if not found:
+        yield Finding("log", True, "The log holds what was read from it.")
 
 
 def _bad(subject: str, error: UserError) -> Finding:

@@ -8,6 +8,7 @@ log is skipped: its answer is there already (D1).
 
 import asyncio
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from events.receipts import Move, ReadMarkerMoved
 from events.submissions import Marker, MarkersSubmitted, MessageSubmitted
@@ -20,16 +21,24 @@ from processors.context import Context
 from processors.received import Confirmation, Poison, Received
 
 
+class Decided(NamedTuple):
+    """A fact on its way to Kafka."""
+
+    partition: int
+    value: bytes
+    confirmation: "asyncio.Future[int]"
+
+
 def attach(app: WorkerApp, context: Context) -> None:
     """Attach the agent of the consumer group `admission`."""
     owner = Owner(context)
-    publish = context.publisher.publish
+    publish, encode = context.publisher.publish, context.codec.encode
 
     @app.batches("admission", topics=(SUBMISSIONS,), assignee=owner.with_guard)
     async def admit_messages(batch: Sequence[Received]) -> Confirmation:
         for received in batch:
             _check(received)
-        decided: list[tuple[int, asyncio.Future[int]]] = []
+        decided: list[Decided] = []
         moves: dict[tuple[str, str, bool], Move] = {}
         for received in batch:
             state = owner.states[received.partition]
@@ -40,11 +49,14 @@ def attach(app: WorkerApp, context: Context) -> None:
             elif received.offset > state.submission_offset:
                 fact = decide(state, received.event, place)  # type: ignore[arg-type]
                 evolve(state, fact)
-                partition = received.partition
-                confirmation = publish(
-                    CONVERSATIONS, fact, key=fact.conversation_id, partition=partition
+                partition, value = received.partition, encode(fact)
+                confirmation = context.publisher.publish_bytes(
+                    CONVERSATIONS.name,
+                    value,
+                    key=fact.conversation_id.encode(),
+                    partition=partition,
                 )
-                decided.append((partition, confirmation))
+                decided.append(Decided(partition, value, confirmation))
         published = [
             publish(RECEIPTS, moved, key=moved.conversation_id) for moved in moves.values()
         ]
@@ -53,7 +65,7 @@ def attach(app: WorkerApp, context: Context) -> None:
 
 async def _confirmed(
     owner: Owner,
-    decided: Sequence[tuple[int, "asyncio.Future[int]"]],
+    decided: Sequence[Decided],
     moves: Sequence["asyncio.Future[int]"],
 ) -> None:
     """Wait until Kafka has every record, and see that no other owner claimed in between.
@@ -62,8 +74,11 @@ async def _confirmed(
     the next owner claims, and decides from what the log really holds.
     """
     try:
-        offsets = await asyncio.gather(*(fact for _, fact in decided), *moves)
-        await owner.check(zip((partition for partition, _ in decided), offsets, strict=False))
+        offsets = await asyncio.gather(*(fact.confirmation for fact in decided), *moves)
+        await owner.check(
+            (fact.partition, offset, fact.value)
+            for fact, offset in zip(decided, offsets, strict=False)
+        )
     except Exception as error:
         raise RuntimeError("decisions were not confirmed") from error
 

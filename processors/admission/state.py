@@ -11,7 +11,13 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
-from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
+from events.conversations import (
+    Fact,
+    MessageSent,
+    SubmissionRejected,
+    SubmissionRepeated,
+    SubmissionsRestarted,
+)
 from events.fence import NO_EPOCH
 from events.receipts import DeliveredMarkerMoved, Move, ReadMarkerMoved
 from events.snapshots import ConversationSnapshot, MemberMarker
@@ -44,10 +50,15 @@ class PartitionState:
     conversations: dict[str, ConversationState] = field(default_factory=dict)
     remembered: Remembered = field(default_factory=Remembered)
     submission_offset: int = -1
+    submission_digest: bytes = b""
+    """What the submission at that offset is known by; empty where nothing can be compared."""
     newest_at: int = 0
     epoch: int = NO_EPOCH
     fact_offset: int = 0
     receipt_offset: int = 0
+    fact_fingerprint: str = ""
+    receipt_fingerprint: str = ""
+    """Of a restored snapshot: what the records just before the offsets are known by."""
 
     def conversation(self, conversation_id: str) -> ConversationState:
         """The conversation's state, made when it is new."""
@@ -71,10 +82,13 @@ def evolve(state: PartitionState, event: Struct) -> None:
         case MessageSent():
             _sent(state, event)
         case SubmissionRejected():
-            state.submission_offset = max(state.submission_offset, event.submission_offset)
+            _decided(state, event, message_digest(event, event.client_message_id))
             state.newest_at = max(state.newest_at, event.rejected_at)
         case SubmissionRepeated():
-            state.submission_offset = max(state.submission_offset, event.submission_offset)
+            _decided(state, event, message_digest(event, event.client_message_id))
+        case SubmissionsRestarted():
+            state.submission_offset = event.submissions_from - 1
+            state.submission_digest = b""
         case ReadMarkerMoved():
             _moved(state, event, "read")
         case DeliveredMarkerMoved():
@@ -90,10 +104,17 @@ def _sent(state: PartitionState, sent: MessageSent) -> None:
     )
     conversation.seq = sent.seq
     conversation.message_number = sent.message_number
-    state.submission_offset = max(state.submission_offset, sent.submission_offset)
+    digest = message_digest(sent, sent.client_message_id)
+    _decided(state, sent, digest)
     state.newest_at = max(state.newest_at, sent.sent_at)
-    state.remembered.add(message_digest(sent, sent.client_message_id), sent.seq, sent.sent_at)
+    state.remembered.add(digest, sent.seq, sent.sent_at)
     state.remembered.forget(sent.sent_at - REMEMBERED_MS)
+
+
+def _decided(state: PartitionState, fact: Fact, digest: bytes) -> None:
+    if fact.submission_offset > state.submission_offset:
+        state.submission_offset = fact.submission_offset
+        state.submission_digest = digest
 
 
 def _moved(state: PartitionState, moved: Move, kind: str) -> None:

@@ -12,7 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from events import frames
-from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
+from events.conversations import (
+    MessageSent,
+    SubmissionRejected,
+    SubmissionRepeated,
+    SubmissionsRestarted,
+)
 from events.deliveries import AnsweredUpTo, FramesRouted, RoutedFrame
 from events.ids import members_of
 from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
@@ -37,6 +42,8 @@ def audience(event: Struct) -> tuple[str, ...]:
             return (event.sender_id,)
         case ReadMarkerMoved() | DeliveredMarkerMoved():
             return members_of(event.conversation_id)
+        case SubmissionsRestarted():
+            return ()
         case _:
             raise TypeError(f"{type(event).__name__} has no audience")
 
@@ -125,6 +132,8 @@ def _shown(event: Struct, sessions: Sessions) -> Iterator[tuple[bytes, list[Sess
             ]
             if receivers:
                 yield frames.receipt(event), receivers
+        case SubmissionsRestarted():
+            return
         case _:
             raise TypeError(f"{type(event).__name__} is shown to nobody")
 

@@ -8,10 +8,12 @@ committed offset and a repeated snapshot has the same parts.
 import asyncio
 from collections.abc import Sequence
 
-from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition
 
+from events.marks import fingerprint_of, mark_of
 from events.snapshots import SnapshotCompleted
 from events.topics import CONVERSATIONS, RECEIPTS, SNAPSHOTS
+from infra.log_reader import Place
 from processors.admission.restore import newest_snapshots
 from processors.admission.state import PartitionState, evolve
 from processors.app import WorkerApp
@@ -38,6 +40,7 @@ def attach(app: WorkerApp, context: Context) -> None:
         touched: set[int] = set()
         for received in batch:
             state = folded.states[received.partition]
+            folded.newest[received.topic, received.partition] = received.record
             if received.topic == RECEIPTS.name:
                 evolve(state, received.event)
                 state.receipt_offset = max(state.receipt_offset, received.offset + 1)
@@ -49,6 +52,7 @@ def attach(app: WorkerApp, context: Context) -> None:
         for partition in touched:
             state = folded.states[partition]
             if is_due(state, folded.facts_since[partition]):
+                folded.note_fingerprints(partition)
                 await _write(context, folded.guard, partition, state)
                 folded.facts_since[partition] = 0
 
@@ -65,6 +69,10 @@ async def _write(context: Context, guard: Guard, partition: int, state: Partitio
         epoch=guard.epoch_of(CONVERSATIONS.name, partition),
         submission_offset=state.submission_offset,
         newest_at=state.newest_at,
+        submission_digest=state.submission_digest.hex(),
+        log_generation=guard.positions.generation,
+        fact_fingerprint=state.fact_fingerprint,
+        receipt_fingerprint=state.receipt_fingerprint,
     )
     await context.publisher.publish(SNAPSHOTS, completed, partition=partition)
 
@@ -75,6 +83,8 @@ class Folded:
     def __init__(self, context: Context) -> None:
         self.states: dict[int, PartitionState] = {}
         self.facts_since: dict[int, int] = {}
+        self.newest: dict[Place, Message] = {}
+        """The record that was folded last, of each topic and partition."""
         self.guard: Guard
         self._context = context
 
@@ -84,7 +94,13 @@ class Folded:
         return self
 
     async def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
-        """Start each partition behind its newest snapshot."""
+        """Start each partition behind its newest snapshot. Raises LogLost."""
+        marks = {
+            (place.topic, place.partition): mark
+            for place in committed
+            if (mark := mark_of(place.metadata, place.offset)) is not None and place.offset >= 0
+        }
+        await self.guard.positions.compare(marks)
         new = {place.partition for place in committed} - set(self.states)
         if new:
             self.states.update(await asyncio.to_thread(self._restored, sorted(new)))
@@ -100,11 +116,25 @@ class Folded:
     def _restored(self, partitions: list[int]) -> dict[int, PartitionState]:
         with self._context.log_reader() as reader:
             ends = dict.fromkeys(partitions, _NEWEST)
-            return newest_snapshots(reader, self._context.codec, ends)
+            generation = self.guard.positions.generation
+            return newest_snapshots(reader, self._context.codec, ends, generation)
+
+    def note_fingerprints(self, partition: int) -> None:
+        """Put into a state what the records just before its offsets are known by."""
+        state = self.states[partition]
+        if fact := self.newest.get((CONVERSATIONS.name, partition)):
+            state.fact_fingerprint = fingerprint_of(fact.value())
+        if move := self.newest.get((RECEIPTS.name, partition)):
+            state.receipt_fingerprint = fingerprint_of(move.value())
+
+    def committing(self, place: TopicPartition) -> TopicPartition:
+        """The same: its mark was made when the batch was taken."""
+        return place
 
     def revoked(self, partitions: list[TopicPartition]) -> None:
         """Forget partitions; facts and receipts of one number come and go together."""
         for place in partitions:
             self.states.pop(place.partition, None)
             self.facts_since.pop(place.partition, None)
+            self.newest.pop((place.topic, place.partition), None)
         self.guard.revoked(partitions)

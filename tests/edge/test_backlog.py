@@ -103,3 +103,18 @@ def test_it_is_what_a_plain_count_of_places_says(said: list[tuple[str, int, int]
             backlog.answered(partition, marks[partition], now=1.0)
         left = [place for place in places if place[1] > marks[place[0]]]
         assert backlog.unanswered == len(left)
+
+
+def test_places_that_are_given_again_hold_nothing_back() -> None:
+    """The log lost its end: what waited there has no answer to come, and places begin anew."""
+    backlog = Backlog(3, 4)
+    backlog.answered(0, 1_000, now=100.0)
+    waiting(backlog, 0, 1_001, 1_002, 1_003)
+    assert backlog.is_full(0, 100.0)
+    waiting(backlog, 0, 41)
+    backlog.answered(0, 41, now=100.0)
+    assert backlog.unanswered == 0
+    waiting(backlog, 0, 42, 43, 44)
+    assert backlog.is_full(0, 100.0)
+    backlog.answered(0, 44, now=100.0)
+    assert backlog.unanswered == 0

@@ -46,15 +46,48 @@ def repeated(epoch: int) -> SubmissionRepeated:
     )
 
 
+def claim(epoch: int) -> WriterClaimed:
+    return WriterClaimed(writer_id="one", epoch=epoch)
+
+
 def test_only_the_newest_claims_records_count_and_others_are_counted() -> None:
     fence = Fence()
-    claim = WriterClaimed(writer_id="one")
-    assert not fence.admits(claim, 0)
+    assert not fence.admits(claim(0), 0)
     assert fence.admits(repeated(epoch=0), 1)
-    assert not fence.admits(claim, 2)
+    assert not fence.admits(claim(1), 2)
     assert not fence.admits(repeated(epoch=0), 3)
-    assert fence.admits(repeated(epoch=2), 4)
+    assert fence.admits(repeated(epoch=1), 4)
     assert fence.ignored == 1
+
+
+@pytest.mark.parametrize("number", [0, 3, 7])
+def test_a_claim_that_came_too_late_silences_nobody(number: int) -> None:
+    fence = Fence()
+    fence.admits(claim(7), 0)
+    fence.admits(claim(number), 1)
+    assert fence.admits(repeated(epoch=7), 2)
+    assert fence.admits(repeated(epoch=number), 3) == (number == 7)
+
+
+def test_records_count_at_whatever_offsets_they_lie() -> None:
+    log = [claim(0), repeated(0), claim(1), repeated(0), repeated(1), claim(1), repeated(1)]
+    counted = []
+    for shift in (0, 1, 1_000):
+        fence = Fence()
+        counted.append([fence.admits(event, shift + place) for place, event in enumerate(log)])
+    assert counted[0] == counted[1] == counted[2]
+    assert sum(counted[0]) == 3
+
+
+def test_a_claim_of_an_older_release_counts_by_its_offset() -> None:
+    fence, old = Fence(), WriterClaimed(writer_id="old release")
+    assert not fence.admits(old, 5)
+    assert fence.admits(repeated(epoch=5), 6)
+    fence.admits(claim(6), 7)
+    assert fence.admits(repeated(epoch=6), 8)
+    fence.admits(old, 9)
+    assert not fence.admits(repeated(epoch=6), 10)
+    assert fence.admits(repeated(epoch=9), 11)
 
 
 def test_what_does_not_belong_to_the_fact_log_is_named() -> None:

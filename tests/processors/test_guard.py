@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import pytest
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition
 from msgspec import Struct
 
 from events.codec import Codec, schema_of
@@ -16,8 +16,10 @@ from infra.telemetry import WORKER_RECORDS, Telemetry
 from processors.admission.decider import Place, decide
 from processors.admission.state import initial
 from processors.guard import Guard, Handler
+from processors.positions import Positions
 from processors.received import Poison, Received
 from tests.examples import NOON, codec, submitted
+from tests.simulation.kafka import Log, SimulatedReader
 
 CODEC = codec()
 
@@ -62,9 +64,10 @@ async def guard_of(
         look_up=look_up,
         dead_letters=aside,  # type: ignore[arg-type]
         telemetry=telemetry,
+        positions=Positions("history", 0, lambda: SimulatedReader(Log(lambda: NOON))),  # type: ignore[arg-type, return-value]
         fenced=fenced,
     )
-    await guard.assigned([TopicPartition(CONVERSATIONS.name, 0, 0)])
+    await guard.assigned([TopicPartition(CONVERSATIONS.name, 0, OFFSET_BEGINNING)])
     return guard, aside, telemetry
 
 

@@ -67,7 +67,9 @@ async def test_a_restored_state_is_that_of_the_whole_log(
 
     kafka = kafka_of(admission)
     with LogReader(kafka) as reader:
-        restored = restore(reader, codec_of(admission), {PARTITION: end})[PARTITION]
+        restored = restore(reader, codec_of(admission), lambda _: False, {PARTITION: end})[
+            PARTITION
+        ]
 
     assert completed()[-1].fact_offset > FACTS_BETWEEN
     whole.fact_offset, whole.receipt_offset = restored.fact_offset, restored.receipt_offset

@@ -52,6 +52,10 @@ class Owner:
         self.at_work -= 1
         return committed
 
+    def committing(self, place: TopicPartition) -> TopicPartition:
+        metadata = f"{place.metadata} confirmed"
+        return TopicPartition(place.topic, place.partition, place.offset, metadata=metadata)
+
     def revoked(self, partitions: list[TopicPartition]) -> None:
         self.left_at_work |= self.at_work > 0
         self.owned -= {place.partition for place in partitions}
@@ -80,7 +84,7 @@ async def run(kafka: KafkaSettings, topic: str) -> AsyncIterator[Run]:
                 kafka=kafka,
                 take=take,
                 assignee=owner,
-                epoch_of=lambda topic, partition: 7,
+                mark_behind=lambda record: "7",
                 progress=Progress(),
                 on_failure=pytest.fail,
                 client_id="test",
@@ -153,7 +157,7 @@ async def test_what_is_confirmed_late_is_committed_in_order(
 
     confirmations[1].set_result(None)
     await until(lambda: committed(kafka, topic).offset == 3)
-    assert committed(kafka, topic).metadata == "7"
+    assert committed(kafka, topic).metadata == "7 confirmed"
 
 
 async def test_what_was_not_confirmed_comes_again(

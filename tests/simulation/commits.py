@@ -41,6 +41,11 @@ class Commits:
         parts.redis.on_opened = self.opened
         parts.redis.on_alive = self.alive
 
+    def forget(self) -> None:
+        """Another log begins, and everything that was made of the one before is gone."""
+        for known in (self._fences, self._facts, self._written, self._delivered, self._read_up_to):
+            known.clear()
+
     def opened(self, *session: str) -> None:
         """A session is written; where the facts and moves begin that it must be shown."""
         key, device, value = session

@@ -120,6 +120,12 @@ class Device:
         self.pauses.clear()
         self.state = State(self.store.load())
 
+    def forget_everything(self) -> None:
+        """The user deletes what the device stored, and starts it again."""
+        self.store = MemoryStore()
+        self.crash()
+        self.handed.clear()
+
     def write(self, number: int, to: str, now: int, *, looks: bool = False) -> None:
         """The user writes a message, perhaps while looking at the conversation."""
         now += self.shift_ms

@@ -107,6 +107,8 @@ class SimulatedConsumer:
         self._paused: set[Place] = set()
         self._callbacks: dict[str, Callback] = {}
         self._closed = False
+        self.unaware_looks = 0
+        """For so many looks it does not hear what the group decided, and reads on."""
         if group is not None:
             owner.at_death.append(lambda: group.leave(self))
 
@@ -136,6 +138,9 @@ class SimulatedConsumer:
 
     def _served(self, count: int) -> list[Record]:
         """Records and a rebalance stand in one queue: either may come first."""
+        if self.unaware_looks:
+            self.unaware_looks -= 1
+            return self._records(count)
         rebalance_comes_first = self._random.random() < 0.5
         if self._group is not None and rebalance_comes_first:
             self._follow(self._group)

@@ -182,6 +182,14 @@ class SimulatedReader:
     def ends(self, places: list[Place]) -> dict[Place, tuple[int, int]]:
         return {place: (0, len(self._log.partitions[place])) for place in places}
 
+    def first_since(self, times: Mapping[Place, int]) -> dict[Place, int]:
+        found = {}
+        for place, at in times.items():
+            records = self._log.partitions[place]
+            since = (record.at for record in records if record.time >= at)
+            found[place] = next(since, len(records))
+        return found
+
     def read(self, stretches: Mapping[Place, tuple[int, int]], **_: Any) -> Iterator[Record]:
         for place, (start, end) in stretches.items():
             yield from self._log.partitions[place][start:end]

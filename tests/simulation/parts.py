@@ -18,6 +18,8 @@ from tests.simulation.redis import Redis
 
 CODEC: Codec = codec()
 TELEMETRY = Telemetry("simulation")
+LOG_GENERATIONS = 16
+"""The log may be restored less often than so."""
 
 
 class Looks:
@@ -56,6 +58,8 @@ class Parts:
     """How often a handler of a worker raises, whether its work was done or not."""
     on_commit: Callable[[str, Place, int, int], None] = lambda *_: None
     """Told of a group that committed, with the place, the offset before and the new one."""
+    log_generation: int = 0
+    """What the operator says of the log."""
 
     def wall_time(self) -> float:
         """The time of devices and gateways, in seconds since 1970."""

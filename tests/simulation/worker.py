@@ -19,7 +19,7 @@ from tests.simulation.cassandra import SimulatedDatabase
 from tests.simulation.groups import SimulatedConsumer
 from tests.simulation.kafka import SimulatedProgress, SimulatedPublisher, SimulatedReader
 from tests.simulation.machine import Process
-from tests.simulation.parts import TELEMETRY, Looks, Parts
+from tests.simulation.parts import LOG_GENERATIONS, TELEMETRY, Looks, Parts
 from tests.simulation.redis import SimulatedPipe
 from tests.simulation.releases import REGISTERED, News, newer, older
 
@@ -27,7 +27,7 @@ FRONT = ("admission", "fanout", "sessions", "snapshots")
 BACK = ("history", "receipts", "queries")
 """The roles of one process, and those of another."""
 
-SETTINGS: Any = SimpleNamespace(kafka=KafkaSettings())
+_KAFKA = [KafkaSettings(log_generation=generation) for generation in range(LOG_GENERATIONS)]
 
 
 class Trouble(RuntimeError):
@@ -40,7 +40,8 @@ class SimulatedContext(Context):
     def __init__(
         self, parts: Parts, process: Process, codec: Codec, ended: Callable[[str], None]
     ) -> None:
-        super().__init__(SETTINGS, codec, TELEMETRY, ended)
+        settings: Any = SimpleNamespace(kafka=_KAFKA[parts.log_generation])
+        super().__init__(settings, codec, TELEMETRY, ended)
         machine = parts.machine
         self._parts = parts
         self.worker_id = process.name

@@ -26,7 +26,7 @@ from tests.simulation.device import Device, Link
 from tests.simulation.faults import FAULTS
 from tests.simulation.gateway import FRAMES_MAX, IN_FLIGHT_MAX, SimulatedGateway
 from tests.simulation.groups import Group
-from tests.simulation.kafka import Log
+from tests.simulation.kafka import Log, Record
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.machine import Call, Machine
 from tests.simulation.parts import Parts
@@ -96,6 +96,7 @@ class World:
     """Whether little is said; drawn when it is not given."""
     random: Random = field(init=False)
     parts: Parts = field(init=False)
+    commits: Commits = field(init=False)
     workers: list[Worker] = field(default_factory=list)
     gateways: list[SimulatedGateway] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
@@ -114,6 +115,8 @@ class World:
     hang_chance: float = 0.0
     token_seconds: int = LONG_SECONDS
     written: int = 0
+    lost: list[Record] = field(default_factory=list)
+    """Records that were appended, and are gone."""
     poison: list[tuple[str, int, int]] = field(default_factory=list)
     """Where records lie that are no events."""
     hostile: set[tuple[Place, int]] = field(default_factory=set)
@@ -130,7 +133,7 @@ class World:
         machine = Machine(loop, self.random)
         redis = Redis(loop.time)
         self.parts = Parts(loop, self.random, machine, Log(self.broker_ms), redis, Cassandra())
-        Commits(self.parts)
+        self.commits = Commits(self.parts)
         drawn = self.random.random() < _QUIET_SHARE
         self.quiet = drawn if self.quiet is None else self.quiet
         chances = dict(_QUIET_FAULTS) if self.quiet else dict.fromkeys(FAULTS, 0.25)
@@ -174,6 +177,46 @@ class World:
             if worker.news != self.news:
                 worker.kill()
         self.workers = [one for one in self.workers if one.process.alive]
+
+    def restart_workers(self) -> None:
+        """Every worker process dies, and another is started in its place."""
+        for worker in [one for one in self.workers if one.process.alive]:
+            worker.kill()
+            self.workers.remove(worker)
+            self.start_worker(worker.roles)  # type: ignore[arg-type]
+
+    def lose(self, place: Place, records: int) -> None:
+        """A partition loses so many records of its end; the next record gets the first offset."""
+        kept = self.parts.log.partitions[place]
+        self.lost += kept[max(0, len(kept) - records) :]
+        del kept[max(0, len(kept) - records) :]
+        self.poison = [one for one in self.poison if one[:2] != place or one[2] < len(kept)]
+
+    def begin_another_generation(self) -> None:
+        """What docs/deploying.md says to do when facts were lost or restored."""
+        self.parts.log_generation += 1
+        self.commits.forget()
+        self.parts.redis.lose_everything()
+        self.parts.cassandra = Cassandra()
+        for group in ("history", "receipts"):
+            self.parts.group(group).committed.clear()
+        self.stop_everything()
+        for gateway in list(self.gateways):
+            self.start_gateway(gateway.id)
+        for roles in (FRONT, BACK):
+            self.start_worker(roles)
+
+    def stop_everything(self) -> None:
+        """No process of ours is left, nor anything that it asked for."""
+        for gateway in self.gateways:
+            if gateway.process.alive:
+                gateway.kill()
+        for worker in self.workers:
+            if worker.process.alive:
+                worker.kill()
+        self.workers.clear()
+        self.parts.machine.given_up.clear()
+        self.parts.loop.settle()
 
     def start_gateway(self, name: str) -> None:
         """This gateway under a new epoch."""

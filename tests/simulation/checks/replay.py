@@ -20,8 +20,9 @@ _NEWEST = 1 << 60
 def replay_equals_live(seen: Seen) -> Iterator[str]:
     """The log folded anew gives the rows that are there."""
     expected: dict[Key, Cell] = {}
+    generation = seen.world.parts.log_generation
     for record, fact in seen.facts:
-        position = write_time(0, record.at)
+        position = write_time(generation, record.at)
         for write in history.project(fact, position):
             fold(expected, history.cells(write))
         for joined in inbox.project(fact, position):
@@ -29,7 +30,7 @@ def replay_equals_live(seen: Seen) -> Iterator[str]:
     for record in seen.world.parts.log.of(RECEIPTS.name):
         move = decoded(record)
         if move is not None:
-            for moved in receipts.project(move, write_time(0, record.at)):
+            for moved in receipts.project(move, write_time(generation, record.at)):
                 fold(expected, receipts.cells(moved))
     found = compare(expected, _live(seen.world), _NEWEST)
     if not found.equal:

@@ -10,6 +10,7 @@ from events.codec import DecodeError, UnknownSchema
 from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
 from events.fence import Fence
 from events.topics import CONVERSATIONS
+from infra.log_reader import Place
 from tests.simulation.device import Device
 from tests.simulation.kafka import Record
 from tests.simulation.parts import CODEC
@@ -30,12 +31,22 @@ class Seen:
     @cached_property
     def facts(self) -> list[tuple[Record, Fact]]:
         """The decisions that count, partition after partition."""
-        return list(self._facts())
+        return [(record, one) for record, one in self.counted if isinstance(one, Fact)]
+
+    @cached_property
+    def counted(self) -> list[tuple[Record, Struct]]:
+        """The same, and where reading of submissions began anew."""
+        return list(self._counted())
 
     @cached_property
     def sent(self) -> list[MessageSent]:
         """The messages among them."""
         return [fact for _, fact in self.facts if isinstance(fact, MessageSent)]
+
+    @cached_property
+    def began_anew(self) -> set[Place]:
+        """Partitions that lost records of their end, or were replaced."""
+        return {record.place for record in self.world.lost}
 
     def written(self) -> Iterator[tuple[Device, str, list[str]]]:
         """Each device, a conversation, and the bodies that were written there, in order."""
@@ -43,13 +54,13 @@ class Seen:
             for other, bodies in device.written.items():
                 yield device, "d:" + ":".join(sorted((device.user_id, other))), bodies
 
-    def _facts(self) -> Iterator[tuple[Record, Fact]]:
+    def _counted(self) -> Iterator[tuple[Record, Struct]]:
         for number in range(CONVERSATIONS.partitions):
             fence = Fence()
             for record in self.world.parts.log.partitions[CONVERSATIONS.name, number]:
                 event = decoded(record)
                 if event is not None and fence.admits(event, record.at):
-                    yield record, event  # type: ignore[misc]
+                    yield record, event
 
 
 def decoded(record: Record) -> Struct | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from events.conversations import SubmissionsRestarted
 from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
 from events.topics import CONVERSATIONS, PARTITIONS, RECEIPTS
 from processors.admission.restore import restore
@@ -17,7 +18,13 @@ def restored(seen: Seen) -> Iterator[str]:
     """Seqs, numbers and markers are those of the log, and what was decided is known as decided."""
     log = seen.world.parts.log
     ends = {one: len(log.partitions[CONVERSATIONS.name, one]) for one in range(PARTITIONS)}
-    states = restore(SimulatedReader(log), newer(CODEC), lambda _: False, ends)  # type: ignore[arg-type]
+    states = restore(
+        SimulatedReader(log),  # type: ignore[arg-type]
+        newer(CODEC),
+        lambda _: False,
+        ends,
+        seen.world.parts.log_generation,
+    )
     known = {
         name: (one.seq, one.message_number, {key: seq for key, seq in one.markers.items() if seq})
         for state in states.values()
@@ -39,9 +46,12 @@ def restored(seen: Seen) -> Iterator[str]:
     if known != expected:
         yield f"a new owner would know {known}, there is {expected}"
     decided = dict.fromkeys(range(PARTITIONS), -1)
-    for record, fact in seen.facts:
+    for record, fact in seen.counted:
         number = record.partition()
-        decided[number] = max(decided[number], fact.submission_offset)
+        if isinstance(fact, SubmissionsRestarted):
+            decided[number] = fact.submissions_from - 1
+        else:
+            decided[number] = max(decided[number], fact.submission_offset)  # type: ignore[attr-defined]
     for number, state in states.items():
         if state.submission_offset != decided[number]:
             yield f"a new owner of {number} would go on at {state.submission_offset}, not {decided}"

@@ -10,6 +10,8 @@ from tests.simulation.releases import NEWS
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+_UNAWARE_LOOKS_MAX = 12
+
 
 @fault
 def worker_killed(world: World) -> None:
@@ -44,6 +46,22 @@ def worker_becomes_a_zombie(world: World) -> None:
         worker.process.stopped = True
         for consumer in worker.consumers:
             world.parts.group(consumer.group_name).leave(consumer)
+        world.start_worker(worker.roles)  # type: ignore[arg-type]
+
+
+@fault
+def two_claim_at_once(world: World) -> None:
+    """Admission's partitions go to another process; the first is not told, and reads on."""
+    owners = [
+        (worker, consumer)
+        for worker in world.workers
+        for consumer in worker.consumers
+        if worker.process.alive and consumer.group_name == "admission" and not consumer.given_up
+    ]
+    if owners:
+        worker, consumer = world.random.choice(owners)
+        consumer.unaware_looks = world.random.randint(1, _UNAWARE_LOOKS_MAX)
+        world.parts.group("admission").leave(consumer)
         world.start_worker(worker.roles)  # type: ignore[arg-type]
 
 

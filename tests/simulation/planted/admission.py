@@ -91,6 +91,24 @@ def a_late_claim_is_not_noticed(patch: pytest.MonkeyPatch) -> None:
 
 
 @planted
+def a_claim_that_came_second_counts(patch: pytest.MonkeyPatch) -> None:
+    """Of two that claim the same number both decide, and both are believed."""
+    fold_up_to = owner.Owner._fold_up_to
+
+    def stubborn(self: owner.Owner, claims: Any, states: Any) -> None:
+        with contextlib.suppress(owner.ClaimLost):
+            fold_up_to(self, claims, states)
+
+    patch.setattr(owner.Owner, "_fold_up_to", stubborn)
+
+
+@planted
+def a_submission_offset_is_believed_in_another_log(patch: pytest.MonkeyPatch) -> None:
+    """What was submitted to a log that lost its end counts as decided until it is as long again."""
+    patch.setattr(owner, "restarts", lambda reader, codec, states: {})
+
+
+@planted
 def time_may_run_back(patch: pytest.MonkeyPatch) -> None:
     def place(one: state.PartitionState, received: Any) -> decider.Place:
         return decider.Place(one.epoch, received.offset, received.timestamp)

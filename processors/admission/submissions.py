@@ -1,0 +1,76 @@
+"""Whether `chat.submissions` is still the log that was decided, and where to begin if it is not.
+
+The facts name the last submission that was decided, by its offset and by who sent what. When that
+offset holds another submission, or lies behind the end, the topic was replaced (the facts were
+restored into a new cluster) or lost its end (its copies lost power together). Then offsets are
+given a second time, and an owner that went on behind the last one decided would pass over
+everything until then. So it begins at the first submission whose append time is later than that of
+the newest decision: what was decided is not decided again, and what was lost unanswered is sent
+again by its client. Where retention took the record nothing can be compared, and nothing is wrong:
+offsets that were given anew lie at the end of a log. Reads Kafka and nothing else; synchronous.
+"""
+
+from collections.abc import Mapping
+
+from confluent_kafka import Message
+
+from events.codec import DecodeError
+from events.conversations import SubmissionsRestarted
+from events.submissions import MessageSubmitted
+from events.topics import SUBMISSIONS
+from infra.log_reader import LogReader, Place, place_of
+from infra.reading import Reading
+from processors.admission.remembered import message_digest
+from processors.admission.state import PartitionState
+
+
+def restarts(
+    reader: LogReader, reading: Reading, states: Mapping[int, PartitionState]
+) -> dict[int, SubmissionsRestarted]:
+    """The partitions whose submissions are not those that were decided, and where each begins.
+
+    Raises NewerRelease.
+    """
+    found = _contradictions(reader, reading, states)
+    times = {(SUBMISSIONS.name, one): states[one].newest_at + 1 for one in found}
+    begins = reader.first_since(times)
+    return {
+        partition: SubmissionsRestarted(
+            submissions_from=begins[SUBMISSIONS.name, partition],
+            detail=detail,
+            epoch=states[partition].epoch,
+        )
+        for partition, detail in found.items()
+    }
+
+
+def _contradictions(
+    reader: LogReader, reading: Reading, states: Mapping[int, PartitionState]
+) -> dict[int, str]:
+    bounds = reader.ends([(SUBMISSIONS.name, partition) for partition in states])
+    found: dict[int, str] = {}
+    stretches: dict[Place, tuple[int, int]] = {}
+    for place, (low, end) in bounds.items():
+        state = states[place[1]]
+        decided = state.submission_offset
+        if decided >= end:
+            found[place[1]] = f"it ends at {end}, and {decided} was decided"
+        elif decided >= low and state.submission_digest:
+            stretches[place] = (decided, decided + 1)
+            found[place[1]] = f"it holds another submission at {decided} than was decided"
+    for record in reader.read(stretches):
+        _, partition, _ = place_of(record)
+        if _is(reading, record, states[partition].submission_digest):
+            del found[partition]
+    return found
+
+
+def _is(reading: Reading, record: Message, digest: bytes) -> bool:
+    try:
+        event = reading.event(record)
+    except DecodeError:
+        return False
+    return (
+        isinstance(event, MessageSubmitted)
+        and message_digest(event, event.client_message_id) == digest
+    )
