@@ -15,7 +15,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from confluent_kafka import OFFSET_END, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_END,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 from msgspec import Struct
 
 from cli.story import sentence
@@ -29,7 +36,6 @@ KAFKA_SECONDS = 5.0
 REORDER_SECONDS = 0.25
 _RECORDS_AT_ONCE = 500
 _HELD_MAX = 20_000
-_QUIET_SECONDS = 2.0
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -156,7 +162,7 @@ def unreachable(kafka: KafkaSettings, error: object) -> UserError:
     )
 
 
-def consumer(kafka: KafkaSettings) -> Consumer:
+def consumer(kafka: KafkaSettings, **more: Any) -> Consumer:
     """A reader that belongs to no group."""
     return Consumer(
         {
@@ -169,6 +175,7 @@ def consumer(kafka: KafkaSettings) -> Consumer:
             "fetch.queue.backoff.ms": 5,
             "queued.max.messages.kbytes": 65_536,
             "log_level": 0,
+            **more,
         }
     )
 
@@ -187,7 +194,8 @@ class Tail:
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
-        self._consumer = consumer(kafka)
+        self._consumer = consumer(kafka, **{"enable.partition.eof": True})
+        self._behind: set[tuple[str, int]] = set()
         self._held: list[tuple[int, int, Message]] = []
         self._count = 0
 
@@ -210,26 +218,30 @@ class Tail:
                 begin = self._consumer.offsets_for_times(wanted, timeout=KAFKA_SECONDS)
             except KafkaException as error:
                 raise unreachable(self._kafka, error.args[0].str()) from error
+        self._behind = {(place.topic, place.partition) for place in begin}
         self._consumer.assign(begin)
 
     def records(self, *, follow: bool) -> Iterator[Message]:
-        """Records by time. Without `follow` it ends when nothing has come for a while."""
-        quiet_since = time.monotonic()
-        in_the_past = True
+        """Records by time. Without `follow` it ends where the log ends.
+
+        What is past is told once every partition was read to its end, however long that takes; what
+        comes then, a moment later.
+        """
         while True:
-            batch = self._consumer.consume(_RECORDS_AT_ONCE, 0.1)
-            for record in batch:
-                if record.error() is None:
+            for record in self._consumer.consume(_RECORDS_AT_ONCE, 0.1):
+                error = record.error()
+                if error is None:
                     self._count += 1
                     heapq.heappush(self._held, (record.timestamp()[1], self._count, record))
-            now = time.monotonic()
-            if batch:
-                quiet_since = now
-            in_the_past &= now - quiet_since < REORDER_SECONDS
-            until_ms = 0 if in_the_past else int((time.time() - REORDER_SECONDS) * 1000)
-            while self._held and (self._held[0][0] <= until_ms or len(self._held) > _HELD_MAX):
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    self._behind.discard((record.topic() or "", record.partition() or 0))
+            until_ms = 0 if self._behind else int((time.time() - REORDER_SECONDS) * 1000)
+            ends = not follow and not self._behind
+            while self._held and (
+                ends or self._held[0][0] <= until_ms or len(self._held) > _HELD_MAX
+            ):
                 yield heapq.heappop(self._held)[2]
-            if not follow and now - quiet_since > _QUIET_SECONDS:
+            if ends:
                 return
 
 
