@@ -4,6 +4,7 @@ With a stack of its own, a broker and the registry, since what is lost here is l
 """
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from http.client import HTTPConnection
@@ -21,7 +22,7 @@ from infra.settings import load
 from infra.stack import cluster
 from infra.stack.services import worker
 from infra.stack.stack import Stack
-from tests.examples import CONVERSATION, submitted
+from tests.examples import CONVERSATION, message_id, submitted
 from tests.live import codec_of, decisions, kafka_of, records, until
 
 WORKER = "worker-admission"
@@ -66,7 +67,9 @@ def stopped(stack: Stack) -> Mapping[str, str | None]:
 
 def submit(stack: Stack, *numbers: int) -> None:
     codec = codec_of(stack)
-    append(stack, SUBMISSIONS, [codec.encode(submitted(number)) for number in numbers])
+    ids = {number: message_id(number, int(time.time() * 1_000)) for number in numbers}
+    said = [submitted(number, client_message_id=ids[number]) for number in numbers]
+    append(stack, SUBMISSIONS, [codec.encode(one) for one in said])
 
 
 def append(stack: Stack, topic: Topic, values: list[bytes | None]) -> None:
