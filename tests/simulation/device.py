@@ -12,7 +12,7 @@ from client import frames
 from client.effects import Effects, Wait
 from client.memory import MemoryStore
 from client.message_ids import minted
-from client.messages import direct_conversation
+from client.messages import Tick, direct_conversation
 from client.options import Options
 from client.state import State
 from edge.websocket import ClientSocket
@@ -81,6 +81,8 @@ class Device:
         """The codes with which gateways closed its links; 0 where one was cut."""
         self.unread: dict[str, int] = {}
         """What it counted as unread by itself, before it asked for an inbox at the end."""
+        self.ticks: dict[str, Tick] = {}
+        """How far the newest message of its user had come in each conversation, as it was told."""
         self.inbox: dict[str, frames.InboxItem] = {}
         """Each conversation as the last inbox that the application asked for showed it."""
         self.asks_inbox = False
@@ -175,11 +177,16 @@ class Device:
             self.apply(self.state.receive(frame, now))
 
     def look_at_the_end(self) -> None:
-        """The application notes what is unread here, and wants to see what the server says."""
+        """The application notes what it shows, and wants to see what the server says."""
         self.unread = {
             conversation.id: self.store.unread(conversation.id, conversation.read, self.user_id)
             for conversation in self.state.conversations.values()
             if conversation.cursor
+        }
+        self.ticks = {
+            conversation.id: conversation.tick(self.user_id, conversation.mine)
+            for conversation in self.state.conversations.values()
+            if conversation.mine
         }
         self.asks_inbox = True
 

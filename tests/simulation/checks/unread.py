@@ -1,9 +1,10 @@
-"""Unread: counted one by one from the log, against what inboxes and devices show (ADR 0026)."""
+"""Unread and ticks: from the log alone, against what inboxes and devices show (ADR 0026)."""
 
 from collections.abc import Iterator
 
+from client.messages import Tick
 from events.ids import members_of
-from events.receipts import ReadMarkerMoved
+from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
 from events.topics import RECEIPTS
 from tests.simulation.checks.registry import check
 from tests.simulation.checks.seen import Seen, decoded
@@ -34,3 +35,34 @@ def unread(seen: Seen) -> Iterator[str]:
             yield f"the inbox of {name} shows {shown}, there is {expected}"
         if device.unread != expected:
             yield f"{name} counts {device.unread}, there is {expected}"
+
+
+@check("ticks", "I7")
+def ticks(seen: Seen) -> Iterator[str]:
+    """Every device shows what the log says of its user's newest message in each conversation."""
+    reached: dict[tuple[str, str], tuple[int, int]] = {}
+    for record in seen.world.parts.log.of(RECEIPTS.name):
+        event = decoded(record)
+        if isinstance(event, ReadMarkerMoved | DeliveredMarkerMoved):
+            key = (event.conversation_id, event.user_id)
+            delivered, read = reached.get(key, (0, 0))
+            if isinstance(event, ReadMarkerMoved):
+                read = max(read, event.seq)
+            reached[key] = (max(delivered, event.seq), read)
+    newest: dict[tuple[str, str], int] = {}
+    for fact in seen.sent:
+        newest[fact.conversation_id, fact.sender_id] = fact.seq
+    for device in seen.world.devices:
+        expected = {}
+        for (conversation_id, sender), seq in newest.items():
+            if sender != device.user_id:
+                continue
+            others = [one for one in members_of(conversation_id) if one != sender]
+            marks = [reached.get((conversation_id, one), (0, 0)) for one in others]
+            tick = Tick.READ if all(read >= seq for _, read in marks) else Tick.DELIVERED
+            if any(delivered < seq for delivered, _ in marks):
+                tick = Tick.SENT
+            expected[conversation_id] = tick
+        if device.ticks != expected:
+            name = f"{device.user_id}/{device.device_id}"
+            yield f"{name} shows {device.ticks}, the log says {expected}"
