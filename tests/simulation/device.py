@@ -16,7 +16,7 @@ from client.messages import Tick, direct_conversation
 from client.options import Options
 from client.state import State
 from edge.websocket import ClientSocket
-from tests.simulation.gateway import SimulatedGateway, Wire
+from tests.simulation.gateway import INBOX_MAX, SimulatedGateway, Wire
 from tests.simulation.tokens import Token
 
 EVERYTHING = 1 << 40
@@ -86,6 +86,7 @@ class Device:
         self.inbox: dict[str, frames.InboxItem] = {}
         """Each conversation as the last inbox that the application asked for showed it."""
         self.asks_inbox = False
+        self._cursor: str | None = None
         self._asked: tuple[str, int] | None = None
         """The question that is under way, and when it was asked."""
         self.strangers: list[str] = []
@@ -188,17 +189,17 @@ class Device:
             for conversation in self.state.conversations.values()
             if conversation.mine
         }
-        self.asks_inbox = True
+        self.inbox, self._cursor, self.asks_inbox = {}, None, True
 
     def ask_inbox(self, now: int) -> None:
-        """The application asks for the inbox; after a pause once more, when it got none."""
+        """The application asks for the next page; after a pause once more, when it got none."""
         late = self._asked is not None and now - self._asked[1] > _ANSWER_MS
         if self.asks_inbox and self.online and (self._asked is None or late):
             request_id = self.state.sync.next_request_id()
             self._asked = (request_id, now)
-            self.inbox = {}
             if self.link is not None:
-                self.link.up.append(text_frame(frames.inbox(request_id, 50)))
+                page = frames.inbox(request_id, INBOX_MAX, self._cursor)
+                self.link.up.append(text_frame(page))
 
     def wake(self, now: int, *, early: bool = False) -> None:
         """Go on where a pause is over; `early` is as if the least jitter had been drawn."""
@@ -240,8 +241,9 @@ class Device:
 
     def _note(self, frame: object) -> None:
         if isinstance(frame, frames.Inbox) and self._asked and frame.id == self._asked[0]:
-            self.inbox = {item.conversation_id: item for item in frame.conversations}
-            self.asks_inbox, self._asked = False, None
+            self.inbox |= {item.conversation_id: item for item in frame.conversations}
+            self._asked, self._cursor = None, frame.next
+            self.asks_inbox = frame.next is not None
         conversation_id = getattr(frame, "conversation_id", None)
         if isinstance(frame, frames.Rejected):
             return  # it names what was asked for

@@ -1,7 +1,7 @@
 """A gateway: the real sockets, sessions, tokens, outboxes and deliveries, without aiohttp."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,7 +31,18 @@ _UNANSWERED_MAX = 12
 _DEVICES_MAX = 10
 _SETTINGS: Any = SimpleNamespace(heartbeat_seconds=_HEARTBEAT_SECONDS, frame_seconds=30.0)
 IN_FLIGHT_MAX = 16
-_LIMITS = Limits(
+INBOX_MAX = 1
+"""Conversations in a page of the inbox, so that a few make several pages."""
+
+
+class _SmallPages(Limits, frozen=True):
+    """Limits that announce small pages; a client keeps to what is announced."""
+
+    def announced(self) -> Mapping[str, int]:
+        return {**super().announced(), "inbox": INBOX_MAX}
+
+
+_LIMITS = _SmallPages(
     send_burst=10_000, query_burst=10_000, frame_burst=100_000, in_flight=IN_FLIGHT_MAX
 )
 FRAMES_MAX, _BYTES_MAX = 8, 1 << 20

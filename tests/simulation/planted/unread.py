@@ -8,6 +8,8 @@ import pytest
 
 from client.inbound import Inbound
 from client.memory import MemoryStore
+from client.refresh import Refresh
+from client.walk import Walk
 from processors.reader import Reader
 from projections.history.store import TimelineStore
 from tests.simulation.planted.registry import planted
@@ -38,6 +40,12 @@ def a_device_counts_its_own_messages_as_unread(patch: pytest.MonkeyPatch) -> Non
     patch.setattr(
         MemoryStore, "unread", lambda self, one, after, user: unread(self, one, after, "")
     )
+
+
+@planted
+def only_the_first_page_of_the_inbox_is_read(patch: pytest.MonkeyPatch) -> None:
+    answered = Walk.answered
+    patch.setattr(Refresh, "answered", lambda self, one, following: answered(self, one, None))
 
 
 @planted
