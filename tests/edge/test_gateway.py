@@ -60,7 +60,10 @@ async def until_published(
 
 async def test_what_a_client_sends_is_submitted_in_its_name(world: World, gateway: Gateway) -> None:
     client = await world.hello(gateway, "gw-ann")
-    message_id = client.send_message("gw-bob", sender_id="eve", seq=99, device_id="x")
+    forged = client.send_message("gw-bob", sender_id="eve", seq=99, device_id="x")
+    error = await client.receive()
+    assert (error["code"], error["id"]) == ("bad_request", forged)
+    message_id = client.send_message("gw-bob")
     client.send({"type": "fetch", "id": "q1", "conversation_id": "d:a:b", "after": 4, "up_to": 9})
     client.send({"type": "inbox", "id": "q2", "limit": 5})
     (submitted,) = await until_published(
