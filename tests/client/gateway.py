@@ -16,7 +16,7 @@ from client.memory import MemoryStore
 from client.messages import Notice
 from client.options import Options
 from client.state import State
-from edge.effects import Close, MarkAll, Refuse
+from edge.effects import Close, MarkAll, Refuse, Reply
 from edge.limits import Limits, UserRates
 from edge.session import Session
 from edge.tokens import Principal
@@ -64,6 +64,7 @@ class Connected:
         self._session = Session(("gateway-1", "e"), self._limits, self._users, self._seconds())
         principal = Principal(user, device, FOREVER_SECONDS)
         self._session.authenticated(principal, 1, self._seconds(), 0.0)
+        self._session.registered(0.0)
         self.model.devices.add(self._device)
         self.model.limits = dict(self._limits.announced())
         welcome = frames.decode(json.dumps(self.model.welcome(self._device)))
@@ -110,6 +111,9 @@ class Connected:
                 return
             if isinstance(effect, Refuse):
                 self.refused.append(effect.code.value)
+                self._later(ONE_WAY_MS, "down", json.loads(effect.frame))
+                return
+            if isinstance(effect, Reply):
                 self._later(ONE_WAY_MS, "down", json.loads(effect.frame))
                 return
             if isinstance(effect, MarkAll):
