@@ -96,6 +96,7 @@ class Door:
             writer,
             frames_max=settings.outbox_frames_max,
             bytes_max=settings.outbox_bytes_max,
+            budget=self._hub.waiting,
         )
         socket = ClientSocket(self._hub, transport, outbox, address)
         request.protocol.keep_alive(False)

@@ -25,6 +25,7 @@ from edge.health import Readiness, health_app
 from edge.hub import Hub
 from edge.keyring import Keyring
 from edge.limits import Limits
+from edge.outbox import Budget
 from edge.porch import Porch
 from edge.publisher import EdgePublisher
 from events.codec import Codec
@@ -41,6 +42,7 @@ from infra.telemetry import (
     EDGE_SESSIONS,
     EDGE_SOCKETS,
     EDGE_UNANSWERED,
+    EDGE_WAITING,
     Telemetry,
 )
 from infra.ticker import Ticker
@@ -119,6 +121,7 @@ class Gateway:
             publisher=self._voice,
             keyring=self._keyring,
             telemetry=self.telemetry,
+            waiting=Budget(edge.outboxes_bytes_max),
         )
         self._handshakes = Handshakes(rules_of(edge))
         self._door = Door(self._hub, self._handshakes)
@@ -129,6 +132,7 @@ class Gateway:
         self.telemetry.gauge(EDGE_SOCKETS, lambda: self.connections.sockets)
         self.telemetry.gauge(EDGE_SESSIONS, lambda: self.connections.sessions)
         self.telemetry.gauge(EDGE_QUEUED, self._publisher.queued)
+        self.telemetry.gauge(EDGE_WAITING, lambda: self._hub.waiting.bytes)
         self.telemetry.gauge(EDGE_UNANSWERED, lambda: self.backlog.unanswered)
 
     async def start(self) -> None:

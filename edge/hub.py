@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 from edge.connections import Connections
 from edge.keyring import Keyring
 from edge.limits import Limits, UserRates
+from edge.outbox import Budget
 from edge.publisher import EdgePublisher
 from infra.settings import EdgeSettings
 from infra.telemetry import EDGE_FRAMES_RECEIVED, EDGE_FRAMES_SENT, Telemetry
+
+WAITING_BYTES_MAX = 536_870_912
+"""Unless the settings say otherwise."""
 
 
 @dataclass(slots=True)
@@ -27,6 +31,8 @@ class Hub:
     keyring: Keyring
     telemetry: Telemetry
     users: UserRates = field(init=False)
+    waiting: Budget = field(default_factory=lambda: Budget(WAITING_BYTES_MAX))
+    """What waits for all slow clients together."""
     wall_time: Callable[[], float] = time.time
     """Seconds since 1970-01-01 UTC."""
     count_received: Callable[[int], None] = field(init=False)

@@ -2,11 +2,13 @@
 
 In: frames, as bytes. Out: at most one write for all frames of a loop pass. While the client does
 not read, frames wait here instead of in the transport; when more wait than the bound allows, `put`
-says so, and the socket is to be closed: one slow device slows no other and fills no memory.
+says so, and the socket is to be closed: one slow device slows no other and fills no memory. All
+slow devices of a gateway share a budget too: when it is spent, those for whom most waits go first.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 CHUNK_BYTES = 131_072
@@ -28,10 +30,39 @@ class Writer(Protocol):
         """Wait until the transport's buffer has room."""
 
 
+class Budget:
+    """The bytes that wait for all slow clients of a gateway together.
+
+    Who reads at the usual pace is not counted: what waits for it is written in the same loop pass.
+    """
+
+    def __init__(self, bytes_max: int) -> None:
+        self.bytes = 0
+        self._bytes_max = bytes_max
+        self._slow: dict[Outbox, int] = {}
+
+    def changed(self, outbox: "Outbox", change: int) -> None:
+        """So much more, or less, waits for a slow client."""
+        self._slow[outbox] = self._slow.get(outbox, 0) + change
+        self.bytes += change
+        while self.bytes > self._bytes_max:
+            slowest = max(self._slow, key=self._slow.__getitem__)
+            slowest.too_slow()
+            self.left(slowest)
+
+    def left(self, outbox: "Outbox") -> None:
+        """Nothing waits for this client any more."""
+        self.bytes -= self._slow.pop(outbox, 0)
+
+
 class Outbox:
-    """The frames that wait for one socket."""
+    """The frames that wait for one socket.
+
+    `too_slow` is called when the socket is to be closed for the sake of the others.
+    """
 
     __slots__ = (
+        "_budget",
         "_bytes",
         "_bytes_max",
         "_flow",
@@ -40,6 +71,7 @@ class Outbox:
         "_transport",
         "_waiting",
         "_writer",
+        "too_slow",
     )
 
     def __init__(
@@ -50,7 +82,10 @@ class Outbox:
         *,
         frames_max: int,
         bytes_max: int,
+        budget: Budget | None = None,
     ) -> None:
+        self.too_slow: Callable[[], None] = lambda: None
+        self._budget = budget or Budget(bytes_max)
         self._transport = transport
         self._flow = flow
         self._writer = writer
@@ -66,6 +101,8 @@ class Outbox:
         if self._bytes > self._bytes_max or len(self._waiting) >= self._frames_max:
             return False
         self._waiting.append(frame)
+        if self._slowly is not None:
+            self._budget.changed(self, len(frame))
         return True
 
     def flush(self) -> None:
@@ -80,21 +117,25 @@ class Outbox:
                 self._bytes = 0
             return
         self._slowly = asyncio.get_running_loop().create_task(self._write_slowly())
+        self._budget.changed(self, self._bytes)
 
     def abandon(self, last: bytes) -> None:
         """Drop what waits, and write one last frame behind what is on its way."""
         self._waiting = []
         self._bytes = 0
+        self._budget.left(self)
         if self._slowly is not None:
             self._slowly.cancel()
         self._transport.write(last)
 
     async def _write_slowly(self) -> None:
         waiting = self._waiting = deque(self._waiting)
+        written = 0  # and perhaps still with us, until the transport has room again
         try:
             while waiting:
                 if self._flow.writing_paused:
                     await self._writer.drain()
+                self._budget.changed(self, -written)
                 if self._transport.is_closing():
                     return
                 chunk = [waiting.popleft()]
@@ -103,6 +144,7 @@ class Outbox:
                     size += len(waiting[0])
                     chunk.append(waiting.popleft())
                 self._bytes -= size
+                written = size
                 self._transport.write(b"".join(chunk))
                 await asyncio.sleep(0)
         except ConnectionError:
@@ -111,3 +153,4 @@ class Outbox:
             self._slowly = None
             self._waiting = []
             self._bytes = 0
+            self._budget.left(self)

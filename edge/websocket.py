@@ -63,6 +63,7 @@ class ClientSocket:
         self._hub = hub
         self._transport = transport
         self._outbox = outbox
+        outbox.too_slow = self._overflow
         self._session = Session((hub.gateway_id, hub.gateway_epoch), hub.limits, hub.users, now)
         self._reader = wire.Reader(wire.BYTES_MAX)
         settings = hub.settings
@@ -296,6 +297,8 @@ class ClientSocket:
         self._apply(self._session.tick(now + 0.001), now)
 
     def _overflow(self) -> None:
+        if self._closing:
+            return
         self._outbox.abandon(wire.close_frame(CloseCode.TOO_SLOW, "too_slow"))
         self._begin_to_close(CloseCode.TOO_SLOW)
 

@@ -103,6 +103,9 @@ EDGE_DELIVERIES = Metric(
 EDGE_QUEUED = Metric(
     "chat.edge.queued", "gauge", "{record}", "Records that wait for Kafka's confirmation."
 )
+EDGE_WAITING = Metric(
+    "chat.edge.waiting", "gauge", "By", "Bytes that wait for slow clients, all together."
+)
 EDGE_UNANSWERED = Metric(
     "chat.edge.unanswered", "gauge", "{record}", "Messages in the log that wait for an answer."
 )
@@ -121,6 +124,7 @@ METRICS: tuple[Metric, ...] = (
     EDGE_UNAVAILABLE,
     EDGE_DELIVERIES,
     EDGE_QUEUED,
+    EDGE_WAITING,
     EDGE_UNANSWERED,
 )
 """Every metric of every program."""

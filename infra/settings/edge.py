@@ -119,6 +119,12 @@ class EdgeSettings(Section):
     outbox_bytes_max: int = Field(
         4_194_304, ge=65_536, description="Bytes that may wait for a slow client; more closes it."
     )
+    outboxes_bytes_max: int = Field(
+        536_870_912,
+        ge=1_048_576,
+        description="Bytes that may wait for all slow clients together; beyond it those are closed "
+        "for whom most waits.",
+    )
     hello_seconds: float = Field(5.0, gt=0, description="Time to authenticate in.")
     register_seconds: float = Field(
         10.0,

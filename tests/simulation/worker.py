@@ -45,6 +45,7 @@ class SimulatedContext(Context):
         machine = parts.machine
         self._parts = parts
         self.worker_id = process.name
+        self.wall_time = parts.wall_time
         self.ticker = Looks()  # type: ignore[assignment]
         self.publisher = SimulatedPublisher(  # type: ignore[assignment]
             parts.log, codec, machine, process, gives_up=False

@@ -1,0 +1,66 @@
+"""What waits for slow clients: bounded for each of them, and for all of them together."""
+
+import asyncio
+from typing import Any
+
+from edge.outbox import Budget, Outbox
+from tests.simulation.gateway import Wire
+
+FRAME = bytes(100_000)
+
+
+def slow(budget: Budget, closed: list[Outbox]) -> tuple[Outbox, Wire]:
+    """An outbox whose client does not read; it is abandoned when it is to be closed."""
+    wire = Wire()
+    wire.stop_reading()
+    line: Any = wire
+    outbox = Outbox(line, line, line, frames_max=1_000, bytes_max=1 << 30, budget=budget)
+
+    def too_slow() -> None:
+        closed.append(outbox)
+        outbox.abandon(b"")
+
+    outbox.too_slow = too_slow
+    return outbox, wire
+
+
+async def test_when_the_common_budget_is_spent_those_for_whom_most_waits_are_closed_first() -> None:
+    budget, closed = Budget(10 * len(FRAME)), list[Outbox]()
+    (one, _), (other, _), (third, _) = (slow(budget, closed) for _ in range(3))
+    for outbox, frames in ((one, 2), (other, 5), (third, 3)):
+        for _ in range(frames):
+            assert outbox.put(FRAME)
+        outbox.flush()
+    assert (budget.bytes, closed) == (10 * len(FRAME), [])
+    assert one.put(FRAME)
+    assert (budget.bytes, closed) == (6 * len(FRAME), [other])
+    for _ in range(5):
+        assert third.put(FRAME)
+    assert closed == [other, third]
+    assert budget.bytes == 3 * len(FRAME)
+
+
+async def test_what_was_written_and_read_counts_no_more() -> None:
+    budget, closed = Budget(10 * len(FRAME)), list[Outbox]()
+    outbox, wire = slow(budget, closed)
+    wire.write = lambda data: None  # type: ignore[method-assign]
+    for _ in range(5):
+        outbox.put(FRAME)
+    outbox.flush()
+    await asyncio.sleep(0)
+    assert budget.bytes == 5 * len(FRAME)
+    wire.read_on()
+    for _ in range(100):  # passes of the loop
+        await asyncio.sleep(0)
+    assert (budget.bytes, closed) == (0, [])
+
+
+async def test_clients_that_read_are_not_counted() -> None:
+    budget = Budget(len(FRAME))
+    outbox, wire = slow(budget, [])
+    wire.write = lambda data: None  # type: ignore[method-assign]
+    wire.read_on()
+    for _ in range(50):
+        outbox.put(FRAME)
+        outbox.flush()
+    assert budget.bytes == 0
