@@ -4,7 +4,9 @@ Takes `chat.queries`; puts one frame an answer on the asking gateway's delivery 
 of a batch are answered side by side, a few at a time for each user, so that nobody's flood starves
 others. An answer that has to wait for history does not hold up the next batch: it is finished in
 the background, up to `PARKED_MAX` of them. If the process ends before, that answer is lost and the
-client asks again: a question changes nothing, so it is not worth more.
+client asks again: a question changes nothing, so it is not worth more. After a stall, of a store or
+of a worker, questions are dropped whose device has long asked again or gone: to answer them would
+only keep those waiting who still listen.
 """
 
 import asyncio
@@ -28,6 +30,12 @@ Request = HistoryRequested | InboxRequested | HeadsRequested
 
 USER_AT_ONCE = 4
 PARKED_MAX = 2_000
+PATIENCE_MS = 20_000
+"""A client asks again before this."""
+
+CLOCKS_DIFFER_MS = 5 * 60_000
+"""Clocks of brokers and workers agree within this."""
+
 _ANSWER_SECONDS = 6.0
 _BATCH_SECONDS = 0.25
 
@@ -40,7 +48,23 @@ def attach(app: WorkerApp, context: Context) -> None:
 
     @app.batches("queries", topics=(QUERIES,))
     async def answer_queries(batch: Sequence[Received]) -> None:
-        await desk.take([received.event for received in batch])  # type: ignore[misc]
+        waiting = still_waiting(batch, int(context.wall_time() * 1000))
+        if len(waiting) < len(batch):
+            context.telemetry.records("queries", "too_late", len(batch) - len(waiting))
+        if waiting:
+            await desk.take([received.event for received in waiting])  # type: ignore[misc]
+
+
+def still_waiting(batch: Sequence[Received], now: int) -> list[Received]:
+    """The questions that somebody may still wait for, the newest first. Pure.
+
+    Their age is told by the broker's clock where a newer question is at hand, and otherwise by the
+    worker's, which may differ.
+    """
+    newest = max(received.timestamp for received in batch)
+    oldest = max(newest - PATIENCE_MS, now - PATIENCE_MS - CLOCKS_DIFFER_MS)
+    waiting = [received for received in batch if received.timestamp >= oldest]
+    return sorted(waiting, key=lambda received: -received.timestamp)
 
 
 class Desk:
