@@ -60,7 +60,7 @@ def come_to_rest(world: World) -> None:
         if number == slow_rounds:
             world.read_on()
             machine.held.clear()
-        busy = _round(world)
+        busy = go_on(world)
         if len(world.parts.findings) > _FINDINGS_MAX:
             return
         if _restless(world):
@@ -85,10 +85,10 @@ def _both_releases(world: World) -> None:
         if world.random.random() < 0.5:
             world.do("partitions_move")
         world.do("write")
-        _round(world)
+        go_on(world)
 
 
-def _round(world: World) -> bool:
+def go_on(world: World) -> bool:
     """Everyone does what is to be done; whether anything was."""
     machine, loop = world.parts.machine, world.parts.loop
     busy = False

@@ -6,10 +6,11 @@ from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
+from typing import NamedTuple
 
 import pytest
 
-from tests.simulation.checks import violations
+from tests.simulation.checks import CHECKS, violations
 from tests.simulation.planted import PLANTED, QUIET
 from tests.simulation.world import run
 
@@ -33,14 +34,27 @@ def check_some(seeds: Iterable[int]) -> list[tuple[int, list[str]]]:
     return [(seed, found) for seed in seeds if (found := check(seed))]
 
 
-def find_planted(name: str) -> tuple[str, int, str]:
-    """The first seed that finds a planted mistake, and what it finds; -1 when none does."""
+class Found(NamedTuple):
+    """The first seed that finds a planted mistake, -1 when none does, and what does not hold."""
+
+    name: str
+    seed: int
+    sentences: list[str]
+
+    @property
+    def checks(self) -> set[str]:
+        """The names of the checks that failed."""
+        return {one.split(":")[0] for one in self.sentences}
+
+
+def find_planted(name: str) -> Found:
+    """Look for a planted mistake, in quiet runs only where only these show it."""
     with pytest.MonkeyPatch.context() as patch:
         PLANTED[name](patch)
         for seed in range(PLANTED_RUNS):
             if found := check(seed, quiet=True if name in QUIET else None):
-                return name, seed, found[0]
-    return name, -1, ""
+                return Found(name, seed, found)
+    return Found(name, -1, [])
 
 
 def tell(seed: int) -> int:
@@ -108,12 +122,17 @@ def _tell_sum(runs: int, first: int, seconds: float, bad: int) -> int:
 
 
 def tell_planted() -> int:
-    """Every planted mistake, side by side."""
+    """Every planted mistake, side by side; and which checks none of them made fail."""
     missed = 0
+    never_failed = set(CHECKS)
     with _pool() as pool:
-        for name, seed, violation in pool.map(find_planted, PLANTED):
-            missed += seed < 0
-            what = f"seed {seed}: {violation[:90]}" if seed >= 0 else "NOT FOUND"
-            print(f"{name}: {what}", flush=True)
+        for found in pool.map(find_planted, PLANTED):
+            missed += found.seed < 0
+            never_failed -= found.checks
+            what = (
+                f"seed {found.seed}: {found.sentences[0][:90]}" if found.sentences else "NOT FOUND"
+            )
+            print(f"{found.name}: {what}", flush=True)
     print(f"{len(PLANTED) - missed} of {len(PLANTED)} planted mistakes found")
+    print(f"checks that never failed: {', '.join(sorted(never_failed)) or 'none'}")
     return int(missed > 0)

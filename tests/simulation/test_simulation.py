@@ -1,8 +1,10 @@
 """The simulated world: it keeps its promises, it finds what is planted, and a seed is a seed."""
 
+import re
 import subprocess
 import sys
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,18 +12,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.simulation.__main__ import first_of
-from tests.simulation.checks import violations
+from tests.simulation.checks import CHECKS, violations
 from tests.simulation.faults import FAULTS
 from tests.simulation.planted import PLANTED
 from tests.simulation.world import ORDINARY, World, quiet_world, run
 
+ROOT = Path(__file__).parents[2]
 RUNS = 600
 
 
 def simulate(*arguments: str) -> tuple[int, str]:
     """The simulator as one starts it by hand, where strings are hashed alike in every run."""
     command = [sys.executable, "-m", "tests.simulation", *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=3_600, check=False)
     return ended.returncode, ended.stdout + ended.stderr
 
 
@@ -31,11 +34,18 @@ def test_every_promise_holds_in_every_run() -> None:
     assert f"{RUNS} runs" in said
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(3_600)
 def test_every_planted_mistake_is_found() -> None:
+    """Within `PLANTED_RUNS` runs."""
     status, said = simulate("--planted")
     assert status == 0, said
     assert f"{len(PLANTED)} of {len(PLANTED)} planted mistakes found" in said
+
+
+def test_the_documents_name_every_check_with_its_promise() -> None:
+    page = (ROOT / "docs/invariants.md").read_text()
+    named = dict(re.findall(r"^\| `(\w+)` \| (I\d+) \|", page, re.M))
+    assert named == {name: check.promise for name, check in CHECKS.items()}
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -32,7 +32,7 @@ from tests.simulation.machine import Call, Machine
 from tests.simulation.parts import Parts
 from tests.simulation.redis import Redis
 from tests.simulation.releases import News
-from tests.simulation.rest import SECONDS_AT_ONCE, come_to_rest
+from tests.simulation.rest import SECONDS_AT_ONCE, come_to_rest, go_on
 from tests.simulation.rules import in_force
 from tests.simulation.tokens import LONG_SECONDS, Token, good
 from tests.simulation.worker import BACK, FRONT, Worker
@@ -43,6 +43,8 @@ GATEWAYS = ("gateway-1", "gateway-2")
 
 _STEPS = (60, 420)
 _MOMENT = 0.01
+_CALLS_AT_ONCE = 6
+_ROUNDS_BEFORE = (0, 4, 6, 8)
 _NOTES_SHARE = 0.1
 """Of messages, those to oneself."""
 _LOOKS_SHARE = 0.3
@@ -258,9 +260,14 @@ class World:
     # What happens without any fault
 
     def _call(self) -> None:
+        """Some calls happen, one after the other; without any, somebody looks at the log."""
         machine = self.parts.machine
-        if calls := [*machine.ready(), *machine.given_up]:
+        for _ in range(self.random.randint(1, _CALLS_AT_ONCE)):
+            if not (calls := [*machine.ready(), *machine.given_up]):
+                self._look()
+                return
             self.happen(self.random.choice(calls))
+            self.parts.loop.settle()
 
     def happen(self, call: Call) -> None:
         """One call happens, fails, or is given up."""
@@ -276,8 +283,11 @@ class World:
             machine.happen(call, self.fail_chance)
 
     def _look(self) -> None:
-        if looks := list(self.looks()):
-            self.random.choice(looks)()
+        """One process looks at all that it reads."""
+        processes = (*self.workers, *self.gateways)
+        if able := [one for one in processes if one.process.alive and not one.process.stopped]:
+            for look in list(self.random.choice(able).looks):
+                look()
 
     def looks(self) -> Iterator[Callable[[], bool]]:
         """What looks at the log."""
@@ -286,6 +296,7 @@ class World:
                 yield from one.looks
 
     def _up(self) -> None:
+        """The gateway takes the next frame of some device."""
         if linked := [one for one in self.devices if one.link is not None and one.link.up]:
             self.lift(self.random.choice(linked))
 
@@ -302,8 +313,9 @@ class World:
                     self.judge(device, link.tokens.pop(frame), was_let_in)
 
     def _down(self) -> None:
-        if linked := [one for one in self.devices if one.link is not None]:
-            self.random.choice(linked).receive(self.now_ms())
+        """Some device takes its next frame."""
+        if told := [one for one in self.devices if one.link and one.link.wire.has_something]:
+            self.random.choice(told).receive(self.now_ms())
 
     def _time(self) -> None:
         self.parts.loop.pass_time(self.random.random() * SECONDS_AT_ONCE)
@@ -338,7 +350,8 @@ class World:
         self.random.choice(self.devices).read(self.now_ms())
 
     def _connect(self) -> None:
-        self.connect(self.random.choice(self.devices))
+        if away := [one for one in self.devices if one.link is None]:
+            self.connect(self.random.choice(away))
 
     def connect(self, device: Device) -> None:
         """A device without a link opens one."""
@@ -419,6 +432,11 @@ class World:
         self.random.choice(self.devices).wake(self.now_ms(), early=True)
 
     # After the last fault
+
+    def begin(self) -> None:
+        """Mostly all has started, and devices are connected, before anything goes wrong."""
+        for _ in range(self.random.choice(_ROUNDS_BEFORE)):
+            go_on(self)
 
     def begin_quietly(self) -> None:
         """Everybody has heard from Ann, has read it, and is away."""
@@ -502,6 +520,8 @@ def run(seed: int, steps: int | None = None, *, quiet: bool | None = None) -> Wo
         world.start()
         if world.quiet:
             world.begin_quietly()
+        else:
+            world.begin()
         drawn = world.random.randint(*_STEPS)
         world.steps = drawn if steps is None else min(steps, drawn)
         for _ in range(world.steps):

@@ -10,6 +10,7 @@ from tests.simulation.checks.seen import Seen
 
 @check("membership", "I2")
 def membership(seen: Seen) -> Iterator[str]:
+    """Only members speak in a conversation, and only their devices are told of it."""
     for fact in seen.sent:
         if fact.sender_id not in members_of(fact.conversation_id):
             yield f"{fact.sender_id} spoke in {fact.conversation_id}"

@@ -26,6 +26,7 @@ def loss(seen: Seen) -> Iterator[str]:
 
 @check("doubles", "I3")
 def doubles(seen: Seen) -> Iterator[str]:
+    """No message is two facts."""
     for body, count in Counter(fact.body for fact in seen.sent).items():
         if count > 1:
             yield f"{body!r} is {count} facts"
@@ -33,6 +34,7 @@ def doubles(seen: Seen) -> Iterator[str]:
 
 @check("order", "I4")
 def order(seen: Seen) -> Iterator[str]:
+    """Seqs rise by 1 and time never runs back."""
     by_conversation: dict[str, list[MessageSent]] = {}
     for fact in seen.sent:
         by_conversation.setdefault(fact.conversation_id, []).append(fact)
@@ -42,6 +44,14 @@ def order(seen: Seen) -> Iterator[str]:
         times = [fact.sent_at for fact in facts]
         if times != sorted(times):
             yield f"time runs back in {conversation_id}"
+
+
+@check("pipelining", "I5")
+def pipelining(seen: Seen) -> Iterator[str]:
+    """What a device wrote to a conversation has the order in which it was written."""
+    by_conversation: dict[str, list[MessageSent]] = {}
+    for fact in seen.sent:
+        by_conversation.setdefault(fact.conversation_id, []).append(fact)
     for device, conversation_id, bodies in seen.written():
         mine = [
             fact.body for fact in by_conversation.get(conversation_id, ()) if fact.body in bodies

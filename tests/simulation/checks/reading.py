@@ -83,7 +83,12 @@ def _walk(
             up_to_seq=None,
             limit=_LIMIT,
         )
-        page = json.loads(world.parts.loop.run_now(reader.history(request)))
+        reading = world.parts.loop.create_task(reader.history(request))
+        world.parts.loop.settle()
+        if not reading.done():  # it waits for what never comes
+            reading.cancel()
+            break
+        page = json.loads(reading.result())
         if page["type"] == "error":
             return None
         rows = [(one["seq"], one["id"]) for one in page["events"]]

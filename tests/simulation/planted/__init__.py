@@ -7,7 +7,22 @@ needs Redis to forget twice, around one message and one call, and a device that 
 then. The model of that joint finds it: `tests/projections/test_joint.py`.
 """
 
-from tests.simulation.planted import admission, client, effects, joint, rows, sockets, unread
+from tests.simulation.planted import (
+    admission,
+    client,
+    deciding,
+    devices,
+    edge,
+    effects,
+    joint,
+    reading,
+    routing,
+    rows,
+    sessions,
+    sockets,
+    unread,
+    workers,
+)
 from tests.simulation.planted.registry import PLANTED, QUIET
 
 __all__ = [
@@ -15,9 +30,16 @@ __all__ = [
     "QUIET",
     "admission",
     "client",
+    "deciding",
+    "devices",
+    "edge",
     "effects",
     "joint",
+    "reading",
+    "routing",
     "rows",
+    "sessions",
     "sockets",
     "unread",
+    "workers",
 ]

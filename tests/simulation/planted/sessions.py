@@ -1,0 +1,60 @@
+"""Mistakes in who is connected where, and in what a new session is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from edge.connections import Connections
+from processors import session_changes, sessions
+from projections.heads.keys import COMPLETE
+from projections.heads.store import HeadsStore
+from projections.sessions.store import DeviceClosed, SessionStore
+from tests.simulation.planted.registry import planted, planted_quietly
+
+
+@planted
+def a_session_is_closed_by_the_end_of_another(patch: pytest.MonkeyPatch) -> None:
+    apply = SessionStore.apply
+
+    async def blunt(self: SessionStore, changes: Any) -> Any:
+        changes = list(changes)
+        for index, change in enumerate(changes):
+            if isinstance(change, DeviceClosed):
+                device = (change.user_id, change.session.device_id)
+                for held in (await self.held([device])).values():
+                    changes[index] = replace(change, session=held.session)
+        return await apply(self, changes)
+
+    patch.setattr(SessionStore, "apply", blunt)
+
+
+@planted
+def session_ids_are_given_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Connections, "new_session_id", lambda self: 1 + len(self._sessions))
+
+
+@planted_quietly
+def what_redis_lost_is_taken_for_complete(patch: pytest.MonkeyPatch) -> None:
+    conversations = HeadsStore.conversations
+
+    async def credulous(self: HeadsStore, users: Any) -> Any:
+        return {
+            user: some | {COMPLETE} for user, some in (await conversations(self, users)).items()
+        }
+
+    patch.setattr(HeadsStore, "conversations", credulous)
+
+
+@planted
+def only_the_first_heads_are_told(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(session_changes, "HEADS_A_FRAME", 1)
+    frames = session_changes.heads_frames
+    patch.setattr(session_changes, "heads_frames", lambda *answer: frames(*answer)[:1])
+
+
+@planted
+def nobody_is_told_how_far_conversations_go(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sessions, "route_heads", lambda devices, heads: {})
