@@ -1,4 +1,7 @@
-"""Mistakes in what counts as unread and in what moves a read marker."""
+"""Mistakes in what counts as unread and in what moves a read marker.
+
+Reading only the first page of the inbox is found by `tests/client/test_many_conversations.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,6 @@ import pytest
 
 from client.inbound import Inbound
 from client.memory import MemoryStore
-from client.refresh import Refresh
-from client.walk import Walk
 from processors.reader import Reader
 from projections.history.store import TimelineStore
 from tests.simulation.planted.registry import planted
@@ -40,12 +41,6 @@ def a_device_counts_its_own_messages_as_unread(patch: pytest.MonkeyPatch) -> Non
     patch.setattr(
         MemoryStore, "unread", lambda self, one, after, user: unread(self, one, after, "")
     )
-
-
-@planted
-def only_the_first_page_of_the_inbox_is_read(patch: pytest.MonkeyPatch) -> None:
-    answered = Walk.answered
-    patch.setattr(Refresh, "answered", lambda self, one, following: answered(self, one, None))
 
 
 @planted
