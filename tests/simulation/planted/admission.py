@@ -91,6 +91,12 @@ def a_late_claim_is_not_noticed(patch: pytest.MonkeyPatch) -> None:
 
 
 @planted
+def an_epoch_is_the_offset_of_its_claim(patch: pytest.MonkeyPatch) -> None:
+    """Found in a log that was restored at other offsets: every fact was hidden."""
+    patch.setattr(fence, "number_of", lambda claim, offset: offset)
+
+
+@planted
 def a_claim_that_came_second_counts(patch: pytest.MonkeyPatch) -> None:
     """Of two that claim the same number both decide, and both are believed."""
     fold_up_to = owner.Owner._fold_up_to
