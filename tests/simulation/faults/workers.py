@@ -51,18 +51,22 @@ def worker_becomes_a_zombie(world: World) -> None:
 
 @fault
 def two_claim_at_once(world: World) -> None:
-    """Admission's partitions go to another process; the first is not told, and reads on."""
-    owners = [
-        (worker, consumer)
-        for worker in world.workers
-        for consumer in worker.consumers
-        if worker.process.alive and consumer.group_name == "admission" and not consumer.given_up
-    ]
-    if owners:
-        worker, consumer = world.random.choice(owners)
-        consumer.unaware_looks = world.random.randint(1, _UNAWARE_LOOKS_MAX)
-        world.parts.group("admission").leave(consumer)
-        world.start_worker(worker.roles)  # type: ignore[arg-type]
+    """Admission's partitions go on to two processes in turn; who had them is not told at once."""
+    for _ in range(2):
+        owners = [
+            (worker, consumer)
+            for worker in world.workers
+            for consumer in worker.consumers
+            if worker.process.alive and consumer.group_name == "admission" and not consumer.given_up
+        ]
+        for _, consumer in owners:
+            consumer.unaware_looks = world.random.randint(1, _UNAWARE_LOOKS_MAX)
+            world.parts.group("admission").leave(consumer)
+        if owners:
+            world.start_worker(owners[0][0].roles)  # type: ignore[arg-type]
+            for look in world.workers[-1].looks:
+                look()
+            world.parts.loop.settle()
 
 
 @fault
