@@ -99,6 +99,19 @@ def crowded() -> Effects:
     )
 
 
+def opened_too_often(wait_seconds: float) -> Effects:
+    """The user opens sessions too often: each costs the registry and a page of heads."""
+    error = frames.error(
+        ErrorCode.RATE_LIMITED,
+        "Too many sessions were opened.",
+        retry_after_seconds=round(wait_seconds, 3),
+    )
+    return (
+        Refuse(ErrorCode.RATE_LIMITED, error),
+        Close(CloseCode.RATE_LIMITED, "too_many_opens"),
+    )
+
+
 def not_believed(refusal: Refusal) -> Effects:
     """The token is not believed, or not even looked at since too many from there were bad."""
     if refusal.wait_seconds:

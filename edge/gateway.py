@@ -224,6 +224,8 @@ def limits_of(edge: EdgeSettings) -> Limits:
     return Limits(
         sends_per_minute=edge.send_rate_per_minute,
         send_burst=edge.send_burst,
+        opens_per_minute=edge.open_rate_per_minute,
+        open_burst=edge.open_burst,
         queries_per_minute=edge.query_rate_per_minute,
         query_burst=edge.query_burst,
         marks_per_minute=edge.mark_rate_per_minute,

@@ -32,6 +32,8 @@ MEANINGS = {
     "marks_per_minute": "Watermarks of a user, in whichever frames.",
     "mark_burst": "Watermarks of a user at once.",
     "marks": "Watermarks in one `marks` frame.",
+    "opens_per_minute": "Sessions that a user opens (4008 says when to come again).",
+    "open_burst": "Sessions that a user opens at once.",
     "renewals_per_minute": "Fresh tokens (`token`) on a socket.",
     "renewal_burst": "Fresh tokens on a socket at once.",
     "mistakes_per_minute": "Frames with wrong contents on a socket; beyond it it is closed.",
@@ -54,6 +56,8 @@ class Limits(Struct, frozen=True):
 
     sends_per_minute: int = 100
     send_burst: int = 50
+    opens_per_minute: int = 60
+    open_burst: int = 60
     queries_per_minute: int = 600
     query_burst: int = 300
     marks_per_minute: int = 12_000
@@ -76,6 +80,8 @@ class Limits(Struct, frozen=True):
             "frame_bytes": FRAME_BYTES_MAX,
             "sends_per_minute": self.sends_per_minute,
             "send_burst": self.send_burst,
+            "opens_per_minute": self.opens_per_minute,
+            "open_burst": self.open_burst,
             "queries_per_minute": self.queries_per_minute,
             "query_burst": self.query_burst,
             "questions": WAITING_MAX,
@@ -162,9 +168,10 @@ def _beyond(taken_seconds: float, tolerance: float) -> float:
 class UserRates:
     """What users may do, whichever of their sockets they use; shared by all sessions."""
 
-    __slots__ = ("marks", "queries", "sends")
+    __slots__ = ("marks", "opens", "queries", "sends")
 
     def __init__(self, limits: Limits) -> None:
         self.sends = Rates(limits.sends_per_minute, limits.send_burst)
         self.queries = Rates(limits.queries_per_minute, limits.query_burst)
+        self.opens = Rates(limits.opens_per_minute, limits.open_burst)
         self.marks = Rates(limits.marks_per_minute, limits.mark_burst)

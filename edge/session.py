@@ -18,6 +18,7 @@ from edge.answers import (
     mistaken,
     not_believed,
     not_renewed,
+    opened_too_often,
     out_of_reach,
     rate_limited,
     unavailable,
@@ -186,6 +187,10 @@ class Session:
     def refused_for_room(self) -> Effects:
         """The token is good, but its user has as many devices here as one may have."""
         return crowded()
+
+    def refused_for_opens(self, wait_seconds: float) -> Effects:
+        """The token is good, but its user has opened too many sessions of late."""
+        return opened_too_often(wait_seconds)
 
     def confirmed(self) -> None:
         """A publication was confirmed by Kafka. What was decided will come as a fact."""

@@ -25,6 +25,9 @@ from events.sessions import SessionClosed, SessionOpened
 from events.topics import SESSIONS
 from infra.telemetry import EDGE_CLOSES, EDGE_REFUSALS
 
+ANNOUNCE_SECONDS = 12 * 3_600.0
+"""A session is announced again so often: the registry forgets it after three times as long."""
+
 CLOSE_SECONDS = 3.0
 """For a client to answer a close, or to read what was said before its own; then it is cut."""
 
@@ -41,6 +44,7 @@ class ClientSocket:
 
     __slots__ = (
         "_address",
+        "_announce_at",
         "_closing",
         "_ended",
         "_hub",
@@ -59,6 +63,7 @@ class ClientSocket:
         """`address` is what counts as the client's."""
         now = hub.loop.time()
         self._address = address
+        self._announce_at = float("inf")
         self._ended: asyncio.Future[None] = hub.loop.create_future()
         self._hub = hub
         self._transport = transport
@@ -183,6 +188,8 @@ class ClientSocket:
                 self.send(wire.PING_FRAME)
             case Due.NOTHING:
                 pass
+        if now >= self._announce_at:
+            self.announce()
         self._apply(self._session.tick(now), now)
 
     def _take(self, data: bytes) -> None:
@@ -258,6 +265,9 @@ class ClientSocket:
         if first and not connections.has_room_for(principal):
             self._apply(self._session.refused_for_room(), now)
             return
+        if first and (wait_seconds := self._hub.users.opens.take(principal.user_id, now)):
+            self._apply(self._session.refused_for_opens(wait_seconds), now)
+            return
         session_id = connections.new_session_id() if first else self.session_id
         wall_now = self._hub.wall_time()
         effects = self._session.authenticated(principal, session_id, now, wall_now, request_id)
@@ -273,6 +283,7 @@ class ClientSocket:
             older.close(CloseCode.REPLACED, "replaced")
 
     def _say_opened(self, principal: Principal) -> None:
+        self._announce_at = self._hub.loop.time() + ANNOUNCE_SECONDS
         event = SessionOpened(**self._names(principal), since=self._session.since)
         self._hub.publisher.announce(SESSIONS, event, principal.user_id, self._is_open)
 

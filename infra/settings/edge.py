@@ -86,6 +86,10 @@ class EdgeSettings(Section):
         100, ge=1, description="Messages a user may send a minute, all devices here together."
     )
     send_burst: int = Field(50, ge=1, description="Messages a user may send at once.")
+    open_rate_per_minute: int = Field(
+        60, ge=1, description="Sessions a user may open a minute; beyond it 4008 and when to come."
+    )
+    open_burst: int = Field(60, ge=1, description="Sessions a user may open at once.")
     query_rate_per_minute: int = Field(
         600, ge=1, description="Questions (history, inbox) a user may ask a minute."
     )

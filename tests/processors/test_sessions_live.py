@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,16 +16,18 @@ from events.topics import GATEWAYS, SESSIONS
 from infra.stack.stack import Stack
 from processors.context import Context
 from processors.sessions import SessionRegistry
-from projections.heads.keys import COMPLETE
-from projections.heads.store import HeadsStore
+from projections.heads.places import token_of
+from projections.heads.store import HeadsStore, Wanted
 from projections.pipe import pack
 from projections.routing.store import RoutingStore
 from projections.sessions.keys import Session
 from projections.sessions.store import DeviceOpened, GatewayHeard
-from tests.examples import NOON, PHONE
+from tests.examples import PHONE
 from tests.live import until
 from tests.processors.read_models import WORKER, Gateway, Writer, context_of, running_worker
 from tests.projections.facts import sent
+
+WORD = "0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,17 @@ def opened(gateway: Gateway, user: str, session_id: int) -> SessionOpened:
     )
 
 
+def assert_all(told: dict[str, Any], heads: dict[str, int]) -> None:
+    """A device was told all of its heads, and how to ask for changes later."""
+    assert (told["type"], told["heads"], told["more"], told["next"]) == (
+        "heads",
+        heads,
+        False,
+        None,
+    )
+    assert token_of(told["token"]) is not None
+
+
 async def start(context: Context, gateway: Gateway) -> None:
     event = GatewayStarted(gateway_id=gateway.gateway_id, gateway_epoch=gateway.gateway_epoch)
     await context.publisher.publish(GATEWAYS, event, key=gateway.gateway_id)
@@ -90,8 +104,10 @@ async def test_a_gateway_that_starts_is_asked_to_announce_and_its_devices_are_to
     ]
     await open_session(context, gateway, ann, 5)
     (told,) = await until(lambda: gateway.frames(5), what="heads")  # type: ignore[misc]
-    assert told == {"type": "heads", "heads": heads, "more": False, "next": None, "token": None}
-    assert (await HeadsStore(context.redis_pipe).conversations([ann])) == {ann: {*heads, COMPLETE}}
+    assert_all(told, heads)
+    (found,) = await HeadsStore(context.redis_pipe).recent([Wanted(ann, 5)], WORD)
+    assert found.mark is not None
+    assert {one for one, _ in found.changes} == heads.keys()
 
 
 async def test_a_session_of_a_gateway_that_is_not_alive_is_told_when_it_announces(
@@ -105,7 +121,7 @@ async def test_a_session_of_a_gateway_that_is_not_alive_is_told_when_it_announce
     await until(lambda: gateway.received(), what="an announcement")
     await open_session(context, gateway, ann, 5)
     (told,) = await until(lambda: gateway.frames(5), what="heads")  # type: ignore[misc]
-    assert told == {"type": "heads", "heads": {}, "more": False, "next": None, "token": None}
+    assert_all(told, {})
 
 
 async def test_a_newer_session_replaces_the_older_which_is_told(
@@ -151,7 +167,7 @@ async def test_after_redis_lost_everything_gateways_announce_and_all_is_restored
     await until(lambda: gateway.received().count(request) == 2, what="an announcement")
     await open_session(context, gateway, ann, 5)
     told = await until(lambda: gateway.frames(5)[1:], what="heads")
-    assert told == [{"type": "heads", "heads": heads, "more": False, "next": None, "token": None}]
+    assert_all(told[0], heads)
     found = await RoutingStore(context.redis_pipe).record_and_find({}, {}, (), [ann])
     assert found == {ann: [Session(PHONE, gateway.gateway_id, "e1", 5)]}
 
@@ -165,8 +181,8 @@ async def test_sessions_of_gateways_that_are_long_gone_are_no_trouble(
     await open_session(context, gone, ann, 5)
     await start(context, gateway)
     await open_session(context, gateway, ann, 6)
-    told = await until(lambda: gateway.frames(6), what="heads")
-    assert told == [{"type": "heads", "heads": {}, "more": False, "next": None, "token": None}]
+    (told,) = await until(lambda: gateway.frames(6), what="heads")  # type: ignore[misc]
+    assert_all(told, {})
 
 
 async def test_while_history_is_behind_devices_are_told_in_part_and_later_the_rest(
@@ -184,14 +200,14 @@ async def test_while_history_is_behind_devices_are_told_in_part_and_later_the_re
                 DeviceOpened(ann, session, 1),
             ]
         )
-        assert gateway.frames(5) == [
-            {"type": "heads", "heads": {}, "more": True, "next": None, "token": None}
-        ]
-        assert (await HeadsStore(context.redis_pipe).conversations([ann])) == {ann: set()}
+        told = await until(lambda: gateway.frames(5), what="heads in part")
+        assert told[0] == {"type": "heads", "heads": {}, "more": True, "next": None, "token": None}
+        (found,) = await HeadsStore(context.redis_pipe).recent([Wanted(ann, 5)], WORD)
+        assert found.mark is None
     finally:
         gateway.stack.resume(WORKER)
     told = await until(lambda: [one for one in gateway.frames(5) if not one["more"]], what="heads")
-    assert told == [{"type": "heads", "heads": heads, "more": False, "next": None, "token": None}]
+    assert_all(told[0], heads)
 
 
 async def test_a_fact_that_races_a_session_is_told_or_delivered(
@@ -202,14 +218,16 @@ async def test_a_fact_that_races_a_session_is_told_or_delivered(
     routing = RoutingStore(context.redis_pipe)
     await registry.take([GatewayHeard(gateway.gateway_id, "e1", 1, True)])
     users = [f"{ann}-{number}" for number in range(150)]
-    assert await heads.restore(await heads.life("test"), {user: [] for user in users}, {})
+    life = await heads.life(WORD)
+    for user in users:
+        assert await heads.restore_recent(life, user, [])
     delivered: set[int] = set()
 
     async def record(number: int, user: str) -> None:
         conversation = direct_conversation(user, "bob")
         await asyncio.sleep(number % 30 / 100)
-        started = [(user, conversation)]
-        found = await routing.record_and_find({conversation: (1, NOON)}, {}, started, [user])
+        changed = [(user, conversation)]
+        found = await routing.record_and_find({conversation: 1}, {}, changed, [user])
         if found[user]:
             delivered.add(number)
 
@@ -240,10 +258,12 @@ async def test_a_mass_connect_takes_few_round_trips(
     """Five hundred devices in one batch, each with a conversation known to Redis."""
     registry = SessionRegistry(context)
     users = [f"{ann}-{number}" for number in range(500)]
-    heads = {direct_conversation(user, "bob"): (3, NOON) for user in users}
+    heads = {direct_conversation(user, "bob"): 3 for user in users}
     store = HeadsStore(context.redis_pipe)
-    conversations = {user: [direct_conversation(user, "bob")] for user in users}
-    assert await store.restore(await store.life("test"), conversations, heads)
+    life = await store.life(WORD)
+    assert await store.restore_heads(life, heads)
+    for user in users:
+        assert await store.restore_recent(life, user, [direct_conversation(user, "bob")])
     await registry.take([GatewayHeard(gateway.gateway_id, "e1", 1, True)])
 
     before = await reads_of(context)
@@ -254,15 +274,8 @@ async def test_a_mass_connect_takes_few_round_trips(
         ]
     )
     reads = await reads_of(context) - before
-    assert gateway.frames(500) == [
-        {
-            "type": "heads",
-            "heads": {direct_conversation(users[-1], "bob"): 3},
-            "more": False,
-            "next": None,
-            "token": None,
-        }
-    ]
+    (told,) = gateway.frames(500)
+    assert_all(told, {direct_conversation(users[-1], "bob"): 3})
     # Large pipelines are read in several pieces, but far fewer than there are devices.
     assert reads < 100
 

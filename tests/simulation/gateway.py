@@ -43,7 +43,11 @@ class _SmallPages(Limits, frozen=True):
 
 
 _LIMITS = _SmallPages(
-    send_burst=10_000, query_burst=10_000, frame_burst=100_000, in_flight=IN_FLIGHT_MAX
+    send_burst=10_000,
+    open_burst=10_000,
+    query_burst=10_000,
+    frame_burst=100_000,
+    in_flight=IN_FLIGHT_MAX,
 )
 FRAMES_MAX, _BYTES_MAX = 8, 1 << 20
 
