@@ -35,7 +35,7 @@ class ConversationSnapshot(Struct, frozen=True, kw_only=True):
 
 
 class SnapshotPartWritten(Struct, frozen=True, kw_only=True):
-    """Part of a snapshot: conversations in the order of their ids, or ids a retry would repeat."""
+    """Part of a snapshot: conversations, in an order given by their ids, or ids of messages."""
 
     fact_offset: Offset
     receipt_offset: Offset

@@ -18,13 +18,13 @@ from functools import partial
 from typing import TypeVar
 
 import structlog
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition
 from msgspec import Struct
 
 from events.codec import Codec, DecodeError, UnknownSchema
 from events.fence import NO_EPOCH, Fence
 from events.topics import CONVERSATIONS
-from infra.log_reader import place_of
+from infra.log_reader import Place, place_of
 from infra.reading import event_of, no_schema
 from infra.telemetry import Telemetry
 from infra.transient import is_transient
@@ -73,6 +73,7 @@ class Guard:
         self.positions = positions
         self._fenced_topic = CONVERSATIONS.name if fenced else None
         self._fences: dict[int, Fence] = {}
+        self._read_before: dict[Place, int] = {}
 
     async def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
         """Start each partition where it was committed, under the epoch committed beside it.
@@ -81,7 +82,15 @@ class Guard:
         """
         for place, epoch in await self.positions.checked(committed):
             self.start_fence(place.topic, place.partition, epoch)
+        self.read_before(committed)
         return committed
+
+    def read_before(self, committed: list[TopicPartition]) -> None:
+        """What lies below these offsets was acknowledged: its poison is set aside already.
+
+        A role that starts further back, from a state of its own, meets it again.
+        """
+        self._read_before |= {(one.topic, one.partition): one.offset for one in committed}
 
     def committing(self, place: TopicPartition) -> TopicPartition:
         """The same: its mark was made when the batch was taken."""
@@ -126,11 +135,9 @@ class Guard:
                 break
             except Poison as poison:
                 batch = [received for received in batch if received is not poison.received]
-                letter = self._dead_letters.set_aside(
-                    poison.received.record, poison.code, poison.detail
-                )
-                aside.append(letter)
-                await letter
+                letters = self._set_aside(poison.received.record, poison.code, poison.detail)
+                aside += letters
+                await asyncio.gather(*letters)
         self._telemetry.records(self.group, "handled", len(batch))
         if fenced:
             self._telemetry.records(self.group, "fenced", fenced)
@@ -154,18 +161,26 @@ class Guard:
     def _sort(
         self, records: Sequence[Message], events: Sequence[Struct | DecodeError]
     ) -> tuple[list[Received], list["asyncio.Future[int]"]]:
-        """What the handler takes, and the letters of what is poison."""
+        """What the handler takes, and the letters of what is poison and was not set aside yet."""
         batch: list[Received] = []
         aside: list[asyncio.Future[int]] = []
         for record, event in zip(records, events, strict=True):
             if isinstance(event, DecodeError):
-                aside.append(self._dead_letters.set_aside(record, event.code, event.detail))
+                aside += self._set_aside(record, event.code, event.detail)
                 continue
             topic, partition, offset = place_of(record)
             if topic == self._fenced_topic and not self._fences[partition].admits(event, offset):
                 continue
             batch.append(Received(event, topic, partition, offset, record.timestamp()[1], record))
         return batch, aside
+
+    def _set_aside(
+        self, record: Message, code: str, detail: str
+    ) -> Sequence["asyncio.Future[int]"]:
+        topic, partition, offset = place_of(record)
+        if offset < self._read_before.get((topic, partition), OFFSET_BEGINNING):
+            return ()
+        return (self._dead_letters.set_aside(record, code, detail),)
 
     async def _handle(self, batch: Sequence[Received]) -> Confirmation | None:
         return await self._retried(partial(self._handler, batch))

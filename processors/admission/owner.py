@@ -60,9 +60,11 @@ class Owner:
         """Our newest record in each partition: the offset behind it, and its bytes."""
         self._positions: Positions
         self._context = context
+        self._guard: Guard
 
     def with_guard(self, guard: Guard) -> "Owner":
-        """As the assignee of a source; submissions are not fenced, so the guard has no part."""
+        """As the assignee of a source; submissions are not fenced."""
+        self._guard = guard
         self._positions = guard.positions
         return self
 
@@ -72,6 +74,7 @@ class Owner:
         Raises LogLost when the fact log does not hold what was decided.
         """
         started_at = time.monotonic()
+        self._guard.read_before(committed)
         await self._positions.compare(
             {
                 (CONVERSATIONS.name, place.partition): mark

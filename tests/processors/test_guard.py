@@ -207,3 +207,20 @@ async def test_an_id_waits_for_the_registry_and_one_that_nobody_knows_is_poison(
     await guard.take([*strange, record(later, 4)])
     assert (handled, asked) == ([submitted()] * 2, [900, 900, 77_777])
     assert aside.codes == ["unknown_schema"] * 2
+
+
+async def test_poison_below_what_was_acknowledged_is_not_set_aside_again() -> None:
+    handled: list[int] = []
+
+    async def handler(batch: Sequence[Received]) -> None:
+        for received in batch:
+            if received.offset in (3, 7):
+                raise Poison(received, "wrong_partition", "it does not belong here")
+        handled.extend(received.offset for received in batch)
+
+    guard, aside, _ = await guard_of(handler)
+    guard.read_before([TopicPartition(SUBMISSIONS.name, 0, 5)])
+    await guard.take([record(b"nonsense", 2), record(submitted(), 3), record(submitted(), 4)])
+    assert (handled, aside.codes) == ([4], [])
+    await guard.take([record(b"nonsense", 6), record(submitted(), 7), record(submitted(), 8)])
+    assert (handled, aside.codes) == ([4, 8], ["malformed", "wrong_partition"])

@@ -16,12 +16,16 @@ from events.deliveries import FramesRouted
 from events.fence import Fence
 from events.ids import members_of
 from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
-from events.topics import CONVERSATIONS, RECEIPTS, delivery_topic
+from events.snapshots import SnapshotCompleted
+from events.topics import CONVERSATIONS, RECEIPTS, SNAPSHOTS, delivery_topic
 from infra.log_reader import Place
+from processors.snapshots import plan
 from projections.history.projection import bucket_of
 from projections.sessions import keys
 from tests.simulation.parts import Parts
 from tests.simulation.releases import newer
+
+_CONVERSATIONS_MAX = 16
 
 Session = tuple[str, str, str]
 """Key, device and value, as they are written in Redis."""
@@ -70,6 +74,8 @@ class Commits:
         if topic not in (CONVERSATIONS.name, RECEIPTS.name):
             return
         events = self._counting(partition, end) if topic == CONVERSATIONS.name else None
+        if group == "snapshots" and events is not None:
+            self._look_for_snapshot(partition, events[:end])
         for offset in range(start, end):
             event = self._decoded(place, offset) if events is None else events[offset]
             if event is None:
@@ -84,6 +90,23 @@ class Commits:
             if missing:
                 found = f"commits: {group} is behind {offset} of {place}, and {missing}"
                 self._parts.findings.append(found)
+
+    def _look_for_snapshot(self, partition: int, events: list[Any]) -> None:
+        """What snapshots acknowledges is in a snapshot, or too little to be worth one."""
+        if self._parts.log_generation:  # a log was lost: its snapshots lie elsewhere
+            return
+        written = self._parts.log.partitions[SNAPSHOTS.name, partition]
+        newest = 0
+        for record in reversed(written):
+            event = self._codec.decode(record.value())
+            if isinstance(event, SnapshotCompleted):
+                newest = event.fact_offset
+                break
+        owed = sum(event is not None for event in events[newest:])
+        facts = sum(event is not None for event in events)
+        if owed >= max(plan.FACTS_BETWEEN, (facts + _CONVERSATIONS_MAX) // 8):
+            found = f"commits: snapshots has acknowledged {owed} facts of {partition} without one"
+            self._parts.findings.append(found)
 
     def _counting(self, partition: int, end: int) -> list[Any]:
         """The decisions of a partition by offset; none where a record does not count."""

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from events.codec import Codec
-from events.topics import TOPICS, partition_of
+from events.topics import SNAPSHOTS, TOPICS, partition_of
 from infra.log_reader import Place
 from infra.producer import Confirmed, Header, Publisher, Unavailable, UnknownTopic
 from infra.progress import LogProgress
@@ -127,6 +127,9 @@ class SimulatedPublisher(Publisher):
         count = self._log.count(topic)
         if not count:
             confirmed(None, UnknownTopic(topic))
+            return
+        if topic == SNAPSHOTS.name and self._machine.random.random() < self._machine.full_chance:
+            confirmed(None, Unavailable("the queue to Kafka is full"))
             return
         if partition is None:
             partition = 0 if key is None else partition_of(key.decode(), count)

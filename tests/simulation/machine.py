@@ -47,6 +47,8 @@ class Machine:
         """Calls that nobody waits for any more, and that happen later, or never."""
         self.away: set[str] = set()
         """Parts that refuse every call at the moment."""
+        self.full_chance = 0.0
+        """How often a worker's producer has no room for a part of a snapshot."""
 
     def ask(self, owner: Process, part: str, act: Callable[[], Any]) -> "asyncio.Future[Any]":
         """Ask something of a part."""

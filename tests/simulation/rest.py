@@ -27,6 +27,8 @@ _QUIET_ROUNDS = 4
 _SLOW_ROUNDS = 30
 """For so long devices that do not read, and calls that are held, go on so."""
 _BOTH_RELEASES_ROUNDS = 8
+_FULL_ROUNDS = 20
+"""For so long producers have no room now and then."""
 _HEARTBEAT_SECONDS = ALIVE_SECONDS + 1.0
 """By the next heartbeat of a gateway at the latest, it is seen that Redis forgot it."""
 
@@ -60,12 +62,16 @@ def come_to_rest(world: World) -> None:
         if number == slow_rounds:
             world.read_on()
             machine.held.clear()
+        if number == _FULL_ROUNDS:
+            machine.full_chance = 0.0
         busy = go_on(world)
         if len(world.parts.findings) > _FINDINGS_MAX:
             return
         if _restless(world):
             quiet = 0
-        elif not busy and number > slow_rounds:  # heartbeats of gateways go on for ever
+        elif not busy and number > max(
+            slow_rounds, _FULL_ROUNDS if machine.full_chance else 0
+        ):  # heartbeats of gateways go on for ever
             quiet += 1
             if quiet >= _QUIET_ROUNDS and world.parts.loop.now > rests_at:
                 return

@@ -42,7 +42,7 @@ _SMALL: tuple[tuple[Any, str, int], ...] = (
     (heads, "_AT_ONCE", 2),
     (restore, "_TAIL_RECORDS", 2),
     (restore, "_WIDEN", 2),
-    (plan, "_CONVERSATIONS_A_PART", 1),
+    (plan, "PART_BYTES_MAX", 150),
     (plan, "_REMEMBERED_A_PART", 2),
     (announcer, "_SESSIONS_AT_ONCE", 1),
     (markers, "MARKERS_MAX", 1),

@@ -73,3 +73,9 @@ def call_is_held(world: World) -> None:
 def held_calls_go_on(world: World) -> None:
     """All that waited happens."""
     world.parts.machine.held.clear()
+
+
+@fault
+def queue_to_kafka_fills(world: World) -> None:
+    """From now on there is now and then no room for a part of a snapshot."""
+    world.parts.machine.full_chance = 0.3

@@ -47,6 +47,18 @@ def a_snapshot_forgets_the_ids(patch: pytest.MonkeyPatch) -> None:
 
 
 @planted
+def a_snapshot_that_could_not_be_written_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Found here, once a producer could be full: its batch counted as handled all the same."""
+    write = snapshots.Folded.write
+
+    async def hopeful(self: Any, partition: int) -> None:
+        self.facts_since[partition] = 0
+        await write(self, partition)
+
+    patch.setattr(snapshots.Folded, "write", hopeful)
+
+
+@planted
 def what_was_decided_is_decided_again(patch: pytest.MonkeyPatch) -> None:
     evolve = state.evolve
 
