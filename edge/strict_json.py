@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from events.text import on_one_line
+
 FIELDS_MAX = 32
 INTEGER_MAX = 2**53 - 1
 
@@ -61,7 +63,7 @@ def id_of(text: str) -> str | None:
     found = [value for name, value in pairs if name == "id"] if type(pairs) is _Pairs else []
     if len(found) != 1 or type(found[0]) is not str:
         return None
-    return found[0] if len(found[0]) <= _ID_MAX and found[0].isprintable() else None
+    return found[0] if len(found[0]) <= _ID_MAX and on_one_line(found[0]) == found[0] else None
 
 
 class _Pairs(list[tuple[str, Any]]):
