@@ -84,7 +84,10 @@ class Redis:
         return replies
 
     def held(self, key: str) -> Any:
-        """What is held under a key, for those who look from outside."""
+        """What is held under a key, for those who look from outside; what is of another run does
+        not count, since nobody believes it."""
+        if self._held.get(infra_redis.RUN, self.run_id) != self.run_id:
+            return {}
         has_ended = self._ends_at.get(key, self._now() + 1) <= self._now()
         return {} if has_ended else self._held.get(key, {})
 

@@ -46,17 +46,6 @@ def changes_are_recorded_after_sessions_are_read(patch: pytest.MonkeyPatch) -> N
 
 
 @planted_quietly
-def a_change_is_recorded_before_its_head(patch: pytest.MonkeyPatch) -> None:
-    record_and_find = RoutingStore.record_and_find
-
-    async def hasty(self: RoutingStore, heads: Any, markers: Any, changed: Any, users: Any) -> Any:
-        await self._pipe.run(record({}, {}, changed))
-        return await record_and_find(self, heads, markers, (), users)
-
-    patch.setattr(RoutingStore, "record_and_find", hasty)
-
-
-@planted_quietly
 def a_change_keeps_its_first_number(patch: pytest.MonkeyPatch) -> None:
     """As if the number were the time of a message: it is below tokens that were given out."""
     record_and_find = RoutingStore.record_and_find
