@@ -96,12 +96,10 @@ class Commits:
         if self._parts.log_generation:  # a log was lost: its snapshots lie elsewhere
             return
         written = self._parts.log.partitions[SNAPSHOTS.name, partition]
-        newest = 0
-        for record in reversed(written):
-            event = self._codec.decode(record.value())
-            if isinstance(event, SnapshotCompleted):
-                newest = event.fact_offset
-                break
+        found = (self._codec.decode(record.value()) for record in written)
+        # The highest, not the last: one that was given up may write its older one late.
+        ends = (one.fact_offset for one in found if isinstance(one, SnapshotCompleted))
+        newest = max(ends, default=0)
         owed = sum(event is not None for event in events[newest:])
         facts = sum(event is not None for event in events)
         if owed >= max(plan.FACTS_BETWEEN, (facts + _CONVERSATIONS_MAX) // 8):

@@ -5,34 +5,12 @@ from collections.abc import Iterator
 from events.conversations import SubmissionsRestarted
 from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
 from events.topics import CONVERSATIONS, PARTITIONS, RECEIPTS
-from processors.admission.restore import newest_snapshots, restore
-from processors.snapshots import plan
+from processors.admission.restore import restore
 from tests.simulation.checks.registry import check
 from tests.simulation.checks.seen import Seen, decoded
 from tests.simulation.kafka import SimulatedReader
 from tests.simulation.parts import CODEC
 from tests.simulation.releases import newer
-
-_NEWEST = 1 << 60
-_CONVERSATIONS_MAX = 16
-
-
-@check("snapshots", "I9")
-def snapshots(seen: Seen) -> Iterator[str]:
-    """Of every partition there is one, as soon as enough facts lie behind the one before.
-
-    Not looked at where a log was lost: then there are fewer, and they lie elsewhere.
-    """
-    if seen.world.parts.log_generation:
-        return
-    log = seen.world.parts.log
-    ends = dict.fromkeys(range(PARTITIONS), _NEWEST)
-    states = newest_snapshots(SimulatedReader(log), newer(CODEC), ends)  # type: ignore[arg-type]
-    for number, state in states.items():
-        facts = [record for record, _ in seen.facts if record.partition() == number]
-        behind = sum(record.at >= state.fact_offset for record in facts)
-        if behind >= max(plan.FACTS_BETWEEN, (len(facts) + _CONVERSATIONS_MAX) // 8):
-            yield f"{behind} facts of partition {number} lie behind its newest snapshot"
 
 
 @check("restored", "I9")
