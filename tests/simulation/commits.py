@@ -44,6 +44,7 @@ class Commits:
         parts.on_commit = self.committed
         parts.redis.on_opened = self.opened
         parts.redis.on_alive = self.alive
+        parts.redis.on_gone_back = self._written.clear
 
     def forget(self) -> None:
         """Another log begins, and everything that was made of the one before is gone."""
@@ -148,6 +149,8 @@ class Commits:
             if offset < starts[place] or not _concerns(event, user, device):
                 continue
             gateway, epoch, session_id, _ = value.split(keys.SEPARATOR)
+            if (delivery_topic(gateway), 0) not in self._parts.log.partitions:
+                continue  # a hostile record named a gateway that never was
             redis = self._parts.redis
             is_current = redis.held(key) and redis.held(key).get(device) == value
             if not is_current or redis.held(keys.gateway(gateway)) != epoch:

@@ -32,6 +32,8 @@ class Redis:
         """Told of a session that was written: its key, device and value."""
         self.on_alive: Callable[[str], None] = lambda _: None
         """Told of a gateway that came to life: its key."""
+        self.on_gone_back: Callable[[], None] = lambda: None
+        """Told that what is held is older than it was."""
         self._now = loop_time
         self._held: dict[str, Any] = {}
         self._ends_at: dict[str, float] = {}
@@ -72,6 +74,7 @@ class Redis:
         """It is started anew with what was saved last, or a replica that was behind is promoted."""
         self._held, self._ends_at = copy.deepcopy(self._saved)
         self.runs += 1
+        self.on_gone_back()
 
     def run(self, commands: Sequence[bytes]) -> list[Any]:
         """One reply for each command."""

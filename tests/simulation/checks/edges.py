@@ -6,7 +6,7 @@ from events.deliveries import AnnouncementRequested, SessionReplaced
 from events.frames import CloseCode
 from events.topics import GATEWAYS, SESSIONS, delivery_topic
 from tests.simulation.checks.registry import check
-from tests.simulation.checks.seen import Seen, decoded
+from tests.simulation.checks.seen import LOGS_CHANGE, Seen, decoded
 from tests.simulation.device import Link
 
 _CLOSES = (
@@ -17,13 +17,6 @@ _CLOSES = (
     CloseCode.TRY_LATER,
 )
 """How a gateway may close the socket of a device that does no harm."""
-
-
-_LOGS_CHANGE = {
-    "facts_are_restored_elsewhere",
-    "submissions_are_replaced",
-    "submissions_lose_their_end",
-}
 
 
 @check("bounds", "I11")
@@ -57,7 +50,7 @@ def answers(seen: Seen) -> Iterator[str]:
     """Each time a welcomed device sends a message, the session in which it does is answered."""
     if any(place[0] in (GATEWAYS.name, SESSIONS.name) for place, _ in seen.world.hostile):
         return  # who may write there may end anybody's session
-    if not _LOGS_CHANGE.isdisjoint(seen.world.faults):
+    if not LOGS_CHANGE.isdisjoint(seen.world.faults):
         return  # what the log lost is not answered where it was said, but where it is said again
     for device in seen.world.devices:
         if device.link is not None and _was_always_registered(seen, device.link):

@@ -21,6 +21,13 @@ _READS_ALL = newer(CODEC)
 
 Fact = MessageSent | SubmissionRejected | SubmissionRepeated
 
+LOGS_CHANGE = {
+    "facts_are_restored_elsewhere",
+    "submissions_are_replaced",
+    "submissions_lose_their_end",
+}
+"""Faults after which the log holds less, or other, than devices and stores were told."""
+
 
 @dataclass(frozen=True)
 class Seen:

@@ -27,12 +27,12 @@ def of_what_waits_behind_a_gap_only_one_is_released(patch: pytest.MonkeyPatch) -
 
 @planted
 def nobody_asks_how_far_others_are(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Refresh, "want", lambda self: None)
+    patch.setattr(Refresh, "want", lambda self, conversations: None)
 
 
 @planted
 def a_refusal_of_the_log_is_taken_for_acceptance(patch: pytest.MonkeyPatch) -> None:
-    def glad(self: Outbox, frame: Any, out: Any) -> None:
+    def glad(self: Outbox, frame: Any, now: int, out: Any) -> Any:
         self.settle(frame.id, 0, 0, out)
 
     patch.setattr(Outbox, "rejected", glad)

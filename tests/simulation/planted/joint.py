@@ -113,7 +113,7 @@ def deliveries_of_another_epoch_are_taken(patch: pytest.MonkeyPatch) -> None:
     deliver = deliveries.Deliveries._deliver
 
     def credulous(self: Any, value: Any) -> None:
-        self._epoch = getattr(self._decode(value), "gateway_epoch", None)
+        self._epoch = getattr(self._event(value), "gateway_epoch", None)
         deliver(self, value)
 
     patch.setattr(deliveries.Deliveries, "_deliver", credulous)

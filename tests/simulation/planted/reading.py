@@ -81,16 +81,16 @@ def a_snapshot_forgets_markers(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def a_snapshot_says_that_it_goes_one_move_further(patch: pytest.MonkeyPatch) -> None:
-    write = snapshots._write
+    write = snapshots.write
 
-    async def ahead(context: Any, guard: Any, partition: int, one: Any) -> None:
+    async def ahead(publisher: Any, partition: int, one: Any, *more: Any) -> None:
         one.receipt_offset += 1
         try:
-            await write(context, guard, partition, one)
+            await write(publisher, partition, one, *more)
         finally:
             one.receipt_offset -= 1
 
-    patch.setattr(snapshots, "_write", ahead)
+    patch.setattr(snapshots, "write", ahead)
 
 
 @planted

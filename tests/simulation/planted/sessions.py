@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 
 from edge.connections import Connections
-from processors import session_changes, sessions
-from projections.heads.keys import COMPLETE
-from projections.heads.store import HeadsStore
+from processors import sessions
 from projections.sessions.store import DeviceClosed, SessionStore
-from tests.simulation.planted.registry import planted, planted_quietly
+from tests.simulation.planted.registry import planted
 
 
 @planted
@@ -34,25 +32,6 @@ def a_session_is_closed_by_the_end_of_another(patch: pytest.MonkeyPatch) -> None
 @planted
 def session_ids_are_given_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Connections, "new_session_id", lambda self: 1 + len(self._sessions))
-
-
-@planted_quietly
-def what_redis_lost_is_taken_for_complete(patch: pytest.MonkeyPatch) -> None:
-    conversations = HeadsStore.conversations
-
-    async def credulous(self: HeadsStore, users: Any) -> Any:
-        return {
-            user: some | {COMPLETE} for user, some in (await conversations(self, users)).items()
-        }
-
-    patch.setattr(HeadsStore, "conversations", credulous)
-
-
-@planted
-def only_the_first_heads_are_told(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(session_changes, "HEADS_A_FRAME", 1)
-    frames = session_changes.heads_frames
-    patch.setattr(session_changes, "heads_frames", lambda *answer: frames(*answer)[:1])
 
 
 @planted
