@@ -11,12 +11,12 @@ import msgspec
 import pytest
 
 from events.ids import direct_conversation
-from events.queries import HistoryRequested, InboxRequested
+from events.queries import WAITING_MAX, HistoryRequested, InboxRequested
 from events.topics import QUERIES, RECEIPTS, partition_of
 from infra.settings import load
 from infra.stack.stack import Stack
 from processors.context import Context
-from processors.queries import USER_WAITING_MAX, Desk
+from processors.queries import Desk
 from processors.reader import WAIT_SECONDS, Reader
 from projections.pipe import pack
 from projections.receipts.store import ReceiptStore
@@ -281,7 +281,7 @@ async def test_a_flood_of_one_user_starves_nobody(
     await head_is(context, conversation, 2)  # Redis is ahead: history will not come
     flood = [
         page_asked(own, ANN, conversation, after_seq=1, up_to_seq=2)
-        for _ in range(USER_WAITING_MAX + 20)
+        for _ in range(WAITING_MAX + 20)
     ]
     asked = page_asked(own, bob, other, after_seq=0)
     await desk.take([*flood, asked])
