@@ -2,8 +2,8 @@
 
 In: a plan, and the gateway and signing key from the settings. Each socket says some frames and a
 ping; the pong says that the gateway has read them, and the next come. So the rate is what the
-gateway takes, with no more waiting than that. No worker is needed: nobody waits for decisions, and
-sessions are registered by `bench.registrar`.
+gateway takes, with no more waiting than that. No worker is needed: nobody waits for decisions.
+Where no worker runs, `bench.registrar` registers the sessions; otherwise nobody is welcomed.
 Says `begin` when the sockets are open, and again once it is warm; then `end` and what was said.
 """
 
@@ -11,7 +11,6 @@ import asyncio
 import gc
 import sys
 import time
-from dataclasses import dataclass
 from itertools import count
 from random import Random
 from string import ascii_letters
@@ -20,14 +19,12 @@ import msgspec
 import uvloop
 from msgspec import Struct
 
-from bench.devices import address_of
+from bench.devices import Settings, address_of
 from bench.frames import ping_frame, text_frame
-from bench.registrar import registrar
 from bench.socket import Socket, connect
-from events.codec import Codec
 from events.ids import direct_conversation, timed_id
 from infra import tokens
-from infra.settings import ClientSettings, KafkaSettings, SchemaSettings, TokenSettings, load
+from infra.settings import load
 
 BODY_BYTES = 80
 
@@ -35,16 +32,6 @@ _CONNECTING_MAX = 40
 _CONNECT_SECONDS = 30.0
 _TOKEN_SECONDS = 6 * 3600
 _POLL_SECONDS = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What this program is told by the environment."""
-
-    client: ClientSettings
-    tokens: TokenSettings
-    kafka: KafkaSettings
-    schemas: SchemaSettings
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -138,8 +125,7 @@ async def speak(settings: Settings, plan: Plan) -> Said:
     """Open the sockets, say what is planned, count."""
     run = time.time_ns() // 1_000_000
     speakers = [Speaker(number, plan, run) for number in range(plan.sockets)]
-    with registrar(settings.kafka, Codec.from_file(settings.schemas.ids)):
-        await _open(settings, speakers)
+    await _open(settings, speakers)
     gc.collect()
     gc.freeze()
     print("begin", flush=True)

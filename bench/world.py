@@ -13,10 +13,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from bench.driver import Driver, raise_open_files_limit
+from events.codec import Codec
 from events.topics import GROUPS
 from infra import catalogues
 from infra.checkout import CHECKOUT
-from infra.settings import KafkaSettings, inherited_environment, load
+from infra.settings import KafkaSettings, SchemaSettings, inherited_environment, load
 from infra.stack import services
 from infra.stack.part import OnProgress, PartStatus
 from infra.stack.stack import Stack
@@ -70,6 +71,7 @@ class Shape:
 @dataclass(frozen=True, slots=True)
 class _Settings:
     kafka: KafkaSettings
+    schemas: SchemaSettings
 
 
 class World:
@@ -85,6 +87,10 @@ class World:
     def kafka(self) -> KafkaSettings:
         """How this world's log is reached."""
         return load(_Settings, self.stack.environment()).kafka
+
+    def codec(self) -> Codec:
+        """What the records of this world's log are read with."""
+        return Codec.from_file(load(_Settings, self.stack.environment()).schemas.ids)
 
     def statuses(self) -> dict[str, PartStatus]:
         """How each part is, by name."""

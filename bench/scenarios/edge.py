@@ -18,6 +18,7 @@ from msgspec import Struct
 from bench.cost import mark, resident_bytes, spent
 from bench.inbound import Plan, Said
 from bench.jitter import lost_share
+from bench.registrar import registrar
 from bench.world import World
 from events.topics import SUBMISSIONS
 from infra.errors import UserError
@@ -181,19 +182,20 @@ def _inbound(world: World, plan: Plan) -> Inbound:
 @contextmanager
 def _speaking(world: World, plan: Plan) -> Iterator[Popen[str]]:
     """The program that speaks; gone afterwards, whatever happens."""
-    process = Popen(
-        (sys.executable, "-m", "bench.inbound", msgspec.json.encode(plan).decode()),
-        env=world.environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+    with registrar(world.kafka(), world.codec()):
+        process = Popen(
+            (sys.executable, "-m", "bench.inbound", msgspec.json.encode(plan).decode()),
+            env=world.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def _line(process: Popen[str], wanted: str) -> str:

@@ -143,8 +143,8 @@ def test_small_figures_can_be_followed_by_hand() -> None:
     assert found.recipients_a_message == pytest.approx(1)
     assert found.partitions == 8  # 250 a second in each
     assert found.gateways == 5  # 20,000 sockets in each
-    each = 104 + 288 / 2 + 2 * 160
-    assert found.redis_gib == pytest.approx((1e6 * 40 * each + 1e5 * 314) / 2**30)
+    each = 41 + 166 / 2 + 2 * 28
+    assert found.redis_gib == pytest.approx((1e6 * 40 * each + 1e5 * 315) / 2**30)
     assert found.fact_bytes_a_day == pytest.approx(86.4e6 * (239 + 20 + 2 * (106 + 20)))
     # 1.9 ms a message at the measured cell's rate, 0.5 of 3.3 of it Cassandra's, three copies
     assert found.cassandra_cores == pytest.approx(2_000 * 1.9e-3 * 0.5 / 3.3 * 3, rel=0.01)
