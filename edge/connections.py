@@ -64,7 +64,9 @@ class Connections:
         self._loop = loop
         self._devices_max = devices_max
         self._visit_seconds = heartbeat_seconds / _VISITS
-        self._sockets: set[Socket] = set()
+        self._sockets: dict[Socket, int] = {}
+        """Each with its place in the order in which sockets were opened."""
+        self._opened = 0
         self._sessions: dict[int, Socket] = {}
         self._devices: dict[tuple[str, str], Socket] = {}
         self._devices_of: dict[str, int] = {}
@@ -89,7 +91,8 @@ class Connections:
 
     def add(self, socket: Socket) -> None:
         """A socket was opened."""
-        self._sockets.add(socket)
+        self._opened += 1
+        self._sockets[socket] = self._opened
         self._visits.append((self._loop.time() + self._visit_seconds, socket))
 
     def has_room_for(self, principal: Principal) -> bool:
@@ -98,6 +101,15 @@ class Connections:
             self._devices_of.get(principal.user_id, 0) < self._devices_max
             or (principal.user_id, principal.device_id) in self._devices
         )
+
+    def has_newer(self, socket: Socket, principal: Principal) -> bool:
+        """Whether a socket that was opened after this one is the device's already.
+
+        What a client left behind may be read late: its first frame was on the way when it connected
+        again. Order of opening decides, not order of reading.
+        """
+        other = self._devices.get((principal.user_id, principal.device_id))
+        return other is not None and self._sockets[other] > self._sockets.get(socket, 0)
 
     def authenticated(self, socket: Socket, principal: Principal) -> Socket | None:
         """A socket has a session now; the older socket of the same device, if there is one."""
@@ -112,7 +124,7 @@ class Connections:
 
     def remove(self, socket: Socket) -> None:
         """A socket ended."""
-        self._sockets.discard(socket)
+        self._sockets.pop(socket, None)
         self._sessions.pop(socket.session_id, None)
         principal = socket.principal
         if principal is not None:

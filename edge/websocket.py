@@ -262,6 +262,9 @@ class ClientSocket:
     def _believe(self, principal: Principal, now: float, request_id: str | None = None) -> None:
         connections = self._hub.connections
         first = self._session.principal is None
+        if first and connections.has_newer(self, principal):
+            self.close(CloseCode.REPLACED, "replaced")
+            return
         if first and not connections.has_room_for(principal):
             self._apply(self._session.refused_for_room(), now)
             return
