@@ -36,4 +36,4 @@ def session_ids_are_given_again(patch: pytest.MonkeyPatch) -> None:
 
 @planted
 def nobody_is_told_how_far_conversations_go(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sessions, "route_heads", lambda devices, heads: {})
+    patch.setattr(sessions, "route_heads", lambda devices, asked, answers: {})

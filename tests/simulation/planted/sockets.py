@@ -48,9 +48,11 @@ def a_slow_device_holds_up_the_others(patch: pytest.MonkeyPatch) -> None:
 def a_device_is_welcomed_before_it_can_be_reached(patch: pytest.MonkeyPatch) -> None:
     authenticated = Session.authenticated
 
-    def hasty(self: Session, principal: Any, session_id: int, now: float, wall_now: float) -> Any:
-        effects = authenticated(self, principal, session_id, now, wall_now)
-        return (*effects, *self.registered(wall_now))
+    def hasty(
+        self: Session, principal: Any, session_id: int, now: float, wall_now: float, *more: Any
+    ) -> Any:
+        effects = authenticated(self, principal, session_id, now, wall_now, *more)
+        return effects if self.is_registered else (*effects, *self.registered(wall_now))
 
     patch.setattr(Session, "authenticated", hasty)
 
@@ -58,7 +60,9 @@ def a_device_is_welcomed_before_it_can_be_reached(patch: pytest.MonkeyPatch) -> 
 @planted
 def an_expired_token_is_let_in(patch: pytest.MonkeyPatch) -> None:
     timely = tokens._timely
-    patch.setattr(tokens, "_timely", lambda claims, now, more: timely(claims, claims["iat"], more))
+    patch.setattr(
+        tokens, "_timely", lambda claims, now, *more: timely(claims, claims["iat"], *more)
+    )
 
 
 @planted
