@@ -14,6 +14,7 @@ from edge.strict_json import INTEGER_MAX, NotTaken, decode, id_of
 from events.frames import ErrorCode
 from events.ids import is_name, made_at
 from events.queries import INBOX_MAX, PAGE_MAX
+from events.text import cut
 
 BODY_BYTES_MAX = 65_536
 """Of UTF-8, in one message."""
@@ -28,7 +29,8 @@ MARKS_MAX = 200
 KINDS = frozenset(("text",))
 _CONVERSATION_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-:")
 
-"""How msgspec says it."""
+_DETAIL_MAX = 300
+"""Characters of what is said about a field that is wrong."""
 
 Seq = Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
 Cursor = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
@@ -176,7 +178,8 @@ def parse(text: str) -> ClientFrame | Problem:
     try:
         frame = msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        return Problem(ErrorCode.BAD_REQUEST, str(error), _id_of(value))
+        # It names the field at fault, and a client may name one as it likes.
+        return Problem(ErrorCode.BAD_REQUEST, cut(str(error), _DETAIL_MAX), _id_of(value))
     fault: Problem | None = _CHECKS[kind](frame)
     return frame if fault is None else fault
 

@@ -121,6 +121,15 @@ def test_wrong_contents_are_no_strike() -> None:
         assert not problem.strike
 
 
+def test_a_field_that_is_not_known_is_named_and_the_answer_stays_short() -> None:
+    short, long = taken(mood="good"), taken(**{"x" * 100_000: 1})
+    assert isinstance(short, Problem)
+    assert "`mood`" in short.detail
+    assert isinstance(long, Problem)
+    assert long.code == "bad_request"
+    assert len(long.detail) <= 300
+
+
 def test_an_unknown_type_is_no_strike_and_names_the_request() -> None:
     assert parse('{"type":"dance","id":"7"}') == Problem(
         parse('{"type":"dance"}').code, "There is no such type of frame.", "7", strike=False
