@@ -1,4 +1,4 @@
-"""Which socket of a device is the newer one: the one that was opened later, however late it speaks."""
+"""Which socket of a device is newer: the one that was opened later, however late it speaks."""
 
 import asyncio
 from typing import Any
