@@ -17,7 +17,7 @@ from projections.history.projection import project
 from projections.history.store import TimelineStore
 from projections.positions import write_time
 from projections.routing.store import RoutingStore
-from tests.examples import ANN, CONVERSATION, NOON
+from tests.examples import ANN, CONVERSATION
 from tests.projections.facts import sent
 from tests.simulation.cassandra import Cassandra, ImmediateDatabase
 from tests.simulation.redis import ImmediatePipe, Redis
@@ -45,10 +45,10 @@ async def shown(facts: str, read: int) -> dict[str, Any]:
             fact = sent(seq, sender_id=NAMES[letter], message_number=number)
             await timeline.apply(project(fact, write_time(0, seq)))
     marker = {(CONVERSATION, ANN, "read"): read}
-    heads = {CONVERSATION: (newest, NOON)}
-    await RoutingStore(pipe).record_and_find(heads, marker, [(ANN, CONVERSATION)], ())
+    heads = {CONVERSATION: newest}
     life = await HeadsStore(pipe).life("life")
-    assert await HeadsStore(pipe).restore(life, {ANN: [CONVERSATION]}, heads)
+    assert await HeadsStore(pipe).restore_recent(life, ANN, [])
+    await RoutingStore(pipe).record_and_find(heads, marker, [(ANN, CONVERSATION)], ())
     loop = asyncio.get_running_loop()
     context: Any = SimpleNamespace(redis_pipe=pipe, database=database, progress=None, loop=loop)
     frame = msgspec.json.decode(await Reader(context).inbox(ASKED))

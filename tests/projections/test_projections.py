@@ -15,7 +15,7 @@ from projections.inbox.projection import ConversationJoined
 from projections.positions import GENERATION_MAX, OFFSET_MAX, offset_of, write_time
 from projections.receipts import projection as receipts
 from projections.receipts.projection import MarkerMoved
-from tests.examples import ANN, BOB, CONVERSATION, NOON, PHONE
+from tests.examples import ANN, BOB, CONVERSATION, NOON, PHONE, message_id
 from tests.projections.facts import moved, rejected, sent
 
 Project = Callable[[Struct, int], list[Cell]]
@@ -88,7 +88,7 @@ def test_a_message_is_one_row_with_all_that_is_shown_of_it() -> None:
             message_number=10,
             sender_id=ANN,
             device_id=PHONE,
-            client_message_id="00000000-0000-4000-8000-000000000010",
+            client_message_id=message_id(10),
             kind="text",
             body="message 10",
             reply_to_seq=9,
