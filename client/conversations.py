@@ -133,6 +133,14 @@ class Conversation:
             max(self.confirmed[1], read),
         )
 
+    def lacks(self, delivered: int, read: int) -> bool:
+        """Whether the server, asked, has less than the own watermarks; it is then told again."""
+        if read >= self.read and max(delivered, read) >= self.delivered:
+            return False
+        self.confirmed = (max(delivered, read), read)
+        self.unsettled = True
+        return True
+
     def raise_marker(self, user_id: str, delivered: int, read: int) -> bool:
         """Raise what another member has; whether anything rose."""
         old = self.markers.get(user_id, (0, 0))

@@ -5,6 +5,7 @@ each and in the order of their seq; an entry leaves the outbox when its message 
 or refused. Pure.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from client import frames, watermarks
@@ -113,8 +114,7 @@ class Inbound:
     def _page(self, page: frames.Page, out: Effects) -> None:
         known = self._sync.conversations.get(page.conversation_id)
         if known is not None:
-            for marker in page.receipts:
-                watermarks.moved(known, self._identity.user_id, marker, 0, out)
+            self._stands(known, page.receipts, out)
         conversation = self._sync.answered(page.id)
         if conversation is None:
             out.answers.append((page.id, page))
@@ -158,12 +158,23 @@ class Inbound:
             conversation.head = max(conversation.head, item.seq)
             conversation.listed = item
             self._sync.check(conversation)
-            for marker in item.receipts:
-                watermarks.moved(conversation, self._identity.user_id, marker, 0, out)
+            self._stands(conversation, item.receipts, out)
         if inbox.conversations:
             out.notices.append(ChatsListed(len(inbox.conversations)))
         if not self._refresh.shown(inbox):
             out.answers.append((inbox.id, inbox))
+
+    def _stands(
+        self, conversation: Conversation, markers: Iterable[frames.Markers], out: Effects
+    ) -> None:
+        """An answer says how far everybody is. What it lacks of the own watermarks is told again:
+        the log may have lost it after it said that it has it."""
+        me = self._identity.user_id
+        for marker in markers:
+            watermarks.moved(conversation, me, marker, 0, out)
+            if marker.user_id == me and conversation.lacks(marker.delivered, marker.read):
+                out.changes.append(watermarks.saved(conversation))
+                self._marks.put(conversation)
 
     def _error(self, error: frames.Error, now: int, out: Effects) -> None:
         if error.id is None:

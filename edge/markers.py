@@ -4,7 +4,8 @@ In: markers as devices send them. Out: MarkersSubmitted records by partition of 
 topic, each marker the highest seq of its conversation, user, device and kind. Markers are
 watermarks, so keeping only the highest loses nothing, and one that could not be published is
 simply added again. One that Kafka has is not submitted again for a minute or so, however often it
-is repeated. Pure; bounded: what would pass the bound is not taken.
+is repeated; later it is, since Kafka may have lost it. Pure; bounded: what would pass the bound is
+not taken.
 """
 
 from collections.abc import Iterable
@@ -21,6 +22,9 @@ TOLD_MAX = 50_000
 """Markers that Kafka has, remembered in each of two generations."""
 
 _GENERATION_SECONDS = 60.0
+
+TOLD_SECONDS = 2 * _GENERATION_SECONDS
+"""For so long at most a marker that Kafka has is remembered."""
 
 _Key = tuple[str, str, str, str]
 
@@ -39,8 +43,9 @@ class Markers:
     def __len__(self) -> int:
         return len(self._pending)
 
-    def add(self, marker: Marker) -> bool:
+    def add(self, marker: Marker, now: float) -> bool:
         """Keep a marker if it is the highest of its kind; False when there is no room."""
+        self._grow_older(now)
         key = _key(marker)
         if marker.seq in (self._told.get(key), self._told_before.get(key)):
             return True
@@ -55,11 +60,22 @@ class Markers:
 
     def told(self, markers: Iterable[Marker], now: float) -> None:
         """Kafka has these."""
-        if now >= self._began_at + _GENERATION_SECONDS or len(self._told) >= TOLD_MAX:
-            self._told_before, self._told = self._told, {}
-            self._began_at = now
+        self._grow_older(now)
+        if len(self._told) >= TOLD_MAX:
+            self._begin(now, before=self._told)
         for marker in markers:
             self._told[_key(marker)] = marker.seq
+
+    def _grow_older(self, now: float) -> None:
+        """Let go of what is older than two generations, also where nothing new was told since."""
+        if now >= self._began_at + TOLD_SECONDS:
+            self._begin(now, before={})
+        elif now >= self._began_at + _GENERATION_SECONDS:
+            self._begin(now, before=self._told)
+
+    def _begin(self, now: float, before: dict[_Key, int]) -> None:
+        self._told_before, self._told = before, {}
+        self._began_at = now
 
     def take(self) -> list[tuple[int, MarkersSubmitted]]:
         """All that waits, packed by partition; nothing waits afterwards."""

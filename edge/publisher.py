@@ -108,7 +108,7 @@ class EdgePublisher:
 
         False when there is no room for it.
         """
-        has_room = self._markers.add(marker)
+        has_room = self._markers.add(marker, self._loop.time())
         if not has_room:
             self._telemetry.count(EDGE_UNAVAILABLE, 1, "markers")
         if self._markers_due is None:

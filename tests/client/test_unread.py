@@ -100,3 +100,23 @@ async def test_what_was_read_on_another_device_while_this_one_was_away_is_no_lon
         await soon(lambda: server.model.markers[CONVERSATION, "bob", "read"] == 4)
         async with device(server, "bob", store=store) as phone:
             await soon(lambda: [chat.unread for chat in phone.chats()] == [0], 60)
+
+
+async def test_what_the_log_lost_after_it_had_it_is_told_again_once_an_answer_lacks_it() -> None:
+    key = (CONVERSATION, "bob", "read")
+    async with running() as server, device(server, "ann") as ann:
+        store = MemoryStore()
+        async with device(server, "bob", store=store) as bob:
+            for n in range(4):
+                await (await ann.send("bob", f"{n}")).accepted(60)
+            await take(bob, 4)
+            await bob.read("ann")
+            await soon(lambda: server.model.markers[key] == 4)
+            await soon(lambda: not bob.state.conversations[CONVERSATION].unsettled, 60)
+        server.model.markers[key] = 0
+        async with device(server, "bob", name="laptop") as laptop:  # nothing new is to be told of
+            await (await laptop.send("ann", "while the phone was away")).accepted(60)
+        async with device(server, "bob", store=store) as bob:
+            await take(bob, 1)
+            await soon(lambda: server.model.markers[key] == 4, 60)
+            assert [chat.unread for chat in bob.chats()] == [0]

@@ -36,17 +36,28 @@ def test_what_kafka_has_is_not_submitted_again_for_a_while() -> None:
     )
     waiting = Markers()
     waiting.told([marker], 1.0)
-    assert waiting.add(marker)
+    assert waiting.add(marker, 2.0)
     assert waiting.take() == []
     for now in (62.0, 123.0):  # a minute and another
         waiting.told([], now)
-    waiting.add(marker)
+    waiting.add(marker, 123.0)
     assert len(waiting) == 1
     assert waiting.take() != []
     other = msgspec.structs.replace(marker, seq=4)
     waiting.told([marker], 124.0)
-    waiting.add(other)
+    waiting.add(other, 124.0)
     assert waiting.take() != [], "only what is the same is a repeat"
+
+
+def test_what_kafka_had_is_submitted_again_later_also_where_nothing_else_is_said() -> None:
+    marker = Marker(
+        conversation_id="d:ann:b1", user_id="ann", device_id="phone", kind="read", seq=5
+    )
+    for later, is_repeat in ((1.0, True), (60.0, True), (markers.TOLD_SECONDS, False)):
+        waiting = Markers()
+        waiting.told([marker], 1_000.0)
+        assert waiting.add(marker, 1_000.0 + later)
+        assert (waiting.take() == []) is is_repeat, later
 
 
 @given(some_markers)
@@ -55,7 +66,7 @@ def test_the_highest_of_each_is_submitted_once_at_its_partition(
 ) -> None:
     waiting = Markers()
     for marker in given_markers:
-        assert waiting.add(marker)
+        assert waiting.add(marker, 0.0)
     taken = waiting.take()
     packed = [marker for _, record in taken for marker in record.markers]
     assert highest(packed) == highest(given_markers)
@@ -71,13 +82,13 @@ def test_adding_what_failed_again_loses_and_lowers_nothing(
 ) -> None:
     waiting = Markers()
     for marker in first:
-        waiting.add(marker)
+        waiting.add(marker, 0.0)
     failed = waiting.take()
     for marker in second:
-        waiting.add(marker)
+        waiting.add(marker, 0.0)
     for _, record in failed:
         for marker in record.markers:
-            waiting.add(marker)
+            waiting.add(marker, 0.0)
     packed = [marker for _, record in waiting.take() for marker in record.markers]
     assert highest(packed) == highest(first + second)
 
@@ -92,7 +103,8 @@ def test_a_record_holds_a_thousand_markers_at_most() -> None:
                 device_id="phone",
                 kind="read",
                 seq=1,
-            )
+            ),
+            0.0,
         )
     assert [len(record.markers) for _, record in waiting.take()] == [1_000, 1_000, 500]
 
@@ -103,4 +115,4 @@ def test_what_passes_the_bound_is_not_taken() -> None:
     waiting._pending = dict.fromkeys(
         (("c", str(n), "d", "read") for n in range(markers.PENDING_MAX)), one
     )
-    assert not waiting.add(one)
+    assert not waiting.add(one, 0.0)
