@@ -212,7 +212,15 @@ class SimulatedProgress(LogProgress):
         super().__init__("", topic)
         self._log = log
         self._of_group = committed
+        self._owner = owner
         self._ask = partial(machine.ask, owner, "kafka-giving-up")
+
+    async def wait(self, group: str, partitions: Collection[int], timeout_seconds: float) -> bool:
+        self._owner.waits += 1
+        try:
+            return await super().wait(group, partitions, timeout_seconds)
+        finally:
+            self._owner.waits -= 1
 
     async def ends(self, partitions: Collection[int]) -> dict[int, int]:
         return await self._ask(

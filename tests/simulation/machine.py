@@ -30,6 +30,8 @@ class Process:
     name: str
     alive: bool = True
     stopped: bool = False
+    waits: int = 0
+    """How often it waits at the moment until a group has come to the end of the log."""
     at_death: list[Callable[[], None]] = field(default_factory=list)
 
 
@@ -66,6 +68,11 @@ class Machine:
             and call not in self.held
             and not (call.part == "kafka" and "kafka" in self.away)
         ]
+
+    @property
+    def stores_are_asked(self) -> bool:
+        """Whether a store is to answer something, to whoever waits for it or to nobody."""
+        return any(one.part in ("redis", "cassandra") for one in (*self.calls, *self.given_up))
 
     def happen(self, call: Call, fail_chance: float) -> None:
         """Let a call happen: it works, or it fails before or after it worked."""

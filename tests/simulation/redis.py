@@ -37,6 +37,8 @@ class Redis:
         self._now = loop_time
         self._held: dict[str, Any] = {}
         self._ends_at: dict[str, float] = {}
+        self._fresh: set[str] = set()
+        """Keys that were written since nothing was on its way."""
         self._saved: tuple[dict[str, Any], dict[str, float]] = ({}, {})
         self._scripts = {
             _sha(infra_redis._BEGIN): self._begin,
@@ -61,10 +63,18 @@ class Redis:
         return f"run{self.runs}"
 
     def forget(self, random: Random) -> None:
-        """Some of the keys that are restored when they are asked for end."""
+        """Some of the keys that are restored when they are asked for end.
+
+        Each write puts the end of its key off for 30 days, so none ends that was written while
+        something is on its way that began before.
+        """
         for key in [one for one in self._held if one.startswith(("standing:", "recent:"))]:
-            if random.random() < 0.5:
+            if key not in self._fresh and random.random() < 0.5:
                 del self._held[key]
+
+    def nothing_is_on_its_way(self) -> None:
+        """Whoever reads or writes from now on begins now: every key may be older than that."""
+        self._fresh.clear()
 
     def save(self) -> None:
         """All is written to a file, or a replica has it."""
@@ -125,6 +135,7 @@ class Redis:
     def _do_expire(self, key: str, seconds: str) -> int:
         if key in self._held:
             self._ends_at[key] = self._now() + int(seconds)
+            self._fresh.add(key)
         return int(key in self._held)
 
     def _do_zscore(self, key: str, member: str) -> int | None:

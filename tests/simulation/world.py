@@ -16,6 +16,7 @@ from random import Random
 
 import structlog
 
+from edge.markers import TOLD_SECONDS
 from events.frames import CloseCode
 from events.topics import GATEWAYS as GATEWAY_EVENTS
 from infra.log_reader import Place
@@ -240,7 +241,10 @@ class World:
         self.measure()
 
     def measure(self) -> None:
-        """Note how long queues are."""
+        """Note how long queues are, and when no store is used by anybody."""
+        waits = any(one.process.alive and one.process.waits for one in self.workers)
+        if not waits and not self.parts.machine.stores_are_asked:
+            self.parts.redis.nothing_is_on_its_way()
         for worker in self.workers:
             for source in worker.sources:
                 self._note(f"{source.group}, unconfirmed", len(source._unconfirmed), 8)
@@ -453,12 +457,21 @@ class World:
         self.parts.loop.settle()
 
     def heal(self) -> None:
-        """Everything works again, and comes to rest; then everybody looks at the inbox."""
+        """Everything works again, and comes to rest; then everybody looks at the inbox.
+
+        Where submissions were lost, the first look shows a device which of its watermarks went with
+        them, and it tells them again; what holds then is seen at the second. Before it, gateways
+        forget that the log had them.
+        """
         self.story.append("heal")
         self.rest()
-        for device in self.devices:
-            device.look_at_the_end()
-        self.rest()
+        until = self.parts.loop.now + (TOLD_SECONDS if self.lost else 0)
+        while self.parts.loop.now < until:  # everybody is awake meanwhile, and renews tokens
+            self.rest()
+        for _ in range(2 if self.lost else 1):
+            for device in self.devices:
+                device.look_at_the_end()
+            self.rest()
 
     def rest(self) -> None:
         """Everything works, and everything comes to rest."""
