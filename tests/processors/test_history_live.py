@@ -93,7 +93,7 @@ def inbox_asked(gateway: Gateway, user: str) -> InboxRequested:
 async def head_is(context: Context, conversation: str, seq: int) -> None:
     """Fan-out has recorded this head."""
     routing = RoutingStore(context.redis_pipe)
-    await routing.record_and_find({conversation: (seq, NOON + seq)}, {}, (), [])
+    await routing.record_and_find({conversation: seq}, {}, (), [])
 
 
 async def settled(receipts: ReceiptStore, marker: tuple[str, str, str]) -> None:

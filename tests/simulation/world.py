@@ -401,10 +401,10 @@ class World:
                     self.parts.findings.append(f"tokens: {device.user_id}'s session did not go on")
             elif is_let_in:
                 self.parts.findings.append(f"tokens: {device.user_id} was let in without a token")
-        elif not is_let_in and not (link and link.socket._closing):
-            self.parts.findings.append(f"tokens: {device.user_id}'s token was not believed")
-        elif link is not None:
+        elif is_let_in and link is not None:
             link.until = token.until
+        elif not (link and link.socket._closing):  # a session that had ended takes no token
+            self.parts.findings.append(f"tokens: {device.user_id}'s token was not believed")
 
     def _visit(self) -> None:
         self.visit()
