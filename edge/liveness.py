@@ -7,9 +7,14 @@ Knows no clock, no socket and no timer of its own; a socket asks it at every vis
 from __future__ import annotations
 
 from enum import Enum, auto
+from math import inf
 
 DOUBTS_MAX = 3
 """How often a session that is said to be replaced may say, in two heartbeats, that it lives."""
+
+DOUBTS_APART = 1 / 30
+"""Of a heartbeat: what is said again sooner counts as said once. A dead session may be announced
+several times within moments, as when Redis comes and goes; one that lives says so again later."""
 
 
 class Due(Enum):
@@ -35,6 +40,7 @@ class Liveness:
     """Of one socket, from its beginning at `now`."""
 
     __slots__ = (
+        "_doubted_at",
         "_doubted_since",
         "_doubts",
         "_frame_seconds",
@@ -54,6 +60,7 @@ class Liveness:
         self._pinged_at = now
         self._midway_since: float | None = None
         self._doubted_since = now
+        self._doubted_at = -inf
         self._doubts = 0
 
     def heard(self, now: float) -> bool:
@@ -81,7 +88,9 @@ class Liveness:
             return Doubt.IS_ASKED
         if now - self._doubted_since > 2 * self._heartbeat_seconds:
             self._doubted_since, self._doubts = now, 0
-        self._doubts += 1
+        if now - self._doubted_at >= DOUBTS_APART * self._heartbeat_seconds:
+            self._doubted_at = now
+            self._doubts += 1
         if self._doubts > DOUBTS_MAX:
             return Doubt.BELIEVE
         self.is_doubted = True

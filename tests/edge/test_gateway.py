@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaException
 
 from edge.gateway import Gateway
-from edge.liveness import DOUBTS_MAX
+from edge.liveness import DOUBTS_APART, DOUBTS_MAX
 from events.deliveries import (
     AnnouncementRequested,
     FramesRouted,
@@ -21,6 +21,7 @@ from events.queries import HistoryRequested, InboxRequested
 from events.sessions import SessionClosed, SessionOpened
 from events.submissions import MarkersSubmitted, MessageSubmitted
 from events.topics import delivery_topic
+from infra.settings import EdgeSettings
 from tests.edge.conftest import World
 from tests.edge.socket import PING, PONG, TEXT, Client, frame, new_id
 from tests.live import WAIT_SECONDS
@@ -227,6 +228,9 @@ async def test_who_lives_and_is_said_to_be_replaced_is_announced_again_and_then_
             world, SessionOpened, "gw-elsewhere", of(gateway, "gw-elsewhere"), times
         )
         assert [event.session_id for event in opened] == [client.session_id] * times
+        await asyncio.sleep(
+            DOUBTS_APART * EdgeSettings().heartbeat_seconds + 0.1
+        )  # sooner it would count as one
 
     await say_replaced(world, gateway, client)
     assert (await client.closed()).code == 4509

@@ -54,14 +54,21 @@ def test_a_doubt_is_asked_once_and_answered_by_anything(liveness):
 
 
 def test_who_is_told_too_often_in_two_heartbeats_believes_it(liveness):
-    for _ in range(DOUBTS_MAX):
-        assert liveness.doubt(101.0) is Doubt.ASK
-        liveness.heard(101.0)
+    for number in range(DOUBTS_MAX):
+        assert liveness.doubt(101.0 + number) is Doubt.ASK
+        liveness.heard(101.0 + number)
     assert liveness.doubt(160.0) is Doubt.BELIEVE
 
 
-def test_doubts_of_long_ago_do_not_count(liveness):
-    for _ in range(DOUBTS_MAX):
-        liveness.doubt(101.0)
+def test_what_is_said_again_within_a_moment_counts_once(liveness):
+    for _ in range(3 * DOUBTS_MAX):
+        assert liveness.doubt(101.0) is Doubt.ASK
         liveness.heard(101.0)
+    assert liveness.doubt(101.9) is Doubt.ASK
+
+
+def test_doubts_of_long_ago_do_not_count(liveness):
+    for number in range(DOUBTS_MAX):
+        liveness.doubt(101.0 + number)
+        liveness.heard(101.0 + number)
     assert liveness.doubt(100.0 + 2 * HEARTBEAT + 0.1) is Doubt.ASK

@@ -397,7 +397,8 @@ class World:
             self.parts.findings.append(f"tokens: {device.user_id} is {speaker.user_id} now")
         if self.parts.wall_time() >= token.until:
             if was_let_in and link is not None:
-                if not is_let_in and self.parts.wall_time() < link.until - _MOMENT:
+                goes_on = is_let_in or link.wire.closed == CloseCode.TOO_SLOW
+                if not goes_on and self.parts.wall_time() < link.until - _MOMENT:
                     self.parts.findings.append(f"tokens: {device.user_id}'s session did not go on")
             elif is_let_in:
                 self.parts.findings.append(f"tokens: {device.user_id} was let in without a token")
