@@ -32,8 +32,13 @@ def restarts(
     Raises NewerRelease.
     """
     found = _contradictions(reader, reading, states)
-    times = {(SUBMISSIONS.name, one): states[one].newest_at + 1 for one in found}
+    undecided = {one for one, state in states.items() if _nothing_decided_since(state)}
+    times = {(SUBMISSIONS.name, one): states[one].newest_at + 1 for one in found.keys() | undecided}
     begins = reader.first_since(times)
+    for partition in undecided - found.keys():
+        expected = states[partition].submission_offset + 1
+        if begins[SUBMISSIONS.name, partition] < expected:
+            found[partition] = f"it was replaced once more, before {expected} was decided"
     return {
         partition: SubmissionsRestarted(
             submissions_from=begins[SUBMISSIONS.name, partition],
@@ -42,6 +47,11 @@ def restarts(
         )
         for partition, detail in found.items()
     }
+
+
+def _nothing_decided_since(state: PartitionState) -> bool:
+    """Whether reading began anew and nothing was decided since: there is nothing to compare."""
+    return state.submission_offset >= 0 and not state.submission_digest
 
 
 def _contradictions(

@@ -109,6 +109,15 @@ def test_what_is_said_in_the_log_is_folded_by_the_next_owner(world: World) -> No
     assert world.state.submission_offset == 1
 
 
+@pytest.mark.parametrize("later", [0, 1])
+def test_a_log_that_is_replaced_twice_is_read_from_its_beginning(world: World, later: int) -> None:
+    """Nothing was decided in between, so there is nothing to compare but the time."""
+    world.put(FACTS, SubmissionsRestarted(submissions_from=2, detail="", epoch=0))
+    world.log.partitions[SUBMITTED].clear()
+    world.submit(*range(200, 201 + later))
+    assert world.restarts()[PARTITION].submissions_from == 0
+
+
 def test_a_repeat_that_lies_where_the_lost_one_lay_is_decided(world: World) -> None:
     """The client sent it again, and it came to the same place: its answer is in the log."""
     del world.log.partitions[SUBMITTED][4:]

@@ -50,12 +50,15 @@ def decisions(seen: Seen) -> Iterator[str]:
 
     Where the topic lost its end, reading begins anew behind the time of the newest decision: what
     lies before may have none (its device sends it again), or a second one that says that it is a
-    repeat.
+    repeat. When a device's repeat comes to lie just where the lost one lay, nothing is seen and what
+    lies before it is passed over; then each of these has a decision elsewhere.
     """
     decided = Counter(
         (record.partition(), fact.submission_offset, _digest(fact)) for record, fact in seen.facts
     )
     passed_over = _passed_over(seen)
+    answered = {digest for _, _, digest in decided}
+    has_lost = {record.partition() for record in seen.world.lost}
     set_aside = {origin(letter) for letter in seen.world.parts.log.of("admission.dead")}
     for record in seen.world.parts.log.of(SUBMISSIONS.name):
         event = decoded(record)
@@ -63,6 +66,8 @@ def decisions(seen: Seen) -> Iterator[str]:
             continue
         count = decided[record.partition(), record.at, _digest(event)]
         until = passed_over.get(record.partition(), -1)
+        if not count and record.partition() in has_lost and _digest(event) in answered:
+            continue
         if (count > 1 and until < 0) or (count < 1 and record.time > until):
             yield f"submission {record.place} {record.at} has {count} decisions"
 
