@@ -50,7 +50,7 @@ def decisions(seen: Seen) -> Iterator[str]:
 
     Where the topic lost its end, reading begins anew behind the time of the newest decision: what
     lies before may have none (its device sends it again), or a second one that says that it is a
-    repeat. When a device's repeat comes to lie just where the lost one lay, nothing is seen and what
+    repeat. When a repeat comes to lie just where the lost one lay, nothing is seen and what
     lies before it is passed over; then each of these has a decision elsewhere.
     """
     decided = Counter(
