@@ -57,16 +57,13 @@ def topic_breaches(
 def broker_breaches(admin: AdminClient, kafka: KafkaSettings) -> list[Breach]:
     """What is not as demanded of the brokers."""
     metadata = admin.list_topics(timeout=topics.TIMEOUT_SECONDS)
-    brokers = {
-        ConfigResource(ResourceType.BROKER, str(number)): f"broker {number}"
-        for number in metadata.brokers
-    }
-    answers = admin.describe_configs(list(brokers), request_timeout=topics.TIMEOUT_SECONDS)
     found = []
-    for resource, answer in answers.items():
-        entries = answer.result(topics.TIMEOUT_SECONDS).values()
+    for number in metadata.brokers:  # each is asked by itself: a request may name one broker only
+        resource = ConfigResource(ResourceType.BROKER, str(number))
+        asked = admin.describe_configs([resource], request_timeout=topics.TIMEOUT_SECONDS)
+        entries = asked[resource].result(topics.TIMEOUT_SECONDS).values()
         values = {entry.name: str(entry.value) for entry in entries}
-        found += breaches_of(BROKER_DEMANDS, brokers[resource], values)
+        found += breaches_of(BROKER_DEMANDS, f"broker {number}", values)
     offsets = metadata.topics.get(_OFFSETS_TOPIC)
     if offsets is not None and (copies := _copies(offsets)) < kafka.replication_factor:
         found.append(Breach(OFFSETS_COPIES, "the cluster", str(copies)))

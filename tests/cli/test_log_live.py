@@ -1,5 +1,6 @@
 """The commands that look at the log, on a real log with one message that went all the way."""
 
+import dataclasses
 import json
 import uuid
 from collections.abc import Callable
@@ -18,7 +19,15 @@ from events.deliveries import FramesRouted, RoutedFrame
 from events.ids import direct_conversation
 from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
 from events.submissions import MessageSubmitted
-from events.topics import CONVERSATIONS, RECEIPTS, SUBMISSIONS, delivery_topic, partition_of
+from events.topics import (
+    CONVERSATIONS,
+    DELIVERIES,
+    RECEIPTS,
+    SUBMISSIONS,
+    delivery_topic,
+    partition_of,
+)
+from infra import topics
 from infra.stack.stack import Stack
 from tests.live import codec_of, kafka_of, records
 
@@ -94,13 +103,10 @@ def writer(stack: Stack) -> Writer:
 @pytest.fixture(scope="module")
 def story(stack: Stack, writer: Writer) -> Story:
     """Submitted twice, sent, delivered and read; there is no row of it."""
-    from confluent_kafka.admin import AdminClient, NewTopic
-
     run = uuid.uuid4().hex[:8]
     story = Story(str(uuid.uuid4()), direct_conversation(f"ann-{run}", f"bob-{run}"), f"gw-{run}")
-    admin = AdminClient(kafka_of(stack).connection())
     deliveries = delivery_topic(story.gateway)
-    admin.create_topics([NewTopic(deliveries, 1, 1)])[deliveries].result(30)
+    topics.apply(kafka_of(stack), (dataclasses.replace(DELIVERIES, name=deliveries),))
     who = {"conversation_id": story.conversation_id, "sender_id": f"ann-{run}"}
     who |= {"device_id": "phone", "client_message_id": story.message_id}
     asked = MessageSubmitted(**who, kind="text", body="hi \x1b[31m there")

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from functools import cache
 
 import pytest
 
@@ -16,8 +17,6 @@ from tests.examples import ANN, NOON, message_id, submitted
 from tests.live import codec_of, decisions, records, until
 from tests.processors.conftest import WORKER
 
-_NOW = time.time_ns() // 1_000_000
-
 
 @pytest.fixture
 def conversation() -> str:
@@ -25,8 +24,14 @@ def conversation() -> str:
     return direct_conversation(ANN, f"bob-{uuid.uuid4().hex[:8]}")
 
 
+@cache
+def _began_at(conversation: str) -> int:
+    """When a conversation was first spoken of: an id is as old as its message says."""
+    return time.time_ns() // 1_000_000
+
+
 def message(conversation: str, number: int, **changes: object) -> MessageSubmitted:
-    changes |= {"client_message_id": message_id(number, _NOW)}
+    changes |= {"client_message_id": message_id(number, _began_at(conversation))}
     return submitted(number, conversation_id=conversation, **changes)
 
 
