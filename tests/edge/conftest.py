@@ -112,9 +112,12 @@ def free_port() -> int:
         return port
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def world(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """Kafka with all topics, and keys of our own."""
+    """Kafka with all topics, and keys of our own.
+
+    Not longer than these tests: later ones have a worker that registers sessions.
+    """
     needs = load(Needs, stack.environment())
     keys: Path = tmp_path_factory.mktemp("keys")
     codec = Codec.from_file(needs.schemas.ids)
@@ -127,7 +130,7 @@ async def world(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Async
     await publisher.stop()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def gateway(world: World) -> AsyncIterator[Gateway]:
     """One gateway for all tests that do not change it."""
     async with running(
