@@ -115,7 +115,7 @@ COMPONENTS = {
                 *_BEGIN_KEYS,
                 "~life",
                 "%W~standing:*",
-                "%W~recent:*",
+                "~recent:*",  # a script is refused keys that its caller may only write
                 "%R~sessions:*",
                 "%R~gateway:*",
             ),

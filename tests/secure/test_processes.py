@@ -21,11 +21,8 @@ from tests.live import kafka_of
 from tests.secure.test_cassandra import Needs, refusal, settings
 from tests.secure.test_kafka import answers
 
-SERVICES = {
-    "gateway-1": "edge-gateway-1",
-    "gateway-2": "edge-gateway-2",
-    **{f"worker-{role}": role for role in GROUPS},
-}
+WORKERS = {f"worker-{role}": role for role in GROUPS}
+SERVICES = {"gateway-1": "edge-gateway-1", "gateway-2": "edge-gateway-2", **WORKERS}
 
 
 def process(stack: Stack, name: str) -> Path:
@@ -42,7 +39,8 @@ def test_a_process_is_told_its_own_secrets_and_no_others(system: Stack, name: st
     component = component_of(SERVICES[name])
     assert ("CHAT_CASSANDRA_" in told) == component.uses_cassandra
     assert ("CHAT_REDIS_" in told) == component.uses_redis
-    assert "CHAT_REGISTRY_" not in told
+    # Workers ask the registry what an id is.
+    assert ("CHAT_REGISTRY_URL=" in told) == (name in WORKERS)
 
 
 def test_no_password_is_seen_in_the_arguments_of_a_process(system: Stack) -> None:

@@ -31,7 +31,7 @@ KEYS = {
     "somebody else's": "other:1",
 }
 READS = {
-    "fanout": {"run", "life", "sessions", "gateway"},
+    "fanout": {"run", "life", "recent", "sessions", "gateway"},
     "sessions": set(KEYS) - {"somebody else's"},
     "queries": {"run", "life", "recent", "standing"},
 }
