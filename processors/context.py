@@ -85,6 +85,8 @@ class Context:
         self.loop = asyncio.get_running_loop()
         self.wall_time: Callable[[], float] = time.time
         """Seconds since 1970-01-01 UTC; for shells only."""
+        self.new_word: Callable[[], str] = lambda: uuid.uuid4().hex[:16]
+        """A word that was never given before; for shells only."""
         self.ticker = Ticker(self.loop)
         self.worker_id = f"worker-{uuid.uuid4().hex[:12]}"
         self.publisher: Publisher

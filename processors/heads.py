@@ -11,7 +11,6 @@ falls in between (ADR 0005). When history does not come that far in time, or Cas
 answer is what is there, nothing is put back, and it is said not to be whole.
 """
 
-import uuid
 from collections.abc import Collection, Sequence
 
 import structlog
@@ -40,6 +39,7 @@ class Heads:
         self._timeline = TimelineStore(context.database)
         self._inbox = InboxStore(context.database)
         self._progress = context.progress
+        self._new_word = context.new_word
 
     async def answers(
         self, asks: Sequence[Wanted], *, restore: bool = True
@@ -47,7 +47,7 @@ class Heads:
         """The answer to each ask. Without `restore` nothing is waited for but Redis."""
         absent: set[str] = set()
         for attempt in range(_ATTEMPTS + 1):
-            found = await self.store.recent(asks, _word())
+            found = await self.store.recent(asks, self._new_word())
             by_ask = dict(zip(asks, found, strict=True))
             users = {ask.user_id for ask, recent in by_ask.items() if recent.mark is None}
             lost = {one for recent in found for one in _lost(recent)} - absent
@@ -80,7 +80,7 @@ class Heads:
         """Put indexes and heads back; the conversations that have no fact. None: not now."""
         partitions = range(PARTITIONS) if users else {partition_of(one) for one in conversations}
         try:
-            life = await self.store.life(_word())
+            life = await self.store.life(self._new_word())
             if not await self._progress.wait("history", partitions, wait_seconds):
                 return None
             read = await self._put_heads(life, list(conversations))
@@ -127,7 +127,3 @@ def answer_of(ask: Wanted, recent: Recent, *, whole: bool = True) -> UserHeads:
 
 def _lost(recent: Recent) -> set[str]:
     return {one for one, _ in recent.changes} - recent.heads.keys()
-
-
-def _word() -> str:
-    return uuid.uuid4().hex[:16]

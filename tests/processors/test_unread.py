@@ -49,8 +49,13 @@ async def shown(facts: str, read: int) -> dict[str, Any]:
     life = await HeadsStore(pipe).life("life")
     assert await HeadsStore(pipe).restore_recent(life, ANN, [])
     await RoutingStore(pipe).record_and_find(heads, marker, [(ANN, CONVERSATION)], ())
-    loop = asyncio.get_running_loop()
-    context: Any = SimpleNamespace(redis_pipe=pipe, database=database, progress=None, loop=loop)
+    context: Any = SimpleNamespace(
+        redis_pipe=pipe,
+        database=database,
+        progress=None,
+        loop=asyncio.get_running_loop(),
+        new_word=lambda: "word",
+    )
     frame = msgspec.json.decode(await Reader(context).inbox(ASKED))
     (entry,) = frame["conversations"]
     return dict(entry)

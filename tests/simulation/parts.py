@@ -60,10 +60,17 @@ class Parts:
     """Told of a group that committed, with the place, the offset before and the new one."""
     log_generation: int = 0
     """What the operator says of the log."""
+    words: int = 0
+    """How many words were made up."""
 
     def wall_time(self) -> float:
         """The time of devices and gateways, in seconds since 1970."""
         return NOON / 1_000 + self.loop.now
+
+    def new_word(self) -> str:
+        """A word that was never given before."""
+        self.words += 1
+        return f"{self.words:016x}"
 
     def consumer(self, owner: Process, group: str | None) -> SimulatedConsumer:
         """A new consumer of a group, or of none."""

@@ -46,6 +46,7 @@ class SimulatedContext(Context):
         self._parts = parts
         self.worker_id = process.name
         self.wall_time = parts.wall_time
+        self.new_word = parts.new_word
         self.ticker = Looks()  # type: ignore[assignment]
         self.publisher = SimulatedPublisher(  # type: ignore[assignment]
             parts.log, codec, machine, process, gives_up=False

@@ -59,6 +59,7 @@ def _reader(world: World) -> Reader:
         database=ImmediateDatabase(parts.cassandra),
         progress=_Progress(world),
         loop=parts.loop,
+        new_word=parts.new_word,
     )
     return Reader(context)
 
