@@ -64,6 +64,7 @@ class Partitions:
         self._fail = fail
         self._consumer: Consumer
         self._owned: dict[Place, int] = {}
+        self._starts: dict[Place, int] = {}
         self._arriving: list[TopicPartition] = []
         self._beginning: asyncio.Task[None] | None = None
 
@@ -104,11 +105,16 @@ class Partitions:
     def still_here(self, records: Iterable[Message], arrival: int) -> list[Message]:
         """The records of partitions that have been here since so many arrivals.
 
-        One that left and came again in between is read anew, from where its assignee says.
+        One that left and came again in between is read anew, from where its assignee says. Records
+        before that are dropped: a seek may be overtaken by what was fetched from the beginning.
         """
-        return [
-            record for record in records if self._owned.get(place_of(record)[:2], _NEVER) <= arrival
-        ]
+        here = []
+        for record in records:
+            topic, partition, offset = place_of(record)
+            place = topic, partition
+            if self._owned.get(place, _NEVER) <= arrival and offset >= self._starts.get(place, 0):
+                here.append(record)
+        return here
 
     async def _begin(self, partitions: list[TopicPartition]) -> None:
         """Start to read partitions that arrived and are paused."""
@@ -116,6 +122,7 @@ class Partitions:
             committed = await asyncio.to_thread(self._committed, partitions)
             starts = await self._assignee.assigned(committed)
             await asyncio.to_thread(self._seek, starts)
+            self._starts.update({(one.topic, one.partition): one.offset for one in starts})
             self._consumer.resume(starts)
         except Exception as error:
             if not is_transient(error):
@@ -177,6 +184,7 @@ class Partitions:
         consumer.incremental_unassign(partitions)
         for place in partitions:
             self._owned.pop((place.topic, place.partition), None)
+            self._starts.pop((place.topic, place.partition), None)
         self._arriving = [
             place for place in self._arriving if (place.topic, place.partition) in self._owned
         ]

@@ -43,6 +43,8 @@ class Owner:
         self.at_work = 0
         self.owned: set[int] = set()
         self.left_at_work = False
+        self.start: int | None = None
+        """Where the first partition starts, if not where the group left off."""
 
     async def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
         self.at_work += 1
@@ -50,6 +52,9 @@ class Owner:
             await self.go_on.wait()
         self.owned |= {place.partition for place in committed}
         self.at_work -= 1
+        for place in committed:
+            if place.partition == 0 and self.start is not None:
+                place.offset = self.start
         return committed
 
     def committing(self, place: TopicPartition) -> TopicPartition:
@@ -183,6 +188,27 @@ async def test_what_was_not_confirmed_comes_again(
     await run(owner, again.extend)
     await until(lambda: again)
     assert again == [1]
+
+
+class Overtaken(Consumer):
+    """What was fetched from the beginning comes although it was told where to start."""
+
+    def seek(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+
+async def test_what_is_before_the_start_is_dropped(
+    run: Run, kafka: KafkaSettings, topic: str
+) -> None:
+    for number in range(3):
+        await asyncio.to_thread(write, kafka, topic, number)
+    owner = Owner()
+    owner.go_on.set()
+    owner.start = 2
+    seen: list[int] = []
+    await run(owner, seen.extend, Overtaken)
+    await until(lambda: seen)
+    assert seen == [2]
 
 
 class Unanswered(Consumer):
