@@ -13,6 +13,7 @@ from processors import heads
 from processors.fanout import routing
 from projections.routing.store import RoutingStore, record
 from projections.sessions.store import SessionStore
+from tests.simulation.parts import Parts
 from tests.simulation.planted.registry import planted, planted_quietly
 
 
@@ -62,7 +63,7 @@ def a_change_keeps_its_first_number(patch: pytest.MonkeyPatch) -> None:
 @planted
 def every_life_of_redis_has_the_same_word(patch: pytest.MonkeyPatch) -> None:
     """So tokens of another life are believed, and what was read before a loss is put back."""
-    patch.setattr(heads, "_word", lambda: "0" * 16)
+    patch.setattr(Parts, "new_word", lambda self: "0" * 16)
 
 
 @planted
