@@ -32,6 +32,8 @@ class Group:
         self.committed: dict[Place, tuple[int, str]] = {}
         self.owners: dict[Place, SimulatedConsumer] = {}
         self.on_commit: Callable[[Place, int, int], None] = lambda *_: None
+        self.changes = 0
+        """How often it was changed who owns, or is to own, what."""
         self._targets: dict[Place, SimulatedConsumer] = {}
         self._log = log
         self._random = random
@@ -52,6 +54,7 @@ class Group:
 
     def rebalance(self) -> None:
         """Give each partition number to some member, the same for all topics."""
+        self.changes += 1
         self._targets = {}
         if not self.members:
             return
@@ -107,6 +110,8 @@ class SimulatedConsumer:
         self._paused: set[Place] = set()
         self._callbacks: dict[str, Callback] = {}
         self._closed = False
+        self._nothing_at: tuple[int, int] | None = None
+        """After so many changes of the log and of the group there was nothing for it."""
         self.unaware_looks = 0
         """For so many looks it does not hear what the group decided, and reads on."""
         if group is not None:
@@ -141,12 +146,17 @@ class SimulatedConsumer:
         if self.unaware_looks:
             self.unaware_looks -= 1
             return self._records(count)
+        changes = self._log.changes, 0 if self._group is None else self._group.changes
+        if changes == self._nothing_at:
+            return []
         rebalance_comes_first = self._random.random() < 0.5
         if self._group is not None and rebalance_comes_first:
             self._follow(self._group)
         found = self._records(count)
         if self._group is not None and not (rebalance_comes_first or (found and count == 1)):
             self._follow(self._group)
+        if not found and (self._group is None or self._group.changes == changes[1]):
+            self._nothing_at = changes
         return found
 
     def _records(self, count: int) -> list[Record]:
@@ -168,13 +178,16 @@ class SimulatedConsumer:
         return found
 
     def incremental_assign(self, partitions: list[TopicPartition]) -> None:
+        self._nothing_at = None
         for one in partitions:
             self._positions[one.topic, one.partition] = 0
 
     def assign(self, partitions: list[TopicPartition]) -> None:
+        self._nothing_at = None
         self._positions = {(one.topic, one.partition): one.offset for one in partitions}
 
     def incremental_unassign(self, partitions: list[TopicPartition]) -> None:
+        self._nothing_at = None
         for one in partitions:
             place = (one.topic, one.partition)
             self._positions.pop(place, None)
@@ -185,9 +198,11 @@ class SimulatedConsumer:
         self._paused |= {(one.topic, one.partition) for one in partitions}
 
     def resume(self, partitions: list[TopicPartition]) -> None:
+        self._nothing_at = None
         self._paused -= {(one.topic, one.partition) for one in partitions}
 
     def seek(self, one: TopicPartition) -> None:
+        self._nothing_at = None
         if (one.topic, one.partition) in self._positions:
             start = 0 if one.offset == OFFSET_BEGINNING else one.offset
             self._positions[one.topic, one.partition] = start
@@ -227,8 +242,10 @@ class SimulatedConsumer:
             self._tell("on_revoke", leaving)
             for place in leaving:
                 del group.owners[place]
+            group.changes += 1
         if taking := group.to_take(self):
             group.owners.update(dict.fromkeys(taking, self))
+            group.changes += 1
             self._tell("on_assign", taking)
 
     def _tell(self, callback: str, places: list[Place]) -> None:

@@ -60,6 +60,7 @@ class Log:
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
+        self.changes = 0
         self.partitions: dict[Place, list[Record]] = {
             (topic.name, number): [] for topic in TOPICS for number in range(topic.partitions)
         }
@@ -80,6 +81,7 @@ class Log:
         headers: Collection[Header] = (),
     ) -> int:
         """Append a record; its offset."""
+        self.changes += 1
         records = self.partitions[place]
         records.append(Record(place, len(records), self._clock(), key, value, tuple(headers)))
         return len(records) - 1

@@ -6,6 +6,7 @@ What was given up happens now, or never.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from edge.announcer import ALIVE_SECONDS
@@ -67,7 +68,7 @@ def come_to_rest(world: World) -> None:
         busy = go_on(world)
         if len(world.parts.findings) > _FINDINGS_MAX:
             return
-        if _restless(world):
+        if any(_restless(world)):
             quiet = 0
         elif not busy and number > max(
             slow_rounds, _FULL_ROUNDS if machine.full_chance else 0
@@ -75,7 +76,7 @@ def come_to_rest(world: World) -> None:
             quiet += 1
             if quiet >= _QUIET_ROUNDS and world.parts.loop.now > rests_at:
                 return
-    world.parts.findings.append(f"liveness: it never came to rest: {_restless(world)}")
+    world.parts.findings.append(f"liveness: it never came to rest: {[*_restless(world)]}")
 
 
 def _both_releases(world: World) -> None:
@@ -135,13 +136,12 @@ def go_on(world: World) -> bool:
     return busy
 
 
-def _restless(world: World) -> list[str]:
-    found = [
-        f"{one.user_id}/{one.device_id} (online {one.online}, unsent {one.state.unsent}, "
-        f"caught up {one.state.caught_up}, asks {one.state.refresh.unanswered})"
-        for one in world.devices
-        if not one.finished
-    ]
+def _restless(world: World) -> Iterator[str]:
+    for one in world.devices:
+        if not one.finished:
+            yield (
+                f"{one.user_id}/{one.device_id} (online {one.online}, unsent {one.state.unsent}, "
+                f"caught up {one.state.caught_up}, asks {one.state.refresh.unanswered})"
+            )
     for group in world.parts.groups.values():
-        found += [f"{group.name} in {place}" for place in world.unread(group)]
-    return found
+        yield from (f"{group.name} in {place}" for place in world.unread(group))

@@ -9,7 +9,7 @@ strings does too (PYTHONHASHSEED).
 
 import asyncio
 import random as global_random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -75,6 +75,7 @@ QUIET = {"write": 2.0, "connect": 3.0, "read": 0.0, "call_is_held": 4.0, "held_c
 
 _QUIET_SHARE = 0.15
 _QUIET_WRITES_MAX = 5
+_UNCONFIRMED_MAX = 8
 _QUIET_FAULTS = {
     "call_is_held": 1.0,
     "held_calls_go_on": 1.0,
@@ -190,6 +191,7 @@ class World:
 
     def lose(self, place: Place, records: int) -> None:
         """A partition loses so many records of its end; the next record gets the first offset."""
+        self.parts.log.changes += 1
         kept = self.parts.log.partitions[place]
         self.lost += kept[max(0, len(kept) - records) :]
         del kept[max(0, len(kept) - records) :]
@@ -245,21 +247,26 @@ class World:
         waits = any(one.process.alive and one.process.waits for one in self.workers)
         if not waits and not self.parts.machine.stores_are_asked:
             self.parts.redis.nothing_is_on_its_way()
+        self._note("unconfirmed batches", _UNCONFIRMED_MAX, self._unconfirmed())
+        self._note("a socket's outbox", FRAMES_MAX, self._outboxes(only_read=False))
+        self._note("an outbox whose device reads", 0, self._outboxes(only_read=True))
+        in_flight = (one.state.outbox._in_flight for one in self.devices)
+        self._note("a device's messages in flight", IN_FLIGHT_MAX // 2, in_flight)
+
+    def _unconfirmed(self) -> Iterator[int]:
         for worker in self.workers:
             for source in worker.sources:
-                self._note(f"{source.group}, unconfirmed", len(source._unconfirmed), 8)
+                yield len(source._unconfirmed)
+
+    def _outboxes(self, *, only_read: bool) -> Iterator[int]:
         for gateway in self.gateways:
             for socket, wire in gateway.sockets:
-                waiting = len(socket._outbox._waiting)
-                self._note("a socket's outbox", waiting, FRAMES_MAX)
-                if not wire.writing_paused and gateway.process.alive:
-                    self._note("an outbox whose device reads", waiting, 0)
-        for device in self.devices:
-            in_flight = device.state.outbox._in_flight
-            self._note("a device's messages in flight", in_flight, IN_FLIGHT_MAX // 2)
+                if not only_read or (gateway.process.alive and not wire.writing_paused):
+                    yield len(socket._outbox._waiting)
 
-    def _note(self, name: str, length: int, bound: int) -> None:
-        self.longest[name] = (max(length, self.longest.get(name, (0, 0))[0]), bound)
+    def _note(self, name: str, bound: int, lengths: Iterable[int]) -> None:
+        longest, _ = self.longest.get(name, (0, 0))
+        self.longest[name] = (max(longest, *lengths, 0), bound)
 
     # What happens without any fault
 
