@@ -19,8 +19,8 @@ from infra.checkout import CHECKOUT
 from infra.stack.stack import Stack
 
 SEED = int(os.environ.get("CHAOS_SEED", time.time() // 86_400))
-SECONDS = {1: 290.0, 3: 110.0}
-"""Of the faults; with starting, settling and reading it is about eight minutes in all."""
+SECONDS = {1: 180.0, 3: 90.0}
+"""Of the faults; with starting, settling and reading it is about five minutes in all."""
 
 
 @pytest.mark.timeout(1_200)
