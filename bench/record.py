@@ -10,13 +10,14 @@ from msgspec import Struct
 
 from bench.circumstances import disturbances, machine, now
 from bench.scenarios.edge import EdgeResult
+from bench.scenarios.opens import OpensResult
 from bench.scenarios.profile import ProfileResult
 from bench.scenarios.scale import ScaleResult
 from infra.checkout import CHECKOUT
 
 FOLDER = CHECKOUT / "docs" / "performance"
 
-Kept = ProfileResult | EdgeResult | ScaleResult
+Kept = ProfileResult | EdgeResult | ScaleResult | OpensResult
 
 
 class Record(Struct, frozen=True, kw_only=True):

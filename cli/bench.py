@@ -26,6 +26,11 @@ app.command(
     "cli.budget:edge_alone", name="edge", help="One gateway alone: frames in, idle sockets."
 )
 app.command("cli.budget:scale", name="scale", help="How the cost of a message grows.")
+app.command(
+    "cli.budget:measure_opens",
+    name="opens",
+    help="What a session costs users with many conversations.",
+)
 app.command("cli.budget:compare", name="gate", help="Fail when a message costs more than it did.")
 app.command("cli.budget:profiles", name="profile", help="Flame graphs, and what each area costs.")
 

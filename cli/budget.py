@@ -16,7 +16,7 @@ from cyclopts import Parameter
 from bench import record
 from bench.bars import bars
 from bench.gate import Baseline, Outcome, Round, verdict
-from bench.scenarios import edge, gate, latency, profile
+from bench.scenarios import edge, gate, latency, opens, profile
 from bench.scenarios.scale import Axis
 from bench.scenarios.scale import measure as measure_line
 from bench.world import Shape, world
@@ -98,6 +98,31 @@ def edge_alone(
     for bar in said:
         tell(f"{'met' if bar.met else 'missed'}: {bar.what}: {bar.measured}, wanted {bar.wanted}")
     return 0 if all(bar.met for bar in said) else 1
+
+
+def measure_opens(
+    *,
+    conversations: Values = "10,1000,10000",
+    times: Annotated[Count, Parameter(help="How often each thing is done.")] = 100,
+    folder: Folder = record.FOLDER,
+) -> int:
+    """What opening a session and reading the inbox cost, by the user's conversations."""
+    options = opens.Options(conversations=numbers(conversations), times=times)
+    with world(Shape(), progress) as fresh:
+        result = opens.measure(fresh, options, tell)
+    command = f"chatlog bench opens --conversations {conversations} --times {times}"
+    keep(record.record(command, result), folder / "opens.json")
+    for user in result.users:
+        times_ms = ", ".join(
+            f"{name} {cost.latency['p50_ms']:.1f} ms"
+            for name, cost in (
+                ("new device", user.new_device),
+                ("returning", user.returning_device),
+                ("inbox", user.inbox),
+            )
+        )
+        tell(f"{user.conversations:,}: {times_ms}")
+    return 0
 
 
 def scale(

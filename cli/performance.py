@@ -17,6 +17,7 @@ from bench.gate import Baseline
 from bench.record import Record
 from bench.report import Report
 from bench.scenarios.edge import EdgeResult
+from bench.scenarios.opens import OpensResult
 from bench.scenarios.profile import ProfileResult
 from bench.scenarios.scale import Axis, ScaleResult
 from bench.scenarios.traffic import SETTLE_SECONDS_MAX, Traffic
@@ -30,7 +31,7 @@ _LOADS = ("latency", "capacity", "overload", "reconnect", "storm", "idle", "rest
 _NAMES = {"worker-1": "worker-1 (front)", "worker-2": "worker-2 (back)"}
 
 Rows = Iterable[Sequence[str]]
-Result = TypeVar("Result", ProfileResult, EdgeResult, ScaleResult)
+Result = TypeVar("Result", ProfileResult, EdgeResult, ScaleResult, OpensResult)
 
 
 def filled(text: str, folder: Path = record.FOLDER, baseline: Path = BASELINE) -> str:
@@ -170,6 +171,36 @@ def line(axis: Axis, head: str, example: str) -> Callable[[Path, Path], str]:
     return made
 
 
+def opens(folder: Path, _: Path) -> str:
+    """What a session and an inbox cost, by the user's conversations."""
+
+    def rows(kept: Record, result: OpensResult) -> str:
+        lines = [
+            (
+                f"{user.conversations:,}",
+                *(
+                    f"{cost.latency['p50_ms']:.1f} / {cost.latency['p99_ms']:.1f}, "
+                    f"{cost.cpu_microseconds['worker-1'] + cost.cpu_microseconds['worker-2']:.0f}"
+                    for cost in (user.new_device, user.returning_device, user.inbox)
+                ),
+                f"{user.after_redis_lost_all_ms:.0f}",
+            )
+            for user in result.users
+        ]
+        head = (
+            "conversations",
+            "new device, first page of heads",
+            "returning device",
+            "first page of the inbox",
+            "first session after Redis lost everything, ms",
+        )
+        return _table(head, lines) + _source(
+            kept, "Milliseconds p50 / p99, and CPU microseconds of both workers."
+        )
+
+    return _of(folder / "opens.json", OpensResult, rows, "chatlog bench opens")
+
+
 def gate(_: Path, baseline: Path) -> str:
     """What the gate compares with."""
     if not baseline.exists():
@@ -197,6 +228,7 @@ TABLES: dict[str, Callable[[Path, Path], str]] = {
     "workers": line(Axis.WORKERS, "worker processes", "1,2,3"),
     "sockets": line(Axis.SOCKETS, "sockets", "2,100,1000,10000"),
     "stored": line(Axis.STORED, "messages stored", "10,1000,100000,1000000"),
+    "opens": opens,
     "gate": gate,
     "loads": loads,
 }
