@@ -50,7 +50,14 @@ CHEAP = {
 NEEDS_A_MACHINE = {
     *("up", "demo", "schemas lock", "artifacts fetch", "artifacts lock", "chaos", "chaos run"),
     *("bench", "bench edge", "bench scale", "bench profile", "bench latency", "bench capacity"),
-    *("bench idle", "bench restart", "bench reconnect", "bench storm", "bench overload"),
+    *(
+        "bench idle",
+        "bench opens",
+        "bench restart",
+        "bench reconnect",
+        "bench storm",
+        "bench overload",
+    ),
 }
 """What starts a stack of its own, downloads, or writes into the checkout."""
 
