@@ -27,6 +27,7 @@ _COLOURS = {
     State.STARTING: "yellow",
     State.DIED: "red",
     State.SILENT: "red",
+    State.HALTED: "red",
     State.PAUSED: "red",
 }
 

@@ -26,6 +26,8 @@ class State(StrEnum):
     STARTING = "starting"
     READY = "ready"
     SILENT = "silent"
+    HALTED = "halted"
+    """It answers, and says that it does some of its work no more."""
     PAUSED = "paused"
     DIED = "died"
 
@@ -43,6 +45,8 @@ class Part:
     """The port people connect to."""
     answers: Callable[[], bool]
     """Asks the part itself whether it can be used now."""
+    complaint: Callable[[], str] = lambda: ""
+    """Why it cannot be used until somebody does something, in its own words; empty otherwise."""
     environment: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[], None] = lambda: None
     """Writes configuration and formats storage; harmless to repeat."""
@@ -109,6 +113,7 @@ _REMEDIES = {
     State.STOPPED: "run `chatlog up`",
     State.STARTING: "wait a moment, then ask again",
     State.SILENT: "read its log; `chatlog down` and `chatlog up` start it anew",
+    State.HALTED: "what it says; to start it again does not help",
     State.PAUSED: "send it SIGCONT, or `chatlog down` and `chatlog up`",
     State.DIED: "read its log; `chatlog up` starts it again",
 }

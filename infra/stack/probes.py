@@ -40,6 +40,18 @@ def kafka_answers(port: int, connection: Mapping[str, Any] | None = None) -> boo
 
 def http_answers(url: str, tls: ssl.SSLContext | None = None) -> bool:
     """Whether a GET is answered with 200."""
+    answer = _get(url, tls)
+    return answer is not None and answer[0] == 200
+
+
+def http_said(url: str) -> bytes:
+    """The body of the answer to a GET, whatever its status; empty when nothing answers."""
+    answer = _get(url, None)
+    return b"" if answer is None else answer[1]
+
+
+def _get(url: str, tls: ssl.SSLContext | None) -> tuple[int, bytes] | None:
+    """Status and body of the answer to a GET; nothing when there is none."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port
     connection = (
@@ -49,9 +61,10 @@ def http_answers(url: str, tls: ssl.SSLContext | None = None) -> bool:
     )
     try:
         connection.request("GET", parts.path)
-        return connection.getresponse().status == 200
+        response = connection.getresponse()
+        return response.status, response.read()
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()
 

@@ -17,7 +17,7 @@ from infra.access import edge_principal
 from infra.files import write_whole
 from infra.stack.part import Part
 from infra.stack.ports import PortBook
-from infra.stack.probes import http_answers
+from infra.stack.probes import http_answers, http_said
 
 FILE_NAME = "service.json"
 
@@ -77,11 +77,22 @@ def part_of(service: Service, folder: Path, environment: Mapping[str, str]) -> P
         log_file=part_folder / "service.log",
         port=service.port,
         answers=lambda: http_answers(service.ready_url),
+        complaint=lambda: _complaint(http_said(service.ready_url)),
         environment={**environment, **service.environment},
         niceness=service.niceness,
         ready_seconds_max=service.ready_seconds_max,
         stop_seconds_max=service.stop_seconds_max,
     )
+
+
+def _complaint(said: bytes) -> str:
+    """What the roles of a worker that have stopped say; nothing when none has."""
+    try:
+        roles = json.loads(said)["roles"].items()
+        stopped = {role: str(told["stopped"]) for role, told in roles if told["stopped"]}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ""  # no worker
+    return "; ".join(f"{role} has stopped: {why.rstrip('.')}" for role, why in stopped.items())
 
 
 def gateway(ports: PortBook, name: str, environment: Mapping[str, str] | None = None) -> Service:

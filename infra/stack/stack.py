@@ -203,6 +203,8 @@ class Stack:
             state, detail = State.PAUSED, "stopped by SIGSTOP"
         elif part.answers():
             state, detail = State.READY, ""
+        elif complaint := part.complaint():
+            state, detail = State.HALTED, complaint
         elif seconds < part.ready_seconds_max:
             state, detail = State.STARTING, "does not answer yet"
         else:

@@ -137,6 +137,8 @@ def _wait_until_ready(part: Part, record: process.ProcessRecord, give_up: Event)
     while not part.answers() and not give_up.is_set():
         if not process.is_alive(record):
             raise _part_died(part)
+        if complaint := part.complaint():
+            raise _part_halted(part, complaint)
         if time.monotonic() > deadline:
             raise _part_silent(part)
         time.sleep(_POLL_SECONDS)
@@ -148,6 +150,14 @@ def _part_died(part: Part) -> UserError:
         "part_died",
         f"{part.name} ended while it was starting: {said}.",
         f"Read {part.log_file}, then run `chatlog doctor`.",
+    )
+
+
+def _part_halted(part: Part, complaint: str) -> UserError:
+    return UserError(
+        "part_halted",
+        f"{part.name} is halted: {complaint}.",
+        "To start it again does not help; `chatlog status` says the same.",
     )
 
 

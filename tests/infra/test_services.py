@@ -1,5 +1,6 @@
 """Our own programs as parts, tried with small programs in their place; no server is needed."""
 
+import json
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -85,6 +86,22 @@ def test_a_service_that_never_answers_is_silent_and_stop_ends_it(stack):
 
     assert (failed.value.code, state) == ("part_silent", State.SILENT)
     assert living(stack) == []
+
+
+def test_a_worker_with_a_stopped_role_is_halted_and_says_why(stack):
+    roles = {"receipts": {"stopped": None}, "history": {"stopped": "It met what is new. Deploy."}}
+    said = json.dumps({"roles": roles})
+    halted = READY.replace("200 if", "503 if").replace(
+        "end_headers()", f"end_headers(); self.wfile.write({said.encode()!r})"
+    )
+    with pytest.raises(UserError) as failed:
+        stack.run(program(stack, halted))
+    status = stack.part_status("worker-1")
+
+    assert (failed.value.code, status.state) == ("part_halted", State.HALTED)
+    assert status.detail == "history has stopped: It met what is new. Deploy"
+    assert status.detail in failed.value.sentence
+    assert status.pid is not None
 
 
 def test_one_that_fails_lets_the_others_stop_waiting(stack):

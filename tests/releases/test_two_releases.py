@@ -7,6 +7,7 @@ stays in it: the test without a further event comes first.
 import pytest
 
 from events.topics import SUBMISSIONS
+from infra.stack.part import State
 from infra.stack.stack import Stack
 from tests.live import records, until
 from tests.releases.load import Load
@@ -54,11 +55,13 @@ async def test_an_event_that_the_older_release_does_not_know_stops_its_roles(
         await processes.until_stopped("old", *READERS)
         await processes.end("new admission")
         said = await processes.until_stopped("old", "admission", *READERS)
-        log = own.part("old").log_file.read_text()
+        status, log = own.part_status("old"), own.part("old").log_file.read_text()
+        assert status.state == State.HALTED
         for role, line in said.items():
             assert f" holds {EVENT_NAME} (schema id " in line, role
             assert "Deploy the release that writes it, or a later one" in line, role
             assert line in log, role
+            assert f"{role} has stopped: {line.rstrip('.')}" in status.detail
         assert {*said} == {"admission", *READERS}, "a role that reads no facts stopped"
         assert processes.readiness("old")[0] == 503
 

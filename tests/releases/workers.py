@@ -34,11 +34,12 @@ class Processes:
         self._workers: list[str] = []
 
     async def start(self, name: str, release: Release, roles: Sequence[str] = GROUPS) -> None:
-        """Start a worker; it counts as started while it lives, also when a role stopped."""
+        """Start a worker; for that it must live, and its roles may have stopped."""
         service = worker(self.stack.ports, name, roles, release.environment)
         url = service.ready_url.replace("readyz", "livez")
         self._workers.append(name)
         await asyncio.to_thread(self.stack.run, replace(service, ready_url=url))
+        service.save(self.stack.folder)
 
     async def end(self, *names: str) -> None:
         """End workers in good order."""
