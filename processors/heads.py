@@ -64,15 +64,18 @@ class Heads:
             for ask, recent in by_ask.items()
         }
 
-    async def of(self, conversation_id: str, user_id: str) -> int:
-        """The head of one conversation of a user; 0 where it has no fact, or none that is known."""
-        for _ in range(2):
+    async def of(self, conversation_id: str, user_id: str) -> int | None:
+        """The head of one conversation of a user: 0 where it has no fact, None while unknown."""
+        for _ in range(_ATTEMPTS):
             head = await self.store.head(conversation_id, user_id)
             if head is not None:
                 return head
-            if await self._restore(set(), {conversation_id}, WAIT_SECONDS) is None:
-                break
-        return 0
+            absent = await self._restore(set(), {conversation_id}, WAIT_SECONDS)
+            if absent is None:
+                return None
+            if conversation_id in absent:
+                return 0
+        return None
 
     async def _restore(
         self, users: Collection[str], conversations: Collection[str], wait_seconds: float

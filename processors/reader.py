@@ -54,6 +54,8 @@ class Reader:
                 request_id=request.request_id,
             )
         head = await self._heads.of(conversation_id, request.user_id)
+        if head is None:  # to say that there is nothing would be believed
+            return unavailable(request.request_id)
         ask = ask_of(request, head)
         page = await self._page(conversation_id, ask, head)
         if not page.reached and not page.rows:
@@ -68,14 +70,14 @@ class Reader:
         answer = (await self._heads.answers([wanted]))[wanted]
         if not answer.whole:
             return unavailable(request.request_id)
-        chosen = heads = answer.heads
+        heads = answer.heads
         newest = await self._newest(heads, user_id)
         members = {one: members_of(one) for one in newest}
         markers = await self._markers(members)
         entries = await asyncio.gather(
             *(
                 self._entry(newest[one], heads[one], user_id, members[one], markers)
-                for one in chosen
+                for one in heads
                 if one in newest
             )
         )

@@ -41,6 +41,7 @@ BATCH_RECORDS = 500
 _PATIENT_LOOK_SECONDS = 0.05
 _STOP_LOOK_SECONDS = 0.05
 _KAFKA_SECONDS = 30.0
+_LEAVE_SECONDS = 10.0
 _POLL_INTERVAL_MS_MAX = 3_600_000
 _IDLE_WAIT_MS = 500
 _PATIENT_BYTES = 1_048_576
@@ -117,6 +118,7 @@ class Source(Service):
         self._unconfirmed: deque[_Handled] = deque()
         self._confirming: asyncio.Task[None] | None = None
         self._left = False
+        self._is_closed = False
         self._partitions = Partitions(group, assignee, self.progress, self._fail)
         self._config = {
             **kafka.connection(),
@@ -231,6 +233,8 @@ class Source(Service):
             self._fail(error)
 
     def _acknowledge(self, handled: "_Handled") -> None:
+        if self._is_closed:
+            return
         stayed = self._partitions.stayed(handled.reached, handled.arrival)
         if stayed:
             self._consumer.store_offsets(offsets=[*map(self._assignee.committing, stayed)])
@@ -261,12 +265,17 @@ class Source(Service):
         self.progress.stopped = str(error)
         self.progress.batch_since = None
         self.progress.retrying = False
-        self._in_hand = asyncio.create_task(self._leave_in_order())
+        self._in_hand = asyncio.create_task(self._leave_in_order(self._in_hand))
 
-    async def _leave_in_order(self) -> None:
-        """What was handled before is confirmed first, so that it is not done again."""
-        if self._confirming is not None:
-            await asyncio.wait((self._confirming,))
+    async def _leave_in_order(self, in_hand: "asyncio.Task[None] | None") -> None:
+        """What is being handled is confirmed first, in bounded time, so that it is not done again.
+
+        A batch that waits for a store is left to whoever gets its partition.
+        """
+        for going_on in (in_hand, self._confirming):
+            if going_on is not None:
+                await asyncio.wait((going_on,), timeout=_LEAVE_SECONDS)
+        self._is_closed = True
         await asyncio.to_thread(self._consumer.close)
         self._in_hand = None
 

@@ -7,9 +7,17 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from infra.log_check import LogLost
 from infra.settings import KafkaSettings
 from infra.stack.stack import Stack
 from infra.ticker import Ticker
@@ -78,10 +86,14 @@ async def run(kafka: KafkaSettings, topic: str) -> AsyncIterator[Run]:
             owner: Owner,
             handle: Callable[[list[int]], Confirmation | None] = lambda numbers: None,
             consumer_of: Callable[[dict[str, Any]], Consumer] = Consumer,
+            go_on: asyncio.Event | None = None,
         ) -> Source:
             async def take(batch: Batch) -> None:
                 numbers = [int(record.value() or b"") for record in batch.records]
-                batch.handled.set_result(handle(numbers))
+                confirmation = handle(numbers)
+                if go_on is not None:
+                    await go_on.wait()
+                batch.handled.set_result(confirmation)
 
             source = Source(
                 group=topic,
@@ -104,17 +116,17 @@ async def run(kafka: KafkaSettings, topic: str) -> AsyncIterator[Run]:
         yield run
 
 
-def write(kafka: KafkaSettings, topic: str, number: int) -> None:
+def write(kafka: KafkaSettings, topic: str, number: int, partition: int = 0) -> None:
     producer = Producer(kafka.connection())
-    producer.produce(topic, str(number).encode(), partition=0)
+    producer.produce(topic, str(number).encode(), partition=partition)
     assert producer.flush(60) == 0
 
 
-def committed(kafka: KafkaSettings, topic: str) -> TopicPartition:
-    """What the group committed of the first partition."""
+def committed(kafka: KafkaSettings, topic: str, partition: int = 0) -> TopicPartition:
+    """What the group committed of a partition."""
     asker = Consumer({**kafka.connection(), "group.id": topic})
     try:
-        return asker.committed([TopicPartition(topic, 0)], timeout=60)[0]
+        return asker.committed([TopicPartition(topic, partition)], timeout=60)[0]
     finally:
         asker.close()
 
@@ -209,6 +221,62 @@ async def test_what_is_before_the_start_is_dropped(
     await run(owner, seen.extend, Overtaken)
     await until(lambda: seen)
     assert seen == [2]
+
+
+class Losing(Owner):
+    """What arrives later is lost."""
+
+    async def assigned(self, committed: list[TopicPartition]) -> list[TopicPartition]:
+        if self.owned:
+            raise LogLost((committed[0].topic, committed[0].partition), "it was read", "nothing")
+        return await super().assigned(committed)
+
+
+class Together(Consumer):
+    """One look brings a record and, before it, the news that partitions arrived."""
+
+    have_arrived: Callable[[], object] | None = None
+
+    def poll(self, timeout: float = -1) -> Message | None:
+        found = super().poll(timeout)
+        if self.have_arrived is not None:
+            while not (found and self.have_arrived()):
+                found = super().poll(0.1) or found
+            self.have_arrived = None
+        return found
+
+
+async def test_a_role_that_stops_confirms_what_it_has_in_hand_and_its_process_stays(
+    run: Run, kafka: KafkaSettings, topic: str
+) -> None:
+    """A partition arrives that is lost, while a batch of another is being handled."""
+    losing, other, go_on = Losing(), Owner(), asyncio.Event()
+    losing.go_on.set()
+    other.go_on.set()
+    second = await run(other)
+    await until(lambda: len(other.owned) == PARTITIONS)
+    seen: list[int] = []
+    consumers: list[Together] = []
+
+    def consumer_of(config: dict[str, Any]) -> Together:
+        consumers.append(Together(config))
+        return consumers[-1]
+
+    first = await run(losing, seen.extend, consumer_of, go_on)
+    await until(lambda: losing.owned and len(losing.owned | other.owned) == PARTITIONS)
+    partition = min(losing.owned)
+    consumers[0].have_arrived = lambda: first._partitions._arriving
+
+    def write_and_leave() -> None:
+        write(kafka, topic, 1, partition)
+        second.leave()
+
+    await asyncio.to_thread(write_and_leave)
+    await until(lambda: first.progress.stopped)
+    assert seen == [1]
+    go_on.set()
+    await until(lambda: committed(kafka, topic, partition).offset == 1)
+    assert not first.progress.failed
 
 
 class Unanswered(Consumer):
