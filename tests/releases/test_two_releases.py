@@ -4,16 +4,24 @@ Each test begins with the workers of one release. The log is one, and what a new
 stays in it: the test without a further event comes first.
 """
 
-import pytest
+import asyncio
 
-from events.topics import SUBMISSIONS
+import pytest
+from confluent_kafka import Producer
+
+from events.codec import schema_of
+from events.deliveries import FramesRouted
+from events.topics import DELIVERIES, SUBMISSIONS, delivery_topic
+from infra.catalogues import CatalogueSettings
+from infra.registry_client import RegistryClient
+from infra.settings import load as load_settings
 from infra.stack.part import State
 from infra.stack.stack import Stack
-from tests.live import records, until
+from tests.live import kafka_of, records, until
 from tests.releases.load import Load
 from tests.releases.log import facts, messages_by_mood
 from tests.releases.newer import EVENT_NAME, MOOD, THIS, Release
-from tests.releases.workers import Processes
+from tests.releases.workers import GATEWAYS, Processes
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -40,6 +48,21 @@ async def test_a_further_field_goes_out_and_back_and_nothing_stops(
         await load.goes_on()
         await load.ends_whole()
         assert processes.stopped("old again") == {}
+
+
+async def test_a_gateway_that_meets_an_event_of_newer_workers_ends_and_says_so(
+    own: Stack, processes: Processes, load: Load
+) -> None:
+    """Workers were replaced before gateways; its people are on the other one, and may come back."""
+    await processes.start("old", THIS)
+    async with load:
+        deliver_what_is_newer(own, GATEWAYS[0])
+        await until(lambda: own.part_status(GATEWAYS[0]).state == State.DIED, what="its end")
+        said = own.part_status(GATEWAYS[0]).detail
+        assert f"{delivery_topic(GATEWAYS[0])} holds an event of a newer release" in said
+        await load.goes_on()
+        await asyncio.to_thread(own.start_part, GATEWAYS[0])
+        await load.ends_whole()
 
 
 async def test_an_event_that_the_older_release_does_not_know_stops_its_roles(
@@ -121,6 +144,18 @@ def refused_by_event(stack: Stack, load: Load) -> int:
     hers = {outgoing.id for outgoing in load.odd}
     refused = (fact.fields for fact in facts(stack) if fact.event == EVENT_NAME)
     return len(hers & {fields["client_message_id"] for fields in refused})
+
+
+def deliver_what_is_newer(stack: Stack, gateway_id: str) -> None:
+    """Append an event that only the fan-out of some newer release knows."""
+    schema = schema_of(FramesRouted) | {"name": "FramesGreeted"}
+    topic = DELIVERIES.name
+    with RegistryClient(load_settings(CatalogueSettings, stack.environment()).registry) as registry:
+        schema_id = registry.register(f"{topic}-{topic}.FramesGreeted", schema)
+    value = b"\x00" + schema_id.to_bytes(4, "big") + b"whatever its fields are"
+    producer = Producer(kafka_of(stack).connection())
+    producer.produce(delivery_topic(gateway_id), value, partition=0)
+    assert producer.flush(60) == 0
 
 
 def submissions(stack: Stack) -> int:
