@@ -1,0 +1,83 @@
+"""What a question is answered with when not everything can be known."""
+
+import asyncio
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from events.queries import HistoryRequested
+from processors.reader import Reader
+from projections.heads.store import HeadsStore
+from projections.history.projection import project
+from projections.history.store import TimelineStore
+from projections.positions import write_time
+from tests.examples import ANN, CONVERSATION
+from tests.projections.facts import sent
+from tests.simulation.cassandra import Cassandra, ImmediateDatabase
+from tests.simulation.redis import ImmediatePipe, Redis
+
+FACTS = 3
+
+
+class Behind:
+    """History is behind, or has come to the end of the log."""
+
+    def __init__(self, is_behind: bool) -> None:
+        self.is_behind = is_behind
+
+    async def wait(self, *_: object) -> bool:
+        return not self.is_behind
+
+    async def committed(self, *_: object) -> dict[int, int]:
+        return dict.fromkeys(range(64), 0)
+
+
+async def page(*, facts: int, is_behind: bool, **where: int) -> dict[str, Any]:
+    """The answer when Redis has lost the head of a conversation of so many facts."""
+    database: Any = ImmediateDatabase(Cassandra())
+    timeline = TimelineStore(database)
+    for seq in range(1, facts + 1):
+        await timeline.apply(project(sent(seq, message_number=seq), write_time(0, seq)))
+    pipe = ImmediatePipe(Redis(time.monotonic))
+    await HeadsStore(pipe).life("life")
+    context: Any = SimpleNamespace(
+        redis_pipe=pipe,
+        database=database,
+        progress=Behind(is_behind),
+        loop=asyncio.get_running_loop(),
+        new_word=lambda: "word",
+    )
+    asked = HistoryRequested(
+        request_id="1",
+        user_id=ANN,
+        device_id="phone",
+        gateway_id="gateway-1",
+        gateway_epoch="epoch",
+        session_id=1,
+        conversation_id=CONVERSATION,
+        limit=50,
+        **where,
+    )
+    return dict(msgspec.json.decode(await Reader(context).history(asked)))
+
+
+@pytest.mark.parametrize("where", [{"after_seq": 0}, {"before_seq": 200}])
+async def test_a_conversation_whose_end_is_not_known_is_not_said_to_be_empty(
+    where: dict[str, int],
+) -> None:
+    frame = await page(facts=FACTS, is_behind=True, **where)
+    assert (frame["type"], frame["code"]) == ("error", "unavailable")
+
+
+@pytest.mark.parametrize("where", [{"after_seq": 0}, {"before_seq": 200}])
+async def test_it_is_answered_from_history_once_that_is_there(where: dict[str, int]) -> None:
+    frame = await page(facts=FACTS, is_behind=False, **where)
+    assert [event["seq"] for event in frame["events"]] == [1, 2, 3]
+
+
+async def test_a_conversation_without_a_fact_is_empty() -> None:
+    frame = await page(facts=0, is_behind=False, after_seq=0)
+    assert (frame["type"], frame["events"], frame["next"]) == ("page", [], None)
