@@ -127,6 +127,13 @@ async def test_a_change_is_written_once(tmp_path: Path) -> None:
     await runner.cleanup()
 
 
+async def start(program: str) -> asyncio.subprocess.Process:
+    """Ends at SIGHUP, also where who started the tests ignores it (`nohup`)."""
+    return await asyncio.create_subprocess_exec(
+        program, "60", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    )
+
+
 async def test_a_reload_is_owed_until_there_is_an_nginx_that_gets_it(tmp_path: Path) -> None:
     gateways = [Gateway("127.0.0.1", 1, 1), Gateway("127.0.0.1", 2, 1)]
     pid_file = tmp_path / "pid"
@@ -134,13 +141,13 @@ async def test_a_reload_is_owed_until_there_is_an_nginx_that_gets_it(tmp_path: P
     called_nginx = shutil.copy("/bin/sleep", tmp_path / "nginx")
     async with aiohttp.ClientSession() as http:
         await asker.ask(http)  # writes the list: nobody is there yet who could be told
-        nginx = await asyncio.create_subprocess_exec(called_nginx, "60")
+        nginx = await start(called_nginx)
         pid_file.write_text(str(nginx.pid))
         while nginx.returncode is None:  # it may not be called nginx yet
             await asker.ask(http)
             await asyncio.sleep(0.05)
         assert nginx.returncode == -signal.SIGHUP
-        nginx = await asyncio.create_subprocess_exec(called_nginx, "60")
+        nginx = await start(called_nginx)
         pid_file.write_text(str(nginx.pid))
         for _ in range(5):
             await asker.ask(http)  # nothing is owed any more
