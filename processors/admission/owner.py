@@ -17,14 +17,14 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+from confluent_kafka import TopicPartition
 from msgspec import Struct
 
 from events.codec import DecodeError
 from events.conversations import SubmissionsRestarted, WriterClaimed
 from events.fence import number_of
 from events.marks import Mark, fingerprint_of, mark_of
-from events.topics import CONVERSATIONS
+from events.topics import CONVERSATIONS, SUBMISSIONS
 from infra.log_reader import Place, place_of
 from infra.reading import Reading
 from processors.admission.restore import fold_on, restore
@@ -97,9 +97,9 @@ class Owner:
             facts=sum(state.fact_offset for state in states.values()),
             seconds=round(time.monotonic() - started_at, 3),
         )
+        starts = await asyncio.to_thread(self._starts, states)
         for place in committed:
-            decided = states[place.partition].submission_offset
-            place.offset = OFFSET_BEGINNING if decided < 0 else decided + 1
+            place.offset = starts[place.partition]
         return committed
 
     def revoked(self, partitions: list[TopicPartition]) -> None:
@@ -211,6 +211,18 @@ class Owner:
             ends = {partition: end for (_, partition), (_, end) in bounds.items()}
             context, generation = self._context, self._positions.generation
             return restore(reader, context.codec, context.look_up, ends, generation)
+
+    def _starts(self, states: Mapping[int, PartitionState]) -> dict[int, int]:
+        """Where reading of submissions begins: behind the last that is decided, if it is there.
+
+        Retention takes that one, and the watermarks behind it, from a partition that is quiet.
+        """
+        with self._context.log_reader() as reader:
+            bounds = reader.ends([(SUBMISSIONS.name, partition) for partition in states])
+        return {
+            partition: max(states[partition].submission_offset + 1, first)
+            for (_, partition), (first, _) in bounds.items()
+        }
 
     def _reading(self) -> Reading:
         return Reading(self._context.codec, self._context.look_up)

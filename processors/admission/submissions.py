@@ -7,7 +7,8 @@ given a second time, and an owner that went on behind the last one decided would
 everything until then. So it begins at the first submission whose append time is later than that of
 the newest decision: what was decided is not decided again, and what was lost unanswered is sent
 again by its client. Where retention took the record nothing can be compared, and nothing is wrong:
-offsets that were given anew lie at the end of a log. Reads Kafka and nothing else; synchronous.
+offsets that were given anew lie at the end of a log, and reading begins with what is left
+(`owner`). Reads Kafka and nothing else; synchronous.
 """
 
 from collections.abc import Mapping

@@ -5,6 +5,8 @@ import uuid
 from functools import cache
 
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated, WriterClaimed
 from events.ids import direct_conversation
@@ -14,7 +16,7 @@ from events.topics import CONVERSATIONS, RECEIPTS, SUBMISSIONS, partition_of
 from infra.producer import Publisher
 from infra.stack.stack import Stack
 from tests.examples import ANN, NOON, message_id, submitted
-from tests.live import codec_of, decisions, records, until
+from tests.live import codec_of, decisions, kafka_of, records, until
 from tests.processors.conftest import WORKER
 
 
@@ -71,6 +73,31 @@ async def test_markers_become_moves_once(
     mine = [move for move in moves if move.conversation_id == conversation]  # type: ignore[attr-defined]
     assert [type(move) for move in mine] == [DeliveredMarkerMoved]
     assert mine[0].seq == 1  # type: ignore[attr-defined]
+
+
+async def test_a_partition_goes_on_whose_decided_submissions_are_deleted(
+    admission: Stack, publisher: Publisher, conversation: str
+) -> None:
+    """It was quiet for longer than submissions are kept; watermarks came after its last message."""
+    partition = partition_of(conversation)
+    await publisher.publish(SUBMISSIONS, message(conversation, 1), key=conversation)
+    marker = Marker(
+        conversation_id=conversation, user_id=ANN, device_id="phone", kind="delivered", seq=1
+    )
+    for _ in range(2):
+        markers = MarkersSubmitted(markers=(marker,))
+        last = await publisher.publish(SUBMISSIONS, markers, partition=partition)
+    await until(lambda: decisions(admission, partition, conversation))
+    admission.stop_part(WORKER)
+    place = TopicPartition(SUBMISSIONS.name, partition, last + 1)
+    admin = AdminClient(kafka_of(admission).connection())
+    (deleted,) = admin.delete_records([place]).values()
+    assert deleted.result(60).low_watermark == last + 1
+    admission.start_part(WORKER)
+
+    await publisher.publish(SUBMISSIONS, message(conversation, 2), key=conversation)
+
+    await until(lambda: len(decisions(admission, partition, conversation)) == 2)
 
 
 async def test_poison_is_set_aside_with_its_bytes_and_its_partition_goes_on(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
 from infra.log_reader import Place
 from tests.simulation.kafka import Log, Record
@@ -165,6 +165,9 @@ class SimulatedConsumer:
             for place, position in self._positions.items()
             if place not in self._paused and position < len(self._log.partitions[place])
         ]
+        for place in places:
+            if self._positions[place] < self._log.start(place):
+                raise KafkaException(KafkaError(KafkaError._AUTO_OFFSET_RESET))
         found: list[Record] = []
         for _ in range(min(count, self._random.randint(1, _RECORDS_AT_ONCE))):
             if not places:
@@ -204,8 +207,9 @@ class SimulatedConsumer:
     def seek(self, one: TopicPartition) -> None:
         self._nothing_at = None
         if (one.topic, one.partition) in self._positions:
-            start = 0 if one.offset == OFFSET_BEGINNING else one.offset
-            self._positions[one.topic, one.partition] = start
+            place = (one.topic, one.partition)
+            is_first = one.offset == OFFSET_BEGINNING
+            self._positions[place] = self._log.start(place) if is_first else one.offset
 
     def store_offsets(self, offsets: list[TopicPartition]) -> None:
         for one in offsets:
@@ -224,7 +228,8 @@ class SimulatedConsumer:
         return found
 
     def get_watermark_offsets(self, one: TopicPartition, timeout: float) -> tuple[int, int]:
-        return 0, len(self._log.partitions[one.topic, one.partition])
+        place = (one.topic, one.partition)
+        return self._log.start(place), len(self._log.partitions[place])
 
     def close(self) -> None:
         if not self._closed and self._group is not None:

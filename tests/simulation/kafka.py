@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+from confluent_kafka import KafkaError, KafkaException
+
 from events.codec import Codec
 from events.topics import SNAPSHOTS, TOPICS, partition_of
 from infra.log_reader import Place
@@ -61,6 +63,8 @@ class Log:
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self.changes = 0
+        self.starts: dict[Place, int] = {}
+        """The first offset that retention has left, where it took something."""
         self.partitions: dict[Place, list[Record]] = {
             (topic.name, number): [] for topic in TOPICS for number in range(topic.partitions)
         }
@@ -85,6 +89,10 @@ class Log:
         records = self.partitions[place]
         records.append(Record(place, len(records), self._clock(), key, value, tuple(headers)))
         return len(records) - 1
+
+    def start(self, place: Place) -> int:
+        """The first offset that can be read."""
+        return self.starts.get(place, 0)
 
     def of(self, topic: str) -> Iterator[Record]:
         """Every record of a topic, partition after partition."""
@@ -185,18 +193,23 @@ class SimulatedReader:
         pass
 
     def ends(self, places: list[Place]) -> dict[Place, tuple[int, int]]:
-        return {place: (0, len(self._log.partitions[place])) for place in places}
+        return {
+            place: (self._log.start(place), len(self._log.partitions[place])) for place in places
+        }
 
     def first_since(self, times: Mapping[Place, int]) -> dict[Place, int]:
         found = {}
         for place, at in times.items():
             records = self._log.partitions[place]
-            since = (record.at for record in records if record.time >= at)
+            kept = records[self._log.start(place) :]
+            since = (record.at for record in kept if record.time >= at)
             found[place] = next(since, len(records))
         return found
 
     def read(self, stretches: Mapping[Place, tuple[int, int]], **_: Any) -> Iterator[Record]:
         for place, (start, end) in stretches.items():
+            if start < min(end, self._log.start(place)):
+                raise KafkaException(KafkaError(KafkaError._AUTO_OFFSET_RESET))
             yield from self._log.partitions[place][start:end]
 
 

@@ -123,10 +123,7 @@ def go_on(world: World) -> bool:
         world.happen(world.random.choice(calls))
         loop.settle()
         busy = True
-    for worker in world.workers:
-        for consumer in worker.consumers:
-            if worker.process.alive:
-                consumer.commit_stored()
+    world.commit_all()
     world.measure()
     if not busy:
         loop.pass_time(SECONDS_AT_ONCE)

@@ -189,12 +189,20 @@ class World:
             self.workers.remove(worker)
             self.start_worker(worker.roles)  # type: ignore[arg-type]
 
+    def commit_all(self) -> None:
+        """Every consumer of a living worker commits what it stored."""
+        for worker in self.workers:
+            for consumer in worker.consumers:
+                if worker.process.alive:
+                    consumer.commit_stored()
+
     def lose(self, place: Place, records: int) -> None:
         """A partition loses so many records of its end; the next record gets the first offset."""
         self.parts.log.changes += 1
         kept = self.parts.log.partitions[place]
         self.lost += kept[max(0, len(kept) - records) :]
         del kept[max(0, len(kept) - records) :]
+        self.parts.log.starts[place] = min(self.parts.log.start(place), len(kept))
         self.poison = [one for one in self.poison if one[:2] != place or one[2] < len(kept)]
 
     def begin_another_generation(self) -> None:

@@ -30,6 +30,20 @@ def poison(world: World) -> None:
 
 
 @fault
+def old_submissions_are_deleted(world: World) -> None:
+    """Retention takes what admission has acknowledged, the watermarks behind a message too.
+
+    As when the machine was off for a week: what starts then must not look for them.
+    """
+    world.commit_all()
+    for partition in range(SUBMISSIONS.partitions):
+        place = (SUBMISSIONS.name, partition)
+        acknowledged = world.parts.committed("admission", place)
+        world.parts.log.starts[place] = max(world.parts.log.start(place), acknowledged)
+    world.restart_workers()
+
+
+@fault
 def record_appended_twice(world: World) -> None:
     """A broker's retry that the producer's idempotence did not catch (librdkafka issue 4953)."""
     place = (SUBMISSIONS.name, world.random.randrange(SUBMISSIONS.partitions))
