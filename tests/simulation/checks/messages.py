@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Iterator
 
 from events.conversations import MessageSent
-from events.ids import members_of
+from events.ids import made_at, members_of
 from events.topics import SUBMISSIONS
 from processors.admission.decider import AHEAD_MS
 from tests.simulation.checks.registry import check
 from tests.simulation.checks.seen import Seen
+
+_MINUTE_MS = 60_000
 
 
 @check("loss", "I1")
@@ -69,6 +71,15 @@ def times(seen: Seen) -> Iterator[str]:
     for fact in seen.sent:
         if fact.sent_at > latest:
             yield f"{fact.body!r} was sent {fact.sent_at - latest} ms from now"
+
+
+@check("ages", "I3")
+def ages(seen: Seen) -> Iterator[str]:
+    """An admitted message's id was made at most 10 minutes before, or 5 minutes after, its time."""
+    for fact in seen.sent:
+        made = made_at(fact.client_message_id)
+        if made is not None and not -_MINUTE_MS * 5 <= fact.sent_at - made <= _MINUTE_MS * 10:
+            yield f"{fact.body!r} was admitted {fact.sent_at - made} ms after its id was made"
 
 
 @check("holes", "I6")

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 
 from bench.frames import text_frame
 from events.ids import timed_id
+from events.submissions import Marker, MarkersSubmitted, MessageSubmitted
+from events.topics import SUBMISSIONS, partition_of
 from tests.simulation.faults.registry import fault
+from tests.simulation.parts import CODEC
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+_HOUR_MS = 3_600_000
 
 
 @fault
@@ -37,3 +42,30 @@ def stranger_speaks(world: World) -> None:
         {"type": "fetch", "id": "foreign-2", "conversation_id": conversation_id, "before": 9},
     ):
         device.link.up.append(text_frame(json.dumps(frame).encode()))
+
+
+@fault
+def a_gateway_lets_everything_through(world: World) -> None:
+    """What gateways refuse reaches the log: admission alone decides who may say what."""
+    stranger, one, other = world.random.sample(("ann", "bob", "cat"), 3)
+    conversation_id = f"d:{':'.join(sorted((one, other)))}"
+    hours = world.random.choice((-6, 0, 0, 6))
+    world.written += 1
+    message = MessageSubmitted(
+        conversation_id=conversation_id,
+        sender_id=one if hours else stranger,
+        device_id="elsewhere",
+        client_message_id=timed_id(world.now_ms() + hours * _HOUR_MS, world.written),
+        kind="text",
+        body=f"let through {world.written}",
+    )
+    marker = Marker(
+        conversation_id=conversation_id,
+        user_id=stranger,
+        device_id="elsewhere",
+        kind="read",
+        seq=1,
+    )
+    place = (SUBMISSIONS.name, partition_of(conversation_id))
+    for event in (message, MarkersSubmitted(markers=(marker,))):
+        world.parts.log.append(place, conversation_id.encode(), CODEC.encode(event))
