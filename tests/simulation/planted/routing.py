@@ -110,3 +110,13 @@ def gateways_that_are_met_for_the_first_time_are_left_out(patch: pytest.MonkeyPa
         }
 
     patch.setattr(RoutingStore, "record_and_find", narrow)
+
+
+@planted
+def markers_are_recorded_one_too_low(patch: pytest.MonkeyPatch) -> None:
+    record = store.record
+
+    def modest(heads: Any, markers: Any, *more: Any) -> Any:
+        return record(heads, {marker: seq - 1 for marker, seq in markers.items()}, *more)
+
+    patch.setattr(store, "record", modest)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from events.conversations import WriterClaimed
+from events.fence import Fence
 from infra.transient import is_transient
 from processors import guard
 from processors.received import Poison
@@ -93,3 +95,23 @@ def good_records_are_set_aside_with_the_bad_one(patch: pytest.MonkeyPatch) -> No
         return batch, aside
 
     patch.setattr(guard.Guard, "_sort", harsh)
+
+
+@planted
+def the_fence_is_skipped_in_fan_out(patch: pytest.MonkeyPatch) -> None:
+    """Facts of an owner that was replaced are routed as if they counted."""
+    sort = guard.Guard._sort
+
+    class Open(Fence):
+        __slots__ = ()
+
+        def admits(self, event: Any, offset: int) -> bool:
+            return Fence.admits(self, event, offset) or not isinstance(event, WriterClaimed)
+
+    def open_to_all(self: guard.Guard, *taken: Any) -> Any:
+        if self.group == "fanout":
+            for fence in self._fences.values():
+                fence.__class__ = Open
+        return sort(self, *taken)
+
+    patch.setattr(guard.Guard, "_sort", open_to_all)
