@@ -34,3 +34,4 @@ def test_what_somebody_else_wrote_is_no_mark(metadata: str | None) -> None:
 def test_a_fingerprint_is_that_of_the_value() -> None:
     assert fingerprint_of(b"one") != fingerprint_of(b"two")
     assert len(fingerprint_of(None)) == 16
+    assert fingerprint_of(None) == fingerprint_of(b"")

@@ -264,3 +264,29 @@ def test_a_state_restored_from_a_snapshot_decides_like_the_one_it_was_taken_from
 
 def test_a_state_in_which_all_was_refused_is_one_empty_part() -> None:
     assert [(part.conversations, part.remembered) for part in parts(initial())] == [((), b"")]
+
+
+def test_a_move_that_comes_late_lowers_nothing() -> None:
+    state = after(submitted(1), submitted(2))
+    first = move(state, marker(BOB, "read", 1), place(8))
+    second = move(state, marker(BOB, "read", 2), place(9))
+    assert first is not None
+    assert second is not None
+    evolve(state, second)
+    evolve(state, first)
+    assert state.conversation(CONVERSATION).marker(BOB, "read") == 2
+
+
+def test_a_refusal_says_what_to_do() -> None:
+    def detail(submission: MessageSubmitted) -> str:
+        decision = decide(initial(), submission, place(0))
+        assert isinstance(decision, SubmissionRejected)
+        return decision.detail
+
+    old = message_id(1, NOON - STALE_MS - 1)
+    known = "This server knows no such kind of message."
+    assert detail(submitted(1, kind="video")) == known
+    first = "An earlier message is missing: send that one first."
+    assert detail(submitted(2, after=message_id(1))) == first
+    sync = "The one before it is too old to be known: sync first."
+    assert detail(submitted(2, after=old)) == sync

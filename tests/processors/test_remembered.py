@@ -59,3 +59,13 @@ def test_a_busy_partition_forgets_one_for_each_that_comes_in_no_time():
         one.forget(at - MANY + 1)
     assert len(one) == MANY
     assert time.process_time() - began < 4.0, "passing by all that is deleted: 15 s"
+
+
+def test_what_remembers_something_else_is_not_equal():
+    assert filled([1]) == filled([1])
+    assert filled([1]) != filled([2])
+    assert filled([1]) != Remembered()
+
+
+def test_pieces_hold_so_many_entries_and_the_last_one_the_rest():
+    assert [len(piece) // 32 for piece in filled([1, 2, 3, 4, 5]).packed(2)] == [2, 2, 1]

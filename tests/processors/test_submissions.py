@@ -131,3 +131,58 @@ def test_where_retention_took_the_record_nothing_can_be_compared(world: World) -
             return {place: (5, high) for place, (_, high) in super().ends(places).items()}
 
     assert restarts(Shorter(world.log), READING, {PARTITION: world.state}) == {}  # type: ignore[arg-type]
+
+
+def test_the_instant_of_the_newest_decision_parts_what_was_decided_from_what_was_not() -> None:
+    world = World()
+    world.submit(1, 2)
+    for number in (3, 4, 5):
+        world.put(SUBMITTED, submitted(number))
+    world.decide_all()
+    del world.log.partitions[SUBMITTED][4:]
+    found = world.restarts()[PARTITION]
+    assert (found.submissions_from, found.detail) == (4, "it ends at 4, and 4 was decided")
+    world.now += 1
+    world.put(SUBMITTED, submitted(100))
+    found = world.restarts()[PARTITION]
+    assert found.submissions_from == 4
+    assert found.detail == "it holds another submission at 4 than was decided"
+
+
+def test_the_first_and_only_one_that_was_decided_is_compared() -> None:
+    world = World()
+    world.submit(1)
+    world.decide_all()
+    world.log.partitions[SUBMITTED].clear()
+    world.submit(100)
+    assert world.restarts()[PARTITION].submissions_from == 0
+
+
+def test_what_cannot_be_read_is_not_what_was_decided(world: World) -> None:
+    del world.log.partitions[SUBMITTED][4:]
+    world.now += 1
+    world.log.append(SUBMITTED, None, b"no event")
+    assert world.restarts()[PARTITION].submissions_from == 4
+
+
+def test_a_retry_just_behind_what_was_decided_restarts_nothing(world: World) -> None:
+    world.submit(5)
+    assert world.restarts() == {}
+
+
+def test_reading_that_began_anew_at_the_end_of_the_log_does_not_begin_once_more(
+    world: World,
+) -> None:
+    world.put(FACTS, SubmissionsRestarted(submissions_from=5, detail="", epoch=0))
+    assert world.restarts() == {}
+
+
+def test_a_log_that_was_replaced_twice_says_so_also_behind_the_first_submission(
+    world: World,
+) -> None:
+    world.put(FACTS, SubmissionsRestarted(submissions_from=1, detail="", epoch=0))
+    world.log.partitions[SUBMITTED].clear()
+    world.submit(200)
+    found = world.restarts()[PARTITION]
+    assert found.submissions_from == 0
+    assert found.detail == "it was replaced once more, before 1 was decided"
