@@ -3,7 +3,7 @@
 CHATLOG := .venv/bin/chatlog
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test check simulate demo bench bench-gate bench-peers chaos docs lock clean
+.PHONY: help setup up down test check simulate mutants demo bench bench-gate bench-peers chaos docs lock clean
 
 help: ## Show this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,14 @@ check: setup ## Formatting, lint, types, import directions
 
 simulate: setup ## The simulated world for three minutes, from the first seed of today
 	@.venv/bin/python -m tests.simulation --today --seconds 180
+
+# ONLY='processors.admission.decider*' takes some of them. What was tried is kept in mutants/.
+mutants: setup ## Plant small mistakes in the core, one at a time, and say which no test finds
+	@nice -n 10 .venv/bin/mutmut run --max-children 1 $(if $(ONLY),'$(ONLY)')
+	@.venv/bin/mutmut results --all true | sed 's/^ *//' | sort > mutants/results.txt
+	@grep -E ': (survived|no tests|suspicious)$$' mutants/results.txt || true
+	@awk -F ': ' '$$2 != "not checked" {sub(/\.[^.]*__mutmut_[0-9]+$$/, "", $$1); n[$$1 ": " $$2]++} \
+	  END {for (one in n) print one ": " n[one]}' mutants/results.txt | sort
 
 demo: setup ## Two people, two gateways, two crashes: the whole story, checked
 	@$(CHATLOG) demo
