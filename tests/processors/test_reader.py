@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from events.queries import HistoryRequested
+from processors.heads import Heads
 from processors.reader import Reader
-from projections.heads.store import HeadsStore
+from projections.heads.store import HeadsStore, Wanted
 from projections.history.projection import project
 from projections.history.store import TimelineStore
 from projections.positions import write_time
@@ -81,3 +82,21 @@ async def test_it_is_answered_from_history_once_that_is_there(where: dict[str, i
 async def test_a_conversation_without_a_fact_is_empty() -> None:
     frame = await page(facts=0, is_behind=False, after_seq=0)
     assert (frame["type"], frame["events"], frame["next"]) == ("page", [], None)
+
+
+async def test_a_conversation_whose_head_is_lost_is_restored_not_empty() -> None:
+    """Its entry in the user's index lives on: each key of Redis ends by itself."""
+    database: Any = ImmediateDatabase(Cassandra())
+    timeline = TimelineStore(database)
+    for seq in range(1, FACTS + 1):
+        await timeline.apply(project(sent(seq, message_number=seq), write_time(0, seq)))
+    pipe = ImmediatePipe(Redis(time.monotonic))
+    store = HeadsStore(pipe)
+    assert await store.restore_recent(await store.life("life"), ANN, [CONVERSATION])
+    context: Any = SimpleNamespace(
+        redis_pipe=pipe, database=database, progress=Behind(False), new_word=lambda: "word"
+    )
+    wanted = Wanted(ANN, 50)
+    answer = (await Heads(context).answers([wanted]))[wanted]
+    assert answer.whole
+    assert answer.heads == {CONVERSATION: FACTS}

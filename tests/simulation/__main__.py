@@ -3,7 +3,7 @@
     --runs 10000 [--first 0]   so many seeds from the first; every violation with its seed
     --seconds 180 --today      as many seeds as fit in a time; each day begins with another seed
     --seed 162                 one seed: what does not hold, and the shortest story that shows it
-    --planted                  whether each planted mistake is found
+    --planted [--write]        whether each planted mistake is found; notes by which seeds
 
 Exit status 0 when all holds (or every planted mistake was found), otherwise 1. Two processes share
 the work. Strings are hashed alike in every run, so that a seed is a seed.
@@ -28,9 +28,10 @@ def main() -> int:
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--planted", action="store_true")
+    parser.add_argument("--write", action="store_true")
     asked = parser.parse_args()
     if asked.planted:
-        return runner.tell_planted()
+        return runner.tell_planted(write=asked.write)
     if asked.seed is not None:
         return runner.tell(asked.seed)
     first = first_of(datetime.now(UTC).date()) if asked.today else asked.first

@@ -9,7 +9,6 @@ import pytest
 
 from events import fence
 from events.ids import members_of
-from infra.reading import NewerRelease
 from processors.admission import agent, decider, owner, remembered, restore, state
 from processors.snapshots import agent as snapshots
 from tests.simulation.planted.registry import planted
@@ -68,18 +67,6 @@ def what_was_decided_is_decided_again(patch: pytest.MonkeyPatch) -> None:
 
     for module in (agent, snapshots, restore):
         patch.setattr(module, "evolve", forgetful)
-
-
-@planted
-def facts_of_a_newer_release_are_passed_over(patch: pytest.MonkeyPatch) -> None:
-    """Found here, once a newer release could come: seqs were given twice."""
-    fold = restore.fold
-
-    def hasty(one: Any, epochs: Any, reading: Any, record: Any, offset: int) -> None:
-        with contextlib.suppress(NewerRelease):
-            fold(one, epochs, reading, record, offset)
-
-    patch.setattr(restore, "fold", hasty)
 
 
 @planted

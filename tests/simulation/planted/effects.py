@@ -41,14 +41,6 @@ def records_of_partitions_that_left_are_handed_over(patch: pytest.MonkeyPatch) -
 
 
 @planted
-def records_from_before_a_partition_came_back_are_handed_over(patch: pytest.MonkeyPatch) -> None:
-    def careless(self: partitions.Partitions, records: Any, arrival: int) -> Any:
-        return [one for one in records if (one.topic(), one.partition()) in self._owned]
-
-    patch.setattr(partitions.Partitions, "still_here", careless)
-
-
-@planted
 def facts_of_a_newer_release_are_set_aside(patch: pytest.MonkeyPatch) -> None:
     """Found here, once a newer release could come."""
     found = guard.event_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -15,18 +14,6 @@ from projections.routing.store import RoutingStore, record
 from projections.sessions.store import SessionStore
 from tests.simulation.parts import Parts
 from tests.simulation.planted.registry import planted, planted_quietly
-
-
-@planted_quietly
-def sessions_are_read_before_heads_are_recorded(patch: pytest.MonkeyPatch) -> None:
-    record_and_find = RoutingStore.record_and_find
-
-    async def hasty(self: RoutingStore, heads: Any, markers: Any, started: Any, users: Any) -> Any:
-        found = await record_and_find(self, {}, {}, (), users)
-        await self._pipe.run(record(heads, markers, started))
-        return found
-
-    patch.setattr(RoutingStore, "record_and_find", hasty)
 
 
 @planted_quietly
@@ -67,11 +54,6 @@ def every_life_of_redis_has_the_same_word(patch: pytest.MonkeyPatch) -> None:
 
 
 @planted
-def what_lacks_a_head_is_taken_for_empty(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(heads, "_lost", lambda recent: set())
-
-
-@planted
 def a_page_of_heads_is_taken_for_the_whole(patch: pytest.MonkeyPatch) -> None:
     answer_of = heads.answer_of
 
@@ -85,18 +67,6 @@ def a_page_of_heads_is_taken_for_the_whole(patch: pytest.MonkeyPatch) -> None:
 @planted
 def sessions_are_not_announced_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(announcer.Announcer, "sessions", lambda self: None)
-
-
-@planted
-def who_asks_for_sessions_meanwhile_is_not_heard(patch: pytest.MonkeyPatch) -> None:
-    """Found here: an announcement that was asked for while another went on was left out."""
-
-    def deaf(self: Any) -> None:
-        if self._sessions is None or self._sessions.done():
-            self._asked = True
-            self._sessions = asyncio.get_running_loop().create_task(self._announce_sessions())
-
-    patch.setattr(announcer.Announcer, "sessions", deaf)
 
 
 @planted

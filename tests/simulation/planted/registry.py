@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,11 @@ PLANTED: dict[str, Plant] = {}
 
 QUIET: set[str] = set()
 """Mistakes that only quiet runs show: whatever comes later mends what was missed."""
+
+SEEDS_FILE = Path(__file__).parent / "seeds.json"
+"""A seed that shows each mistake, as `--planted --write` found it. Stale ones do no harm."""
+
+SEEDS: dict[str, int] = json.loads(SEEDS_FILE.read_text()) if SEEDS_FILE.exists() else {}
 
 
 def planted(plant: Plant) -> Plant:
