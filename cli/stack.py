@@ -150,8 +150,10 @@ def instance(folder: Path | None) -> Path:
     """The folder of the instance that is meant: the one said, that of the settings, the usual."""
     if folder is not None:
         return folder
-    named = Path(inherited_environment().get(ENV_FILE_NAME, "")).resolve()
-    return named.parent if (named.parent / "ports.json").is_file() else DEFAULT_FOLDER
+    if not (file := inherited_environment().get(ENV_FILE_NAME)):
+        return DEFAULT_FOLDER
+    named = Path(file).resolve().parent
+    return named if (named / "ports.json").is_file() else DEFAULT_FOLDER
 
 
 def _chat(stack: Stack, user: str) -> str:

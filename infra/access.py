@@ -189,7 +189,8 @@ def kafka_grants(principal: str) -> frozenset[Grant]:
             grants.add(Grant(Operation.DESCRIBE_CONFIGS, Resource.TOPIC, topic.name))
     own_group = component.name if component.name in GROUPS else principal
     grants.add(Grant(Operation.READ, Resource.GROUP, own_group))
-    if component.name in _READERS_OF_STRETCHES:
+    if component.name in GROUPS:
+        # It compares where it goes on with what the log holds there (ADR 0023).
         grants.add(Grant(Operation.DESCRIBE, Resource.GROUP, LOG_READER_GROUP))
     for group in component.asks_about:
         # Of the facts only where they end; the rows are read elsewhere.
@@ -197,10 +198,6 @@ def kafka_grants(principal: str) -> frozenset[Grant]:
         grants.add(Grant(Operation.DESCRIBE, Resource.GROUP, group))
         grants.add(Grant(Operation.DESCRIBE, Resource.TOPIC, CONVERSATIONS.name))
     return frozenset(grants)
-
-
-_READERS_OF_STRETCHES = ("admission", "snapshots")
-"""Who restores a state from the log, beside its group."""
 
 
 def cassandra_grants() -> dict[tuple[str, str], frozenset[str]]:

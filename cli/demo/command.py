@@ -66,7 +66,7 @@ def demo(
     transcript = Transcript()
     stack = Stack(folder, secure=secure)
     with _alone(folder), _ended(stack):
-        _wipe(stack, folder)
+        stack.wipe()
         if not artifacts.is_complete(stack.jars):
             print("Fetching the jars of the stack (about 220 MB) …", flush=True)
             artifacts.ensure(stack.jars)
@@ -116,17 +116,6 @@ def _ended(stack: Stack) -> Iterator[None]:
         stack.stop()
         signal.signal(signal.SIGINT, interrupt)
         signal.signal(signal.SIGTERM, previous)
-
-
-def _wipe(stack: Stack, folder: Path) -> None:
-    """Begin from nothing, and never in a folder that holds something else."""
-    if folder.exists() and any(folder.iterdir()) and not (folder / "ports.json").exists():
-        raise UserError(
-            "not_a_stack",
-            f"{folder} holds something that is no stack, and it would be deleted.",
-            "Choose another --folder.",
-        )
-    stack.wipe()
 
 
 def _show(transcript: Transcript, ledger: Ledger, seconds: float) -> None:

@@ -117,8 +117,23 @@ def keyspace_change(
         require_nodes(settings, nodes)
     return (
         f"ALTER KEYSPACE {settings.keyspace} WITH replication = "
-        f"{replication_of(settings) if copies < wanted else _literal(replication)} "
+        f"{_raised(replication, settings) if copies < wanted else _literal(replication)} "
         "AND durable_writes = true"
+    )
+
+
+def _raised(replication: Mapping[str, str], settings: CassandraSettings) -> str:
+    """The copies of our data centre as asked for, those of others as they are."""
+    strategy = replication.get("class", "").rpartition(".")[2]
+    if strategy == "NetworkTopologyStrategy":
+        own = {settings.datacenter: str(settings.replication_factor)}
+        return _literal({**replication, **own})
+    if strategy == "SimpleStrategy":
+        return replication_of(settings)
+    raise _refused(
+        f"The keyspace {settings.keyspace} is replicated by {strategy}, which this step does not "
+        "know.",
+        "Nothing was applied. Use NetworkTopologyStrategy.",
     )
 
 

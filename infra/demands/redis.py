@@ -18,8 +18,9 @@ def breaches(settings: RedisSettings) -> list[Breach]:
     client = _client(settings)
     try:
         info: Any = client.info()
-        place = "Redis at {host}:{port}".format(**client.connection_pool.connection_kwargs)
-        return breaches_of(REDIS_DEMANDS, place, values_of(info))
+        known = client.connection_pool.connection_kwargs
+        place = known.get("path") or f"{known.get('host', 'localhost')}:{known.get('port', 6379)}"
+        return breaches_of(REDIS_DEMANDS, f"Redis at {place}", values_of(info))
     finally:
         client.close()
 

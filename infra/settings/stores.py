@@ -93,7 +93,11 @@ class CassandraSettings(Section):
     hosts: CommaSeparated = Field(("127.0.0.1",), description="Nodes to start from: host,…")
     port: int = Field(9042, ge=1, le=65_535, description="Port of the native protocol.")
     keyspace: str = Field("chat", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="Keyspace.")
-    datacenter: str = Field("datacenter1", description="The data centre this program is in.")
+    datacenter: str = Field(
+        "datacenter1",
+        pattern=r"^[A-Za-z0-9_.-]+$",
+        description="The data centre this program is in.",
+    )
     replication_factor: int = Field(1, ge=1, description="Copies of each row; 3 in production.")
     username: str = Field("", description="Who this program is to Cassandra; empty: nobody asks.")
     password: str = Field("", repr=False, description="The password of that name.")

@@ -47,6 +47,13 @@ class _KafkaOnly:
     kafka: KafkaSettings
 
 
+_MARKS = {"cluster.json", "ports.json"}
+"""Files that every instance has."""
+
+_LOCKS = {"lock", "ports.lock", "cluster.lock"}
+"""What is in a folder that was only looked at."""
+
+
 class Stack:
     """One Kafka broker or three, three further servers and our own services, in one folder.
 
@@ -131,9 +138,24 @@ class Stack:
                 service.forget(self.folder)
 
     def wipe(self) -> None:
-        """Stop, and delete all data of the instance."""
+        """Stop, and delete all data of the instance.
+
+        Raises UserError for a folder that holds something else, and when something stays.
+        """
+        if not self.folder.exists():
+            return
+        held = {entry.name for entry in self.folder.iterdir()}
+        if held - _LOCKS and not held & _MARKS:
+            raise UserError(
+                "not_a_stack",
+                f"{self.folder} holds something that is not a stack, and it would be deleted.",
+                "Choose another folder.",
+            )
         self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for entry in self.folder.iterdir():
+            if entry.name not in _MARKS:  # by which a half-deleted one is known
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        shutil.rmtree(self.folder)
 
     def broker_names(self) -> tuple[str, ...]:
         """The parts that are Kafka brokers, by node id."""

@@ -138,7 +138,22 @@ def test_one_copy_more_is_an_alteration_of_the_keyspace():
         "ALTER KEYSPACE chat WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': 2} "
         "AND durable_writes = true"
     )
-    assert keyspace_change(two, True, settings(3), 3).count("'dc1': 3") == 1
+    assert keyspace_change(two, True, settings(3), 3).count("'dc1': '3'") == 1
+
+
+def test_copies_of_other_data_centres_stay():
+    both = {"class": BY_DATACENTER, "dc1": "2", "dc2": "3"}
+    assert keyspace_change(both, True, settings(3), 3) == (
+        f"ALTER KEYSPACE chat WITH replication = {{'class': '{BY_DATACENTER}', 'dc1': '3', "
+        "'dc2': '3'} AND durable_writes = true"
+    )
+    elsewhere = {"class": BY_DATACENTER, "dc2": "3"}
+    assert "'dc2': '3', 'dc1': '1'" in str(keyspace_change(elsewhere, True, settings(1), 1))
+
+
+def test_a_strategy_that_is_not_known_is_not_replaced():
+    with pytest.raises(UserError, match="EverywhereStrategy"):
+        keyspace_change({"class": "EverywhereStrategy"}, True, settings(1), 1)
 
 
 def test_durable_writes_are_switched_on_and_copies_stay():
