@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 SUBPROTOCOL = "chat.v1.json"
-_RECONNECT = frozenset({1001, 1006, 1011, 1012, 1013})
+_FINAL = frozenset({1002, 1003, 1007, 1008, 1009})
 
 
 class Welcome(Struct, frozen=True, tag_field="type", tag="welcome"):
@@ -251,7 +251,9 @@ def token(request_id: str, text: str) -> bytes:
 
 
 def reconnects(close_code: int | None) -> bool:
-    """Whether a socket that ended with this code is to be opened again."""
-    if close_code is None:
-        return True
-    return close_code in _RECONNECT or 4000 <= close_code < 4500
+    """Whether a socket that ended with this code is to be opened again.
+
+    Not when the same would happen again. A code that is not known may come from whoever stands
+    between client and gateway.
+    """
+    return close_code is None or not (close_code in _FINAL or 4500 <= close_code < 5000)

@@ -7,7 +7,10 @@ from random import Random
 from client.backoff import backoff_seconds
 
 TokenSource = Callable[[], Awaitable[str]]
-"""Gives an access token; asked again before every connection."""
+"""Gives an access token; asked again before every connection.
+
+A ClientError that it raises ends the client; after any other error it is asked again.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -182,9 +182,17 @@ class Wire:
             await connection.close()
 
     async def _token(self) -> str:
-        """A fresh access token. Raises OSError, also for one that takes too long."""
-        async with asyncio.timeout(self._options.token_seconds):
-            return await self._token_source()
+        """A fresh access token. Raises OSError, also for one that takes too long.
+
+        Whatever kept the source from giving one may pass, unless it says otherwise: ClientError.
+        """
+        try:
+            async with asyncio.timeout(self._options.token_seconds):
+                return await self._token_source()
+        except (ClientError, OSError):
+            raise
+        except Exception as error:
+            raise OSError(f"{type(error).__name__}: {error}") from error
 
     async def _read_frames(self, connection: Connection) -> None:
         while True:

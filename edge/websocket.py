@@ -182,7 +182,7 @@ class ClientSocket:
                 self._transport.abort()
                 return
             case Due.HALF_A_FRAME:
-                self.close(CloseCode.PROTOCOL_ERROR, "half_a_frame")
+                self.close(CloseCode.TOO_SLOW, "half_a_frame")
                 return
             case Due.PING:
                 self.send(wire.PING_FRAME)

@@ -55,7 +55,8 @@ CLOSE_MEANINGS: dict[CloseCode, str] = {
     CloseCode.INTERNAL_ERROR: "A fault of the gateway.",
     CloseCode.RESTARTING: "The gateway is going down; another one takes over.",
     CloseCode.TRY_LATER: "The session could not be registered in time; connect again later.",
-    CloseCode.TOO_SLOW: "The client read too slowly and its queue was full; it syncs by seq.",
+    CloseCode.TOO_SLOW: "The client read too slowly, so that its queue was full, or a frame "
+    "took too long to arrive; it syncs by seq.",
     CloseCode.TOKEN_EXPIRED: "The access token expired; connect again with a fresh one.",
     CloseCode.RATE_LIMITED: "Too many frames, or too many that were refused; an error says so.",
     CloseCode.BAD_FRAMES: "A frame that is not allowed in this state.",

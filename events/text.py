@@ -26,6 +26,8 @@ _EMBEDDINGS = "\N{LEFT-TO-RIGHT EMBEDDING}\N{RIGHT-TO-LEFT EMBEDDING}"
 _ISOLATES = "\N{LEFT-TO-RIGHT ISOLATE}\N{RIGHT-TO-LEFT ISOLATE}\N{FIRST STRONG ISOLATE}"
 _POP = "\N{POP DIRECTIONAL FORMATTING}"
 _POP_ISOLATE = "\N{POP DIRECTIONAL ISOLATE}"
+_DEPTH_MAX = 8
+"""Directions within directions: each is said again on every line of a text that is wrapped."""
 _DIRECTIONS = frozenset(_OVERRIDES + _EMBEDDINGS + _ISOLATES + _POP + _POP_ISOLATE)
 
 _LINE_BREAKS = re.compile("\r\n|[\N{LINE SEPARATOR}\N{PARAGRAPH SEPARATOR}]")
@@ -97,13 +99,17 @@ def _is_harmful(character: str) -> bool:
 
 
 def _unbalanced(line: str) -> list[int]:
-    """Where a direction is forced, begins without an end, or ends without a beginning."""
-    wrong, open_at = [], list[int]()
+    """Where a direction is forced, begins without an end or too deep, or ends without beginning."""
+    wrong, open_at, isolates = [], list[int](), 0
     for at, character in enumerate(line):
         if character in _OVERRIDES:
             wrong.append(at)
         if character in _OVERRIDES or character in _EMBEDDINGS or character in _ISOLATES:
+            if len(open_at) == _DEPTH_MAX:
+                wrong.append(at)
+                continue
             open_at.append(at)
+            isolates += character in _ISOLATES
         elif character == _POP:
             if open_at and line[open_at[-1]] not in _ISOLATES:
                 if line[open_at.pop()] in _OVERRIDES:
@@ -111,9 +117,10 @@ def _unbalanced(line: str) -> list[int]:
             else:
                 wrong.append(at)
         elif character == _POP_ISOLATE:
-            if any(line[one] in _ISOLATES for one in open_at):
+            if isolates:
                 while line[one := open_at.pop()] not in _ISOLATES:
                     wrong.append(one)
+                isolates -= 1
             else:
                 wrong.append(at)
     return wrong + open_at

@@ -4,7 +4,7 @@ import asyncio
 from random import Random
 
 import pytest
-from aiohttp import web
+from aiohttp import ServerDisconnectedError, web
 
 from client.backoff import backoff_seconds
 from client.client import Client
@@ -13,13 +13,15 @@ from client.memory import MemoryStore
 from client.messages import Link, LinkChanged, Notice
 from client.options import Options
 from client.pace import Pace
-from tests.client.devices import bodies, device, take
+from tests.client.devices import QUICK, bodies, device, take
 from tests.client.server import DROP, once, running, soon
 
 ANN = ("ann", "phone")
 
 
-@pytest.mark.parametrize("code", [1001, 1011, 1012, 1013, 4000, 4002, 4003, 4008, 4499])
+@pytest.mark.parametrize(
+    "code", [1000, 1001, 1011, 1012, 1013, 1014, 3000, 4000, 4002, 4003, 4008, 4499]
+)
 async def test_it_comes_back_after(code: int) -> None:
     async with running() as server, device(server, "ann") as ann:
         server.before = once(lambda _, frame: frame["type"] == "send", code)
@@ -49,6 +51,26 @@ async def test_it_stays_away_after(code: int, word: str) -> None:
         with pytest.raises(Stopped):
             await anext(ann.messages())
         assert server.connections == 1
+
+
+@pytest.mark.parametrize("error", [ServerDisconnectedError(), KeyError("token"), OSError("away")])
+async def test_a_token_that_could_not_be_fetched_is_asked_for_again(error: Exception) -> None:
+    """An identity provider that starts again ends nobody's client."""
+    asked = 0
+
+    async def source() -> str:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise error
+        return "ann/phone"
+
+    async with (
+        running() as server,
+        Client([server.url], source, MemoryStore(), options=QUICK) as client,
+    ):
+        await client.until_online(60)
+    assert asked == 2
 
 
 async def test_a_token_that_is_refused_is_fetched_anew_once() -> None:

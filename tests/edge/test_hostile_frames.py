@@ -66,7 +66,7 @@ async def test_15_half_a_frame_and_then_silence_ends(world: World) -> None:
             dripping.writer.write(bytes([byte]))
             await asyncio.sleep(0.05)
         for client in (*clients, dripping):
-            assert (await client.closed()).code == 1002
+            assert (await client.closed()).code == 4002, "a slow line is no fault: it comes again"
             client.end()
 
 

@@ -122,3 +122,13 @@ def test_directions_can_be_closed_and_continued_anywhere(text: str, at: int) -> 
 
 def test_the_replacement_is_one_that_people_know() -> None:
     assert (REPLACEMENT, wcwidth.width(REPLACEMENT)) == ("�", 1)
+
+
+def test_directions_that_are_nested_too_deep_are_replaced() -> None:
+    """Each would be said again on every line of a wrapped text."""
+    deep = "\u202a" * 20 + "x" + "\u202c" * 20
+    assert harmless(deep).count("\u202a") <= 8
+    shallow = "\u202a" * 8 + "x" + "\u202c" * 8
+    assert harmless(shallow) == shallow
+    hostile = "\u202a" * 10_900 + "\u2069" * 10_900  # took 12 s when each end looked for its begin
+    assert set(harmless(hostile)) == {REPLACEMENT}
