@@ -27,6 +27,7 @@ from typing import Any
 import msgspec
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from fastavro.read import SchemaResolutionError
+from fastavro.schema import SchemaParseException, UnknownType
 from msgspec import Struct
 
 from events.topics import EVENT_TOPICS, TOPIC_OF
@@ -147,7 +148,12 @@ class Codec:
             self._writers.setdefault(event, (header, self._parsed[name], _holds_records(event)))
             self._readers[header] = (event, self._parsed[name], None)
         else:
-            self._readers[header] = (event, parse_schema(plain(written)), self._parsed[name])
+            try:
+                parsed = parse_schema(plain(written))
+            except (SchemaParseException, UnknownType, KeyError, TypeError, ValueError):
+                self._beyond[header] = BeyondRelease(topic, name, schema_id)
+            else:
+                self._readers[header] = (event, parsed, self._parsed[name])
         return True
 
     def unknown(self, values: Iterable[bytes | None]) -> frozenset[int]:

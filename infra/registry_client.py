@@ -20,6 +20,9 @@ COMPATIBILITY = "FULL_TRANSITIVE"
 TIMEOUT_SECONDS = 20.0
 _CONTENT_TYPE = "application/vnd.schemaregistry.v1+json"
 
+_NO_SUCH_SCHEMA = 40403
+"""Of the Confluent interface: there is no schema of this id."""
+
 
 class RegistryClient:
     """One connection to a registry."""
@@ -84,10 +87,15 @@ class RegistryClient:
         return int(answer["id"]), json.loads(answer["schema"])
 
     def schema_of_id(self, schema_id: int) -> Any:
-        """The schema that has this id, in whichever subject; none when there is no such id."""
+        """The schema that has this id, in whichever subject; none when there is no such id.
+
+        Only the registry's own word counts: a wrong path or a proxy answers 404 as well.
+        """
         status, answer = self._ask("GET", f"/schemas/ids/{schema_id}")
-        if status == 404:
+        if status == 404 and _error_code(answer) == _NO_SUCH_SCHEMA:
             return None
+        if status != 200:
+            raise _failed(self._url, f"status {status}: {answer}")
         try:
             return json.loads(answer["schema"])
         except ValueError:
@@ -114,9 +122,13 @@ class RegistryClient:
         return response.status, answer
 
 
+def _error_code(answer: Any) -> Any:
+    return answer.get("error_code") if isinstance(answer, dict) else None
+
+
 def _failed(url: str, reason: str) -> UserError:
     return UserError(
         "registry_failed",
-        f"The schema registry at {url} did not answer rightly: {reason}.",
+        f"The schema registry at {url} gave an unexpected answer: {reason}.",
         "Run `chatlog status`; if it does not run: `chatlog up`.",
     )

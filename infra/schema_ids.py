@@ -31,6 +31,6 @@ class SchemaIds:
                 return True
             with RegistryClient(self._registry) as registry:
                 schema = registry.schema_of_id(schema_id)
-        except (OSError, UserError) as error:
+        except (OSError, UserError, ValueError, KeyError) as error:  # also a file that is cut off
             raise ConnectionError(f"schema id {schema_id}: {error}") from error
         return schema is not None and self._codec.learn(schema_id, schema)

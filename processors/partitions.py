@@ -128,7 +128,7 @@ class Partitions:
             if not is_transient(error):
                 self._fail(error)
                 return
-            log.warning("partitions not begun", group=self._group, error=said(error))
+            log.warning("partitions could not be started", group=self._group, error=said(error))
             # Through the next look at the consumer, which may be told that they have left.
             await asyncio.sleep(_BEGIN_AGAIN_SECONDS)
             self._arriving = [*partitions, *self._arriving]

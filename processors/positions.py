@@ -6,8 +6,8 @@ log contradicts a position depends on what the topic is:
   that are not there any more, and new ones would get their places;
 - gateways and questions, which are of the moment: it begins at the beginning, and says so.
 A position of an older log generation is not believed where records are kept for ever; elsewhere it
-is, as long as the log does not contradict it. Records that retention took unread are passed over,
-with a word.
+is, as long as the log does not contradict it. Records that retention took unread are skipped,
+with a warning.
 """
 
 import asyncio

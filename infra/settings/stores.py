@@ -34,7 +34,7 @@ class KafkaSettings(Section):
     log_generation: int = Field(
         0,
         ge=0,
-        le=524_287,
+        le=511,
         description="Raised by one when the log lost records or was restored: it orders the write "
         "times of rows, and positions of an older generation are not believed.",
     )

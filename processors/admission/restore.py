@@ -189,7 +189,7 @@ def _mark(offset: int, fingerprint: str, event: SnapshotCompleted) -> Mark:
 
 
 def _decoded(codec: Codec, record: Message) -> Struct | None:
-    """The event, or nothing: a snapshot is only a short cut, so one that cannot be read, or that a
+    """The event, or nothing: a snapshot is only a shortcut, so one that cannot be read, or that a
     newer release wrote in its own way, is no loss."""
     try:
         return codec.decode(record.value())

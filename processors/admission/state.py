@@ -3,7 +3,7 @@
 State is a function of the log alone: no clock, no random, no look-up. It is changed in place, since
 a copy for each fact would cost more than the decision. Client message ids are remembered for
 `REMEMBERED_MS` of log time, which covers every instant at which the same id could be admitted again
-(`decider.admits`), so no window lets a double through (invariant I3).
+(`decider.STALE_MS` and `AHEAD_MS`), so no window lets a double through (invariant I3).
 """
 
 from collections.abc import Iterable, Iterator

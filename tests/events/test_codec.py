@@ -185,3 +185,12 @@ def test_threads_may_decode_an_event_for_the_first_time_at_once(attempt: int) ->
     """Otherwise a segmentation fault in msgspec: here four times in five, in a worker rarely."""
     command = [sys.executable, "-m", "tests.events.first_use"]
     assert subprocess.run(command, timeout=60, check=False).returncode == 0
+
+
+def test_a_version_that_cannot_be_parsed_here_is_of_a_newer_release() -> None:
+    reader = codec()
+    schema = schema_of(MessageSent)
+    schema["fields"].append({"name": "mood", "type": "chat.conversations.Mood"})
+    assert reader.learn(777, schema)
+    with pytest.raises(BeyondRelease):
+        reader.decode(b"\x00" + (777).to_bytes(4, "big") + b"x")
