@@ -8,9 +8,12 @@ Reads one record for each mark; synchronous: call it on a thread of its own.
 from collections.abc import Mapping
 
 from events.marks import Mark, fingerprint_of
+from events.topics import KEPT
 from infra.log_reader import LogReader, Place, place_of
 
 WAY_OUT = "`After a log was lost or restored` in docs/deploying.md says what to do"
+
+_BEGINS = "begins"
 
 
 class LogLost(Exception):
@@ -29,7 +32,7 @@ def contradicted(reader: LogReader, marks: Mapping[Place, Mark]) -> dict[Place, 
         if mark.offset > end:
             found[place] = f"ends at {end}"
         elif mark.offset < low:
-            found[place] = f"begins at {low}"
+            found[place] = f"{_BEGINS} at {low}"
         elif mark.offset > low and mark.fingerprint:
             stretches[place] = (mark.offset - 1, mark.offset)
             found[place] = f"has another record at {mark.offset - 1}"
@@ -38,6 +41,14 @@ def contradicted(reader: LogReader, marks: Mapping[Place, Mark]) -> dict[Place, 
         if fingerprint_of(record.value()) == marks[topic, partition].fingerprint:
             del found[topic, partition]
     return found
+
+
+def is_loss(place: Place, holds: str) -> bool:
+    """Whether a contradiction says that records are lost.
+
+    Where they are not kept for ever, retention takes them, also such as were not read yet.
+    """
+    return place[0] in KEPT or not holds.startswith(_BEGINS)
 
 
 def refuse_other_generation(place: Place, mark: Mark, generation: int) -> None:

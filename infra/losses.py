@@ -1,13 +1,13 @@
 """What consumer groups have read, or decided, and the log does not hold any more.
 
 In: how to reach the cluster. Out: a `LogLost` for each position of this log generation that the log
-contradicts, as the roles themselves find it when they start. Asks and changes nothing; blocks.
+contradicts; roles look at the same when they start. Asks and changes nothing; blocks.
 """
 
 from events.marks import Mark, mark_of
 from events.topics import CONVERSATIONS, KEPT, SESSIONS, SUBMISSIONS
 from infra.lag import TOPICS_READ
-from infra.log_check import LogLost, contradicted
+from infra.log_check import LogLost, contradicted, is_loss
 from infra.log_reader import LogReader, Place
 from infra.offsets import Offsets
 from infra.settings import KafkaSettings
@@ -24,6 +24,7 @@ def losses(kafka: KafkaSettings) -> list[LogLost]:
             for group in TOPICS_READ
             for marks in [_marks(offsets, group, kafka.log_generation)]
             for place, holds in contradicted(reader, marks).items()
+            if is_loss(place, holds)
         ]
 
 

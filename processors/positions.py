@@ -19,7 +19,7 @@ from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition
 from events.fence import NO_EPOCH
 from events.marks import Mark, fingerprint_of, mark_of
 from events.topics import CONVERSATIONS, GATEWAYS, KEPT, SESSIONS
-from infra.log_check import LogLost, contradicted, refuse_other_generation
+from infra.log_check import LogLost, contradicted, is_loss, refuse_other_generation
 from infra.log_reader import LogReader, Place, place_of
 
 _REFUSED = KEPT | {SESSIONS.name}
@@ -92,8 +92,7 @@ class Positions:
 
     def _refuse(self, place: Place, mark: Mark, holds: str) -> None:
         older = mark.generation < self.generation
-        taken = holds.startswith("begins") and place[0] not in KEPT
-        if place[0] in _REFUSED and not older and not taken:
+        if place[0] in _REFUSED and not older and is_loss(place, holds):
             raise LogLost(place, f"{self._group} had read it up to {mark.offset}", holds)
 
     def _begin_anew(self, place: TopicPartition, reason: str) -> None:

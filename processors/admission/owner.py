@@ -86,7 +86,8 @@ class Owner:
         async with asyncio.timeout(_CLAIM_SECONDS):
             claims = await self._claim(states)
         await asyncio.to_thread(self._fold_up_to, claims, states)
-        said = claims | await self._restart_submissions(states)
+        restarted = await self._restart_submissions(states)
+        said = claims | restarted
         self.states.update(states)
         for partition, (offset, value) in said.items():
             self._next_offsets[partition] = offset + 1
@@ -100,6 +101,8 @@ class Owner:
         starts = await asyncio.to_thread(self._starts, states)
         for place in committed:
             place.offset = starts[place.partition]
+        # What was acknowledged there before is not what lies there now.
+        self._guard.read_before([one for one in committed if one.partition in restarted])
         return committed
 
     def revoked(self, partitions: list[TopicPartition]) -> None:

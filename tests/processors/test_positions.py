@@ -19,7 +19,7 @@ from events.topics import (
     SNAPSHOTS,
     partition_of,
 )
-from infra.log_check import LogLost
+from infra.log_check import LogLost, is_loss
 from processors.admission.restore import restore
 from processors.admission.state import PartitionState, evolve, initial
 from processors.positions import Positions
@@ -224,3 +224,9 @@ async def test_admission_refuses_a_log_without_what_it_decided(world: World) -> 
     with pytest.raises(LogLost):
         await world.positions().compare({FACTS: mark})
     await world.positions(generation=1).compare({FACTS: mark})
+
+
+def test_what_retention_took_is_no_loss_where_records_are_not_kept_for_ever() -> None:
+    assert not is_loss((SESSIONS.name, 0), "begins at 200")
+    assert is_loss((SESSIONS.name, 0), "ends at 3")
+    assert is_loss((CONVERSATIONS.name, 0), "begins at 200")

@@ -37,7 +37,7 @@ def stranger_speaks(world: World) -> None:
         },
         {"type": "read", "conversation_id": conversation_id, "seq": 1},
         {"type": "delivered", "conversation_id": conversation_id, "seq": 1},
-        {"type": "read", "conversation_id": own, "seq": 1_000_000},
+        {"type": "delivered", "conversation_id": own, "seq": 1_000_000},
         {"type": "fetch", "id": "foreign-1", "conversation_id": conversation_id, "after": 0},
         {"type": "fetch", "id": "foreign-2", "conversation_id": conversation_id, "before": 9},
     ):
@@ -58,6 +58,7 @@ def a_gateway_lets_everything_through(world: World) -> None:
         client_message_id=timed_id(world.now_ms() + hours * _HOUR_MS, world.written),
         kind="text",
         body=f"let through {world.written}",
+        submitted_at=world.now_ms(),
     )
     marker = Marker(
         conversation_id=conversation_id,
