@@ -25,7 +25,6 @@ from client.messages import (
     Message,
     MessageRefused,
     Notice,
-    Tick,
     others_in,
 )
 from events.text import harmless, on_one_line
@@ -172,7 +171,7 @@ class Plain:
 
     def _tell_tick(self, moved: MarkerMoved) -> None:
         conversation = self._room.client.state.conversations[moved.conversation_id]
-        if conversation.mine:
-            tick = Tick.READ if moved.read >= conversation.mine else Tick.DELIVERED
-            word = "read" if tick is Tick.READ else "delivered"
+        newest = conversation.mine
+        if newest and max(moved.delivered, moved.read) >= newest:
+            word = "read" if moved.read >= newest else "delivered"
             self._tell(f"✓✓ {word} by {moved.user_id}")

@@ -66,6 +66,9 @@ STYLE = Style.from_dict(
 )
 
 
+_MORE = ("/more", "/m")
+
+
 class Screen:
     """The terminal as a chat window. `source` and `sink` are for tests."""
 
@@ -201,12 +204,13 @@ class Screen:
         return keys
 
     def _accept(self, text: str) -> bool:
-        self._to_the_newest()
+        if text.strip() not in _MORE:
+            self._to_the_newest()
         self._do(self._typed(text))
         return False
 
     async def _typed(self, text: str) -> None:
-        if text.strip() in ("/more", "/m"):
+        if text.strip() in _MORE:
             self._view.scroll(self._view.page())
             return
         try:

@@ -33,6 +33,7 @@ class Conversation(UIControl):
             self.back += len(lines) - self._count  # What came below does not move the view.
         self._first, self._count, self._height = first, len(lines), height
         self.back = max(0, min(self.back, len(lines) - height))
+        self._room.watched = self.back == 0
         end = len(lines) - self.back
         shown = lines[max(0, end - height) : end]
         blank: list[Line] = [[]] * (height - len(shown))

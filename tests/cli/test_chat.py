@@ -19,7 +19,7 @@ from cli.chat.room import Leave, Room
 from cli.chat.screen import Screen
 from cli.columns import width
 from client.client import Chat, Unsent
-from client.messages import Link, Message, Notice, Tick
+from client.messages import Link, MarkerMoved, Message, Notice, Tick
 from tests.client.devices import device
 from tests.client.server import FakeServer, running, soon
 from tests.events.test_text import FAMILY
@@ -171,6 +171,41 @@ async def test_a_window_loads_older_messages_when_it_is_scrolled_up() -> None:
             await asyncio.wait_for(showing, 60)
 
 
+async def test_what_is_seen_is_read_also_after_scrolling_where_all_fits() -> None:
+    async with running() as server, in_a_room(server, "ann") as ann:
+        await ann.open("bob")
+        await (await ann.client.send("bob", "hi")).accepted(60)
+        with create_pipe_input() as keys:
+            screen = Screen(ann, "ann", source=keys, sink=_Paper())
+            showing = asyncio.create_task(screen.run())
+            await soon(lambda: any("hi ✓" in text_of(list(line)) for line in _lines(screen)))
+            screen._view.scroll(5)
+            _lines(screen)
+            assert ann.watched
+            keys.send_text("\x03")
+            await asyncio.wait_for(showing, 60)
+
+
+async def test_a_typed_wish_for_more_goes_further_up_each_time() -> None:
+    async with running() as server, in_a_room(server, "ann") as ann:
+        await ann.open("bob")
+        for n in range(1, 121):
+            await ann.client.send("bob", f"message {n}")
+        await ann.client.until_sent(10)
+        with create_pipe_input() as keys:
+            screen = Screen(ann, "ann", source=keys, sink=_Paper())
+            showing = asyncio.create_task(screen.run())
+            await soon(lambda: any("120 ✓" in text_of(list(line)) for line in _lines(screen)))
+            keys.send_text("/more\r")
+            await soon(lambda: screen._view.back > 0)
+            once = screen._view.back
+            keys.send_text("/more\r")
+            await soon(lambda: screen._view.back > once)
+            assert not ann.watched
+            keys.send_text("\x03")
+            await asyncio.wait_for(showing, 60)
+
+
 async def test_a_window_closes_with_the_reason_when_the_server_sends_it_away() -> None:
     async with running() as server, in_a_room(server, "ann") as ann:
         with create_pipe_input() as keys:
@@ -197,6 +232,10 @@ async def test_plain_lines_tell_messages_and_ticks() -> None:
             await room.open("bob")
             await plain._obey("hi\n")
             await soon(lambda: "* ✓✓ delivered by bob" in said)
+            mine = client.state.conversations["d:ann:bob"].mine
+            ticks = len([line for line in said if "✓✓" in line])
+            plain._tell_tick(MarkerMoved("d:ann:bob", "bob", mine - 1, 0))
+            assert len([line for line in said if "✓✓" in line]) == ticks, "of an older message"
             await (await bob.client.send("ann", "two\nlines")).accepted(60)
             await bob.client.read("ann")
             await soon(lambda: "* ✓✓ read by bob" in said)
