@@ -98,9 +98,11 @@ class Client:
 
     async def close(self) -> None:
         """End the connection and let go of the store. The last message counts as finished."""
-        await self._engine.close()
-        self._finish()
-        self._store.close()
+        try:
+            await self._engine.close()
+            self._finish()
+        finally:
+            self._store.close()
 
     # Sending and reading
 

@@ -8,7 +8,8 @@ handed over by the next.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -95,8 +96,16 @@ class SqliteStore:
     """A store in one file. Raises StoreError when another process has it or it is no store."""
 
     def __init__(self, path: Path | str) -> None:
-        try:
+        with _told():
             self._db = sqlite3.connect(str(path), isolation_level=None, timeout=1.0)
+        try:
+            self._open(path)
+        except StoreError:
+            self._db.close()
+            raise
+
+    def _open(self, path: Path | str) -> None:
+        try:
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.executescript(_TABLES)
@@ -106,7 +115,7 @@ class SqliteStore:
                 raise StoreError("in_use", f"{path} is in use by another process") from error
             raise StoreError("unusable", f"{path} cannot be opened: {error}") from error
         except sqlite3.DatabaseError as error:
-            raise StoreError("unusable", f"{path} is no message store: {error}") from error
+            raise StoreError("unusable", f"{path} is not a message store: {error}") from error
         if version != 1:
             raise StoreError("unusable", f"{path} was written by a newer version of this program")
 
@@ -201,39 +210,52 @@ class SqliteStore:
 
     def unhanded(self, limit: int) -> list[tuple[int, Message]]:
         """The oldest messages that were not handed over, each with its number of arrival."""
-        rows = self._db.execute(
-            f"SELECT arrival, {_COLUMNS} FROM messages"
-            " WHERE arrival > (SELECT handed FROM device) ORDER BY arrival LIMIT ?",
-            (limit,),
-        )
-        return [(row[0], Message(*row[1:])) for row in rows]
+        with _told():
+            rows = self._db.execute(
+                f"SELECT arrival, {_COLUMNS} FROM messages"
+                " WHERE arrival > (SELECT handed FROM device) ORDER BY arrival LIMIT ?",
+                (limit,),
+            )
+            return [(row[0], Message(*row[1:])) for row in rows]
 
     def handed(self, arrival: int) -> None:
         """Everything up to this arrival has been handed to the application."""
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.execute("UPDATE device SET handed = max(handed, ?)", (arrival,))
+        with _told():
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute("UPDATE device SET handed = max(handed, ?)", (arrival,))
 
     def history(self, conversation_id: str, before: int | None, limit: int) -> list[Message]:
         """The newest messages below a seq, rising."""
-        rows: Iterable[tuple[object, ...]] = self._db.execute(
-            f"SELECT {_COLUMNS} FROM messages WHERE conversation_id = ? AND seq < ?"
-            " ORDER BY seq DESC LIMIT ?",
-            (conversation_id, 2**62 if before is None else before, limit),
-        )
-        return [Message(*row) for row in rows][::-1]  # type: ignore[arg-type]
+        with _told():
+            rows: Iterable[tuple[object, ...]] = self._db.execute(
+                f"SELECT {_COLUMNS} FROM messages WHERE conversation_id = ? AND seq < ?"
+                " ORDER BY seq DESC LIMIT ?",
+                (conversation_id, 2**62 if before is None else before, limit),
+            )
+            return [Message(*row) for row in rows][::-1]  # type: ignore[arg-type]
 
     def unread(self, conversation_id: str, after: int, user_id: str) -> int:
         """How many messages of others lie beyond a seq."""
-        (count,) = self._db.execute(
-            "SELECT count(*) FROM messages"
-            " WHERE conversation_id = ? AND seq > ? AND sender_id != ?",
-            (conversation_id, after, user_id),
-        ).fetchone()
-        return int(count)
+        with _told():
+            (count,) = self._db.execute(
+                "SELECT count(*) FROM messages"
+                " WHERE conversation_id = ? AND seq > ? AND sender_id != ?",
+                (conversation_id, after, user_id),
+            ).fetchone()
+            return int(count)
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the file cannot do is a StoreError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError("unusable", f"the message store cannot be used: {error}") from error
 
 
 def _row(message: Message) -> tuple[object, ...]:

@@ -183,3 +183,30 @@ async def test_nothing_that_was_sent_is_lost_or_doubled_when_the_process_is_kill
             assert [body for body in log if body in written] == written
             assert len(log) == len(set(log)) <= len(written) + 3
             assert [m.body for m in await ann.history("bob", limit=10_000)] == log
+
+
+def test_a_file_that_fails_is_a_sentence_whatever_is_asked(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "ann.db")
+    store._db.execute("DROP TABLE messages")
+    for ask in (
+        lambda: store.unhanded(1),
+        lambda: store.history(CONVERSATION, None, 1),
+        lambda: store.unread(CONVERSATION, 0, "ann"),
+    ):
+        with pytest.raises(StoreError, match="cannot be used"):
+            ask()
+    store._db.execute("DROP TABLE device")
+    with pytest.raises(StoreError, match="cannot be used"):
+        store.handed(1)
+    store.close()
+
+
+def test_a_file_that_could_not_be_opened_is_let_go(tmp_path: Path) -> None:
+    path = tmp_path / "ann.db"
+    store = SqliteStore(path)
+    store._db.execute("UPDATE device SET version = 2")
+    store.close()
+    with pytest.raises(StoreError, match="newer version"):
+        SqliteStore(path)
+    with pytest.raises(StoreError, match="newer version"):  # and not: in use
+        SqliteStore(path)
