@@ -36,8 +36,11 @@ def old_submissions_are_deleted(world: World) -> None:
     As when the machine was off for a week: what starts then must not look for them.
     """
     world.commit_all()
+    replaced = {record.place for record in world.lost}  # what was acknowledged is of another log
     for partition in range(SUBMISSIONS.partitions):
         place = (SUBMISSIONS.name, partition)
+        if place in replaced:
+            continue
         acknowledged = world.parts.committed("admission", place)
         world.parts.log.starts[place] = max(world.parts.log.start(place), acknowledged)
     world.restart_workers()
