@@ -145,8 +145,9 @@ def test_the_registry_says_what_an_id_is_that_the_file_does_not_have(url, ids):
     assert not again.knows(other)
 
 
-def test_only_the_registry_itself_says_that_there_is_no_such_schema(url):
-    codec = Codec({})
+def test_only_the_registry_itself_says_that_there_is_no_such_schema(url, ids):
+    apply(url, ids)
+    codec = Codec.from_file(ids.ids)
     assert not SchemaIds(codec, url).look_up(999_999)
     wrong = RegistrySettings(url=url.url.replace("ccompat", "elsewhere"))
     with pytest.raises(ConnectionError, match="404"):
