@@ -86,7 +86,8 @@ class Owner:
         async with asyncio.timeout(_CLAIM_SECONDS):
             claims = await self._claim(states)
         await asyncio.to_thread(self._fold_up_to, claims, states)
-        restarted = await self._restart_submissions(states)
+        found, firsts = await asyncio.to_thread(self._look_at_submissions, states)
+        restarted = await self._restart_submissions(found, states)
         said = claims | restarted
         self.states.update(states)
         for partition, (offset, value) in said.items():
@@ -98,9 +99,10 @@ class Owner:
             facts=sum(state.fact_offset for state in states.values()),
             seconds=round(time.monotonic() - started_at, 3),
         )
-        starts = await asyncio.to_thread(self._starts, states)
         for place in committed:
-            place.offset = starts[place.partition]
+            # Retention takes what is decided, and the watermarks behind it, where all is quiet.
+            decided = states[place.partition].submission_offset
+            place.offset = max(decided + 1, firsts[place.partition])
         # What was acknowledged there before is not what lies there now.
         self._guard.read_before([one for one in committed if one.partition in restarted])
         return committed
@@ -160,12 +162,13 @@ class Owner:
         said = zip(values.items(), offsets, strict=True)
         return {partition: (offset, value) for (partition, value), offset in said}
 
-    async def _restart_submissions(self, states: Mapping[int, PartitionState]) -> dict[int, Said]:
+    async def _restart_submissions(
+        self, found: Mapping[int, SubmissionsRestarted], states: Mapping[int, PartitionState]
+    ) -> dict[int, Said]:
         """Where submissions are not those that were decided, say in the log where reading begins.
 
         Raises ClaimLost when what was said does not count.
         """
-        found = await asyncio.to_thread(self._restarts, states)
         said = await self._say(found)
         await asyncio.to_thread(self._fold_restarts, said, states)
         for partition, restart in found.items():
@@ -177,9 +180,14 @@ class Owner:
             )
         return said
 
-    def _restarts(self, states: Mapping[int, PartitionState]) -> dict[int, SubmissionsRestarted]:
+    def _look_at_submissions(
+        self, states: Mapping[int, PartitionState]
+    ) -> tuple[dict[int, SubmissionsRestarted], dict[int, int]]:
+        """Which are not those that were decided, and the first offset of each. For a thread."""
         with self._context.log_reader() as reader:
-            return restarts(reader, self._reading(), states)
+            found = restarts(reader, self._reading(), states)
+            bounds = reader.ends([(SUBMISSIONS.name, partition) for partition in states])
+        return found, {partition: first for (_, partition), (first, _) in bounds.items()}
 
     def _fold_restarts(
         self, said: Mapping[int, Said], states: Mapping[int, PartitionState]
@@ -214,18 +222,6 @@ class Owner:
             ends = {partition: end for (_, partition), (_, end) in bounds.items()}
             context, generation = self._context, self._positions.generation
             return restore(reader, context.codec, context.look_up, ends, generation)
-
-    def _starts(self, states: Mapping[int, PartitionState]) -> dict[int, int]:
-        """Where reading of submissions begins: behind the last that is decided, if it is there.
-
-        Retention takes that one, and the watermarks behind it, from a partition that is quiet.
-        """
-        with self._context.log_reader() as reader:
-            bounds = reader.ends([(SUBMISSIONS.name, partition) for partition in states])
-        return {
-            partition: max(states[partition].submission_offset + 1, first)
-            for (_, partition), (first, _) in bounds.items()
-        }
 
     def _reading(self) -> Reading:
         return Reading(self._context.codec, self._context.look_up)
