@@ -140,7 +140,7 @@ class Stack:
     def wipe(self) -> None:
         """Stop, and delete all data of the instance.
 
-        Raises UserError for a folder that holds something else, and when something stays.
+        Raises UserError for a folder that holds something else, and OSError when something stays.
         """
         if not self.folder.exists():
             return
