@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from prompt_toolkit.data_structures import Size
-from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from cli.chat.lines import chat_line, conversation_lines, message_lines
@@ -137,15 +137,11 @@ async def test_a_family_takes_two_columns_of_the_window_and_tears_no_line() -> N
             await ann.client.send("bob", body)
         await ann.client.until_sent(5)
         await ann.open("bob")
-        with create_pipe_input() as keys:
-            screen = Screen(ann, "ann", source=keys, sink=_Paper())
-            showing = asyncio.create_task(screen.run())
+        async with window(ann) as (screen, _):
             await soon(lambda: any("x ✓" in row for row in _drawn(screen)))
             rows = _drawn(screen)
             assert any(row.endswith(f"you  {FAMILY}🇩🇪👍🏽❤️ x ✓") for row in rows)
             assert any(row.endswith("you  \u2066abc\u2069 y ✓") for row in rows)
-            keys.send_text("\x03")
-            await asyncio.wait_for(showing, 60)
 
 
 async def test_a_window_loads_older_messages_when_it_is_scrolled_up() -> None:
@@ -155,9 +151,7 @@ async def test_a_window_loads_older_messages_when_it_is_scrolled_up() -> None:
             await ann.client.send("bob", f"message {n}")
         await ann.client.until_sent(10)
         await ann.open("bob")
-        with create_pipe_input() as keys:
-            screen = Screen(ann, "ann", source=keys, sink=_Paper())
-            showing = asyncio.create_task(screen.run())
+        async with window(ann) as (screen, keys):
             for _ in range(40):
                 keys.send_text("\x1b[5~")
                 await asyncio.sleep(0.02)
@@ -167,23 +161,17 @@ async def test_a_window_loads_older_messages_when_it_is_scrolled_up() -> None:
             assert not ann.watched
             keys.send_text("\x1b[F")
             await soon(lambda: any("message 180" in text_of(list(x)) for x in _lines(screen)))
-            keys.send_text("\x03")
-            await asyncio.wait_for(showing, 60)
 
 
 async def test_what_is_seen_is_read_also_after_scrolling_where_all_fits() -> None:
     async with running() as server, in_a_room(server, "ann") as ann:
         await ann.open("bob")
         await (await ann.client.send("bob", "hi")).accepted(60)
-        with create_pipe_input() as keys:
-            screen = Screen(ann, "ann", source=keys, sink=_Paper())
-            showing = asyncio.create_task(screen.run())
+        async with window(ann) as (screen, _):
             await soon(lambda: any("hi ✓" in text_of(list(line)) for line in _lines(screen)))
             screen._view.scroll(5)
             _lines(screen)
             assert ann.watched
-            keys.send_text("\x03")
-            await asyncio.wait_for(showing, 60)
 
 
 async def test_a_typed_wish_for_more_goes_further_up_each_time() -> None:
@@ -192,9 +180,7 @@ async def test_a_typed_wish_for_more_goes_further_up_each_time() -> None:
         for n in range(1, 121):
             await ann.client.send("bob", f"message {n}")
         await ann.client.until_sent(10)
-        with create_pipe_input() as keys:
-            screen = Screen(ann, "ann", source=keys, sink=_Paper())
-            showing = asyncio.create_task(screen.run())
+        async with window(ann) as (screen, keys):
             await soon(lambda: any("120 ✓" in text_of(list(line)) for line in _lines(screen)))
             keys.send_text("/more\r")
             await soon(lambda: screen._view.back > 0)
@@ -202,8 +188,6 @@ async def test_a_typed_wish_for_more_goes_further_up_each_time() -> None:
             keys.send_text("/more\r")
             await soon(lambda: screen._view.back > once)
             assert not ann.watched
-            keys.send_text("\x03")
-            await asyncio.wait_for(showing, 60)
 
 
 async def test_a_window_closes_with_the_reason_when_the_server_sends_it_away() -> None:
@@ -316,6 +300,17 @@ class _Paper(DummyOutput):
 
     def get_size(self) -> Size:
         return Size(rows=24, columns=80)
+
+
+@asynccontextmanager
+async def window(room: Room) -> AsyncIterator[tuple[Screen, PipeInput]]:
+    """A window on a room, and its keyboard; it ends when its user leaves."""
+    with create_pipe_input() as keys:
+        screen = Screen(room, "ann", source=keys, sink=_Paper())
+        showing = asyncio.create_task(screen.run())
+        yield screen, keys
+        keys.send_text("\x03")
+        await asyncio.wait_for(showing, 60)
 
 
 def _lines(screen: Screen) -> list[list[tuple[str, str]]]:

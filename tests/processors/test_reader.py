@@ -36,21 +36,32 @@ class Behind:
         return dict.fromkeys(range(64), 0)
 
 
-async def page(*, facts: int, is_behind: bool, **where: int) -> dict[str, Any]:
-    """The answer when Redis has lost the head of a conversation of so many facts."""
+async def lost_head(facts: int, *, is_behind: bool, listed: bool = False) -> Any:
+    """The context of a reader when Redis has lost the head of a conversation of so many facts.
+
+    `listed`: its entry in the user's index lives on.
+    """
     database: Any = ImmediateDatabase(Cassandra())
     timeline = TimelineStore(database)
     for seq in range(1, facts + 1):
         await timeline.apply(project(sent(seq, message_number=seq), write_time(0, seq)))
     pipe = ImmediatePipe(Redis(time.monotonic))
-    await HeadsStore(pipe).life("life")
-    context: Any = SimpleNamespace(
+    store = HeadsStore(pipe)
+    life = await store.life("life")
+    if listed:
+        assert await store.restore_recent(life, ANN, [CONVERSATION])
+    return SimpleNamespace(
         redis_pipe=pipe,
         database=database,
         progress=Behind(is_behind),
         loop=asyncio.get_running_loop(),
         new_word=lambda: "word",
     )
+
+
+async def page(*, facts: int, is_behind: bool, **where: int) -> dict[str, Any]:
+    """The answer to a question about it."""
+    context = await lost_head(facts, is_behind=is_behind)
     asked = HistoryRequested(
         request_id="1",
         user_id=ANN,
@@ -86,16 +97,7 @@ async def test_a_conversation_without_a_fact_is_empty() -> None:
 
 async def test_a_conversation_whose_head_is_lost_is_restored_not_empty() -> None:
     """Its entry in the user's index lives on: each key of Redis ends by itself."""
-    database: Any = ImmediateDatabase(Cassandra())
-    timeline = TimelineStore(database)
-    for seq in range(1, FACTS + 1):
-        await timeline.apply(project(sent(seq, message_number=seq), write_time(0, seq)))
-    pipe = ImmediatePipe(Redis(time.monotonic))
-    store = HeadsStore(pipe)
-    assert await store.restore_recent(await store.life("life"), ANN, [CONVERSATION])
-    context: Any = SimpleNamespace(
-        redis_pipe=pipe, database=database, progress=Behind(False), new_word=lambda: "word"
-    )
+    context = await lost_head(FACTS, is_behind=False, listed=True)
     wanted = Wanted(ANN, 50)
     answer = (await Heads(context).answers([wanted]))[wanted]
     assert answer.whole

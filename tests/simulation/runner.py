@@ -141,20 +141,18 @@ def tell_planted(*, write: bool = False) -> int:
 
     With `write` it is noted where each was found.
     """
-    missed, seeds = 0, {}
+    seeds = {}
     never_failed = set(CHECKS)
     with _pool() as pool:
         for found in pool.map(find_planted, PLANTED):
-            if found.seed < 0:
-                missed += 1
-            else:
+            if found.seed >= 0:
                 seeds[found.name] = found.seed
             never_failed -= found.checks
             what = f"seed {found.seed}:" if found.seed >= 0 else "NOT FOUND"
             what += f" {found.sentences[0][:90]}" if found.sentences else ""
             print(f"{found.name}: {what}", flush=True)
-    print(f"{len(PLANTED) - missed} of {len(PLANTED)} planted mistakes found")
+    print(f"{len(seeds)} of {len(PLANTED)} planted mistakes found")
     print(f"checks that never failed: {', '.join(sorted(never_failed)) or 'none'}")
     if write:
         SEEDS_FILE.write_text(json.dumps(dict(sorted(seeds.items())), indent=2) + "\n")
-    return int(missed > 0)
+    return int(len(seeds) < len(PLANTED))
