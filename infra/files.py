@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 READABLE = 0o644
@@ -23,6 +24,33 @@ def write_whole(file: Path, content: str | bytes, mode: int = READABLE) -> None:
             opened.write(data)
             os.fchmod(opened.fileno(), mode)
         os.replace(partial, file)
-    except BaseException:
+    except BaseException as error:
         os.unlink(partial)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(file)  # a full disk does not say of which file
         raise
+
+
+_NOTE_BYTES_MAX = 59
+"""So long a target of a link is kept in the inode by every file system that matters here."""
+
+
+def write_note(note: Path, text: str) -> None:
+    """Say something short on a disk that may be full: the text is the target of a symbolic link.
+
+    Longer text is cut. Raises OSError.
+    """
+    said = os.fsencode(text.replace("\0", " ")) or b" "
+    partial = note.with_name(f".{note.name}.{os.getpid()}")
+    with suppress(FileNotFoundError):
+        partial.unlink()
+    os.symlink(said[:_NOTE_BYTES_MAX], os.fsencode(partial))
+    partial.replace(note)
+
+
+def read_note(note: Path) -> str:
+    """What `write_note` said; empty when nothing was."""
+    try:
+        return os.fsencode(os.readlink(note)).decode(errors="replace").strip()
+    except OSError:
+        return ""

@@ -15,10 +15,12 @@ from pathlib import Path
 
 from infra.errors import UserError
 from infra.files import write_whole
+from infra.stack import kept
 from infra.stack.lock import one_at_a_time
 
 FILE_NAME = "cluster.json"
 BROKER_COUNTS = (1, 3)
+_META = "meta.properties"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,9 @@ def broker_names(brokers: int) -> tuple[str, ...]:
 def remembered(folder: Path) -> Cluster | None:
     """What was decided for the instance; nothing for one that never ran."""
     try:
-        return Cluster(**json.loads((folder / FILE_NAME).read_text()))
-    except (OSError, ValueError, TypeError):
-        # Instances older than the file have one broker, whose storage is formatted.
-        return Cluster(1, _new_id()) if _has_data(folder) else None
+        return kept.read(Cluster, folder / FILE_NAME)
+    except (OSError, ValueError):
+        return _as_the_data_say(folder)
 
 
 def decide(folder: Path, brokers: int | None = None, secure: bool | None = None) -> Cluster:
@@ -90,9 +91,25 @@ def decide(folder: Path, brokers: int | None = None, secure: bool | None = None)
     return known
 
 
+def _as_the_data_say(folder: Path) -> Cluster | None:
+    """What is known without the file: of an instance that is older, or whose file is damaged."""
+    if not _has_data(folder):
+        return None
+    brokers = 1 if not (folder / "kafka-2" / "data" / _META).is_file() else 3
+    ids = (_id_of(file) for file in sorted(folder.glob(f"kafka*/data/{_META}")))
+    is_secure = (folder / "vault").is_dir()
+    return Cluster(brokers, next(filter(None, ids), "") or _new_id(), is_secure)
+
+
+def _id_of(meta: Path) -> str:
+    """The cluster id that a storage folder was formatted with; empty when it does not say."""
+    lines = (line.partition("=") for line in meta.read_text(errors="replace").splitlines())
+    return next((value for name, _, value in lines if name == "cluster.id"), "")
+
+
 def _has_data(folder: Path) -> bool:
     """Whether the storage of some broker was formatted."""
-    return any(folder.glob("kafka*/data/meta.properties"))
+    return any(folder.glob(f"kafka*/data/{_META}"))
 
 
 def _new_id() -> str:

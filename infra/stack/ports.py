@@ -37,7 +37,7 @@ class PortBook:
             return {
                 str(name): int(port) for name, port in json.loads(self._file.read_text()).items()
             }
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, TypeError, AttributeError):
             return {}
 
     def port(self, name: str) -> int:

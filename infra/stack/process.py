@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from infra.files import write_whole
+from infra.stack import kept
 
 MARKER = "CHATLOG_PROCESS_OF"
 LOG_BYTES_MAX = 10 << 20
@@ -54,7 +55,10 @@ def spawn(
     pid_file: Path,
     marker: str,
 ) -> ProcessRecord:
-    """Start a process in a session of its own and write its pid file."""
+    """Start a process in a session of its own and write its pid file.
+
+    Raises OSError, and then nothing runs.
+    """
     if log_file.exists() and log_file.stat().st_size > LOG_BYTES_MAX:
         log_file.replace(log_file.with_suffix(".log.1"))
     with log_file.open("ab") as log:
@@ -72,15 +76,19 @@ def spawn(
     child.returncode = 0
     started = _start_ticks(child.pid)
     record = ProcessRecord(child.pid, started or 0, _boot_id(), time.time())
-    write_whole(pid_file, json.dumps(asdict(record)))
+    try:
+        write_whole(pid_file, json.dumps(asdict(record)))
+    except BaseException:
+        end(record, grace_seconds=0)  # nobody would find it again
+        raise
     return record
 
 
 def read_record(pid_file: Path) -> ProcessRecord | None:
     """Read a pid file; one that is missing or damaged is no record."""
     try:
-        return ProcessRecord(**json.loads(pid_file.read_text()))
-    except (OSError, ValueError, TypeError):
+        return kept.read(ProcessRecord, pid_file)
+    except (OSError, ValueError):
         return None
 
 

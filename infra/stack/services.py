@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from events.topics import GROUPS
 from infra.access import edge_principal
+from infra.errors import UserError
 from infra.files import write_whole
+from infra.stack import kept
 from infra.stack.part import Part
 from infra.stack.ports import PortBook
 from infra.stack.probes import http_answers, http_said
@@ -55,16 +58,45 @@ class Service:
 
     def forget(self, folder: Path) -> None:
         """It is no part of the instance any more; its log stays."""
-        (folder / self.name / FILE_NAME).unlink(missing_ok=True)
+        forget(folder, self.name)
+
+
+def forget(folder: Path, name: str) -> None:
+    """A service is no part of the instance any more; its log stays."""
+    (folder / name / FILE_NAME).unlink(missing_ok=True)
+
+
+def service_names(folder: Path) -> list[str]:
+    """The name of every service of the instance, also of one that cannot be read."""
+    return sorted(file.parent.name for file in folder.glob(f"*/{FILE_NAME}"))
+
+
+def saved_service(folder: Path, name: str) -> Service | None:
+    """The service of that name, if there is one. Raises UserError for one that is damaged."""
+    file = folder / name / FILE_NAME
+    try:
+        service = kept.read(Service, file)
+        if service.name != name:
+            raise ValueError(f"it is of {service.name}")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        why = str(error.strerror) if isinstance(error, OSError) else kept.why_damaged(error)
+        raise UserError(
+            "service_damaged",
+            f"{file} cannot be read ({why}): it is damaged or of another release.",
+            f"`chatlog up` writes those of its own again; else delete {file}.",
+        ) from error
+    return service
 
 
 def saved_services(folder: Path) -> list[Service]:
-    """Every service of the instance, by name."""
+    """Every service of the instance that can be read, by name."""
     services = []
-    for file in sorted(folder.glob(f"*/{FILE_NAME}")):
-        values = json.loads(file.read_text())
-        services.append(Service(**{**values, "argv": tuple(values["argv"])}))
-    return services
+    for name in service_names(folder):
+        with suppress(UserError):
+            services.append(saved_service(folder, name))
+    return [service for service in services if service is not None]
 
 
 def part_of(service: Service, folder: Path, environment: Mapping[str, str]) -> Part:

@@ -35,9 +35,16 @@ from infra.stack.part import (
 from infra.stack.place import DEFAULT_FOLDER, JARS, Place
 from infra.stack.ports import PortBook
 from infra.stack.servers import addresses, server, server_names
-from infra.stack.services import Service, part_of, saved_services
+from infra.stack.services import (
+    Service,
+    forget,
+    part_of,
+    saved_service,
+    saved_services,
+    service_names,
+)
 from infra.stack.starting import require_disk, start_side_by_side
-from infra.stack.supervisor import book, life
+from infra.stack.supervisor import book, life, orders
 from infra.stack.supervisor.standing import with_standing
 from infra.stack.vault import Vault
 
@@ -46,6 +53,9 @@ from infra.stack.vault import Vault
 class _KafkaOnly:
     kafka: KafkaSettings
 
+
+_STOP_SECONDS = 20.0
+"""What a service is given to end that cannot be read."""
 
 _MARKS = {"cluster.json", "ports.json"}
 """Files that every instance has."""
@@ -110,10 +120,10 @@ class Stack:
             if not any(self._record(name) for name in self.names()):
                 process.end_marked(str(self.folder))
                 self.ports.renew_taken()
-            for service in saved_services(self.folder):
-                if was_killed and self._record(service.name) is None:
+            for name in service_names(self.folder):
+                if was_killed and self._record(name) is None:
                     # The supervisor is not to start it before the groups were looked at.
-                    self.pid_file(service.name).unlink(missing_ok=True)
+                    self.pid_file(name).unlink(missing_ok=True)
             if supervised:
                 life.ensure(self.folder, self.jars, quick=self._quick)
             start_side_by_side(
@@ -134,8 +144,8 @@ class Stack:
             life.end(self.folder)
             self._end_all(on_progress)
             process.end_marked(str(self.folder))
-            for service in saved_services(self.folder):
-                service.forget(self.folder)
+            for name in service_names(self.folder):
+                forget(self.folder, name)
 
     def wipe(self) -> None:
         """Stop, and delete all data of the instance.
@@ -163,10 +173,7 @@ class Stack:
 
     def names(self) -> list[str]:
         """The servers and our services, in the order in which they start."""
-        return [
-            *server_names(self.brokers),
-            *(service.name for service in saved_services(self.folder)),
-        ]
+        return [*server_names(self.brokers), *service_names(self.folder)]
 
     def status(self) -> list[PartStatus]:
         """What each part is doing now, by asking it."""
@@ -183,8 +190,7 @@ class Stack:
 
         Only while none of our programs runs, whose members would be taken for dead.
         """
-        services = [service.name for service in saved_services(self.folder)]
-        if self.brokers > 1 or any(self._record(name) for name in services):
+        if self.brokers > 1 or any(self._record(name) for name in service_names(self.folder)):
             return
         (broker,) = self.broker_names()
         kafka = load(_KafkaOnly, self.environment()).kafka
@@ -213,9 +219,14 @@ class Stack:
 
     def part_status(self, name: str) -> PartStatus:
         """What this part is doing now, and what is wrong with it."""
-        part, record = self.part(name), process.read_record(self.pid_file(name))
+        record = process.read_record(self.pid_file(name))
+        try:
+            part = self.part(name)
+        except UserError as error:
+            return self._status_of_unknown(name, record, error.sentence.rstrip("."))
         if record is None:
-            return PartStatus(name=name, state=State.STOPPED, port=part.port)
+            detail = orders.failure(self.folder / name)
+            return PartStatus(name=name, state=State.STOPPED, port=part.port, detail=detail)
         if not process.is_alive(record):
             said = " | ".join(last_lines(part.log_file, 2)) or "(nothing)"
             detail = f"ended by itself or was killed; it said last: {said}"
@@ -281,7 +292,7 @@ class Stack:
         # Said before it ends, so that nobody takes it for one that died.
         stopping = pid_file.with_name(STOPPING_FILE_NAME)
         stopping.touch()
-        process.end(record, grace_seconds=self.part(name).stop_seconds_max)
+        process.end(record, grace_seconds=self._stop_seconds(name))
         pid_file.unlink(missing_ok=True)
         stopping.unlink(missing_ok=True)
         on_progress(PartStatus(name=name, state=State.STOPPED))
@@ -299,10 +310,10 @@ class Stack:
         process.send(self._living(name), signal.SIGCONT)
 
     def part(self, name: str) -> Part:
-        """The description of one part."""
-        for service in saved_services(self.folder):
-            if service.name == name:
-                return part_of(service, self.folder, self._environment_of(service))
+        """The description of one part. Raises UserError for a service that cannot be read."""
+        service = saved_service(self.folder, name)
+        if service is not None:
+            return part_of(service, self.folder, self._environment_of(service))
         return server(self._place(), name)
 
     # What programs need to know
@@ -349,6 +360,22 @@ class Stack:
         record = process.read_record(self.pid_file(name))
         return record is not None and not process.is_alive(record)
 
+    def _status_of_unknown(
+        self, name: str, record: process.ProcessRecord | None, why: str
+    ) -> PartStatus:
+        """Of a service that cannot be read, all that its process tells."""
+        if record is None:
+            return PartStatus(name=name, state=State.STOPPED, detail=why)
+        if not process.is_alive(record):
+            return PartStatus(name=name, state=State.DIED, detail=f"ended; {why}")
+        return PartStatus(name=name, state=State.SILENT, pid=record.pid, detail=why)
+
+    def _stop_seconds(self, name: str) -> float:
+        try:
+            return self.part(name).stop_seconds_max
+        except UserError:  # it cannot be read, and can be ended all the same
+            return _STOP_SECONDS
+
     def _environment_of(self, service: Service) -> dict[str, str]:
         """What a service is told: under lock, its own secrets and nobody else's."""
         if self.secure and not service.principal:
@@ -372,7 +399,7 @@ class Stack:
 
     def _end_all(self, on_progress: OnProgress) -> None:
         """Clients before servers, so that nothing waits for one that is gone."""
-        services = [service.name for service in saved_services(self.folder)]
+        services = service_names(self.folder)
         for group in (services, ["registry"], [*self.broker_names(), "cassandra", "redis"]):
             with ThreadPoolExecutor(max_workers=8) as pool:
                 list(pool.map(lambda name: self.stop_part(name, on_progress), group))

@@ -74,7 +74,7 @@ def test_a_book_that_is_damaged_says_nothing(tmp_path):
     book.write(tmp_path, {"worker": Standing(restarts=1)})
     assert book.read(tmp_path) == {"worker": Standing(restarts=1)}
 
-    for damage in ("", "{", "[]", '{"worker": {"x": 1}}'):
+    for damage in ("", "{", "[]", '{"worker": {"restarts": "x"}}'):
         (tmp_path / book.SUPERVISOR / "standings.json").write_text(damage)
         assert book.read(tmp_path) == {}
 
@@ -222,7 +222,11 @@ def test_it_says_how_a_part_ended_and_that_it_was_started_again(instance, living
     assert [one.state for one in instance.status() if one.name == book.SUPERVISOR] == [State.READY]
     log = (instance.folder / book.SUPERVISOR / "service.log").read_text().splitlines()
     said = [json.loads(line) for line in log if line.startswith("{")]
-    assert [one["event"] for one in said] == ["a part has died", "a part is started again"]
+    assert [one["event"] for one in said] == [
+        "a part was started",
+        "a part has died",
+        "a part is started again",
+    ]
 
 
 def test_nothing_comes_back_after_the_stop_of_everything(instance, living):

@@ -13,6 +13,8 @@ import threading
 import time
 from pathlib import Path
 
+import structlog
+
 from infra.logs import set_up_logs
 from infra.stack.part import PID_FILE_NAME
 from infra.stack.stack import Stack
@@ -20,6 +22,8 @@ from infra.stack.supervisor import book, orders
 from infra.stack.supervisor.supervisor import Supervisor
 
 _LOOK_FOR_ORDERS_SECONDS = 0.05
+
+log = structlog.get_logger()
 
 
 def main(arguments: list[str]) -> int:
@@ -30,13 +34,19 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     stack = Stack(folder, jars=jars, quick="--quick" in arguments)
-    supervisor = Supervisor(stack, on_change=lambda all_of_it: book.write(folder, all_of_it))
-    book.write(folder, {})
+    supervisor = Supervisor(
+        stack,
+        on_change=lambda all_of_it: book.write(folder, all_of_it),
+        on_trouble=lambda trouble: book.write_trouble(folder, trouble),
+    )
     supervisor.start()
     own = folder / book.SUPERVISOR / PID_FILE_NAME
     while not stop.wait(_LOOK_FOR_ORDERS_SECONDS):
-        for record in orders.carry_out_all(folder):
-            print(f"started process {record.pid}", flush=True)
+        for carried in orders.carry_out_all(folder):
+            if carried.record is None:
+                log.warning("an order failed", part=carried.part, why=carried.problem)
+            else:
+                log.info("a part was started", part=carried.part, pid=carried.record.pid)
         if not own.exists():
             time.sleep(1.0)  # it is written just after this process has begun
             if not own.exists():

@@ -9,7 +9,7 @@ from pathlib import Path
 from infra.settings import inherited_environment
 from infra.stack import process
 from infra.stack.part import PID_FILE_NAME, PartStatus, State
-from infra.stack.supervisor import orders
+from infra.stack.supervisor import book, orders
 from infra.stack.supervisor.book import SUPERVISOR
 
 _END_SECONDS = 5.0
@@ -47,10 +47,16 @@ def status(folder: Path) -> list[PartStatus]:
     if not process.is_alive(record):
         detail = "ended by itself or was killed; what dies now stays down"
         return [PartStatus(name=SUPERVISOR, state=State.DIED, detail=detail)]
+    state, detail = State.READY, book.trouble(folder)
+    if process.is_paused(record):
+        state, detail = State.PAUSED, "stopped by SIGSTOP"
+    elif detail:
+        state = State.HALTED
     return [
         PartStatus(
             name=SUPERVISOR,
-            state=State.READY,
+            state=state,
+            detail=detail,
             pid=record.pid,
             seconds=round(time.time() - record.started_at, 1),
             resident_bytes=process.resident_bytes(record.pid),

@@ -2,28 +2,39 @@
 
 Only a parent learns with what status a process ended, and the command that starts the stack ends.
 An order is a file; whoever renames it first carries it out, so none is carried out twice: when the
-supervisor does not come, the command does it itself.
+supervisor does not come, the command does it itself. What became of it is said by files too: a pid
+file, or a note with what went wrong, which can be left on a full disk.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from infra.errors import UserError
-from infra.files import OWNER_ONLY, write_whole
-from infra.stack import process
+from infra.files import OWNER_ONLY, read_note, write_note, write_whole
+from infra.stack import kept, process
 from infra.stack.part import PID_FILE_NAME
 from infra.stack.supervisor.book import SUPERVISOR
 
-_FILE_NAME, _TAKEN_NAME = "order.json", "order.taken"
+_FILE_NAME, _TAKEN_NAME, _FAILED_NAME = "order.json", "order.taken", "order.failed"
 _WAIT_SECONDS = 30.0
 _POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What became of one order."""
+
+    part: str
+    record: process.ProcessRecord | None
+    problem: str = ""
+    """Why nothing was started; empty when something was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +67,15 @@ def supervisor_of(folder: Path) -> process.ProcessRecord | None:
 
 
 def give(order: Order) -> process.ProcessRecord:
-    """Have it carried out by the supervisor if there is another process that is one."""
-    supervisor = supervisor_of(Path(order.folder).parent)
-    if supervisor is None or supervisor.pid == os.getpid():
-        return order.carry_out()
+    """Have it carried out by the supervisor if there is another process that is one.
+
+    Raises UserError when it could not be carried out.
+    """
     folder = Path(order.folder)
+    supervisor = supervisor_of(folder.parent)
+    (folder / _FAILED_NAME).unlink(missing_ok=True)
+    if supervisor is None or supervisor.pid == os.getpid():
+        return _carry_out_here(order)
     before = process.read_record(folder / PID_FILE_NAME)
     write_whole(folder / _FILE_NAME, json.dumps(asdict(order)), OWNER_ONLY)
     deadline = time.monotonic() + _WAIT_SECONDS
@@ -68,11 +83,13 @@ def give(order: Order) -> process.ProcessRecord:
         record = process.read_record(folder / PID_FILE_NAME)
         if record is not None and record != before:
             return record
+        if problem := failure(folder):
+            raise _failed(folder, problem)
         too_late = time.monotonic() > deadline or not process.is_alive(supervisor)
         if too_late:
             if _take(folder):
                 (folder / _TAKEN_NAME).unlink(missing_ok=True)
-                return order.carry_out()
+                return _carry_out_here(order)
             raise UserError(
                 "order_lost",
                 f"The supervisor took the order to start {folder.name}, and nothing came of it.",
@@ -81,16 +98,58 @@ def give(order: Order) -> process.ProcessRecord:
         time.sleep(_POLL_SECONDS)
 
 
-def carry_out_all(folder: Path) -> Iterator[process.ProcessRecord]:
-    """Carry out every order of an instance that nobody has taken."""
+def carry_out_all(folder: Path) -> Iterator[Carried]:
+    """Carry out every order of an instance that nobody has taken. Raises nothing."""
     for file in folder.glob(f"*/{_FILE_NAME}"):
-        if not _take(file.parent):
-            continue
-        taken = file.parent / _TAKEN_NAME
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            said = json.loads(taken.read_text())
-            taken.unlink()
-            yield Order(**{**said, "argv": tuple(said["argv"])}).carry_out()
+        part = file.parent.name
+        try:
+            if _take(file.parent):
+                yield Carried(part, _carry_out_taken(file.parent))
+        except Exception as error:  # whatever it was, the next order is carried out
+            problem = problem_of(error)
+            with suppress(OSError):
+                write_note(file.parent / _FAILED_NAME, problem)
+            yield Carried(part, None, problem)
+
+
+def failure(folder: Path) -> str:
+    """Why the last order of a part could not be carried out; empty when it was."""
+    return read_note(folder / _FAILED_NAME)
+
+
+def problem_of(error: Exception) -> str:
+    """What went wrong, in a few words: the most important first, as what is said may be cut."""
+    if isinstance(error, UserError):
+        return error.sentence
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    if isinstance(error, ValueError):
+        return kept.why_damaged(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _carry_out_taken(folder: Path) -> process.ProcessRecord:
+    taken = folder / _TAKEN_NAME
+    try:
+        order = kept.read(Order, taken)
+    finally:
+        taken.unlink(missing_ok=True)
+    return order.carry_out()
+
+
+def _carry_out_here(order: Order) -> process.ProcessRecord:
+    try:
+        return order.carry_out()
+    except OSError as error:
+        raise _failed(Path(order.folder), problem_of(error)) from error
+
+
+def _failed(folder: Path, problem: str) -> UserError:
+    return UserError(
+        "not_started",
+        f"{folder.name} could not be started: {problem}.",
+        f"Mend that; {folder.parent / SUPERVISOR} has the supervisor's log.",
+    )
 
 
 def _take(folder: Path) -> bool:

@@ -1,6 +1,7 @@
 """Looks after the parts of a stack in a thread: starts again what died, and says how each stands.
 
 A part is left alone while it is held, and when it is not wanted: by default one that was stopped.
+Whatever goes wrong, as on a full disk, is logged and said, and the next look comes all the same.
 Programs of ours wait until the servers run.
 """
 
@@ -17,6 +18,7 @@ from infra.errors import UserError
 from infra.stack import process
 from infra.stack.servers import server_names
 from infra.stack.stack import Stack
+from infra.stack.supervisor import orders
 from infra.stack.supervisor import standing as standings
 from infra.stack.supervisor.standing import Standing
 
@@ -32,7 +34,9 @@ class Supervisor:
     """Looks after every part of a stack.
 
     `on_restart` is told the name of what is started again, `on_failure` why that did not work, and
-    `on_change` how all parts stand. `is_wanted` says whether a part that does not run should.
+    `on_change` how all parts stand; one that raises is told again. `on_trouble` is told what keeps
+    the supervisor from its work, and "" when nothing does any more. `is_wanted` says whether a part
+    that does not run should.
     """
 
     def __init__(
@@ -42,14 +46,19 @@ class Supervisor:
         on_restart: Callable[[str], None] = lambda name: None,
         on_failure: Callable[[str, str], None] = lambda name, why: None,
         on_change: Callable[[Standings], None] = lambda standings: None,
+        on_trouble: Callable[[str], None] = lambda trouble: None,
         is_wanted: Callable[[str], bool] | None = None,
         wait_seconds_max: float = standings.WAIT_SECONDS_MAX,
     ) -> None:
         self._stack = stack
         self._on_restart, self._on_failure, self._on_change = on_restart, on_failure, on_change
+        self._on_trouble = on_trouble
         self._is_wanted = is_wanted or stack.is_wanted
         self._wait_seconds_max = wait_seconds_max
         self._standings: dict[str, Standing] = {}
+        self._told: dict[str, Standing] | None = None
+        """What `on_change` was told last."""
+        self._trouble: str | None = None
         self._held: set[str] = set()
         self._starting: set[str] = set()
         self._changed = threading.Condition()
@@ -91,14 +100,24 @@ class Supervisor:
     def watch(self) -> None:
         """Look again and again, until stopped."""
         while not self._stopping.wait(LOOK_SECONDS):
+            trouble = ""
             try:
                 self.look(time.time())
-            except OSError as error:  # files change while they are read
-                log.warning("could not look", why=str(error))
+            except Exception as error:  # a full disk, a damaged file: it may be mended meanwhile
+                trouble = orders.problem_of(error)
+            self._say_trouble(trouble)
+
+    def _say_trouble(self, trouble: str) -> None:
+        """Say it once, not with each look."""
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        if trouble:
+            log.warning("the supervisor cannot do its work", why=trouble)
+        self._on_trouble(trouble)
 
     def look(self, now: float) -> None:
         """See how each part is, and start what is due."""
-        before = dict(self._standings)
         names = self._stack.names()
         down = [name for name in names if self._is_down(name, now)]
         servers = set(server_names(self._stack.brokers))
@@ -110,8 +129,10 @@ class Supervisor:
             if name not in servers and servers_first:
                 continue
             self._restart(name)
-        if self._standings != before:
-            self._on_change(dict(self._standings))
+        if self._standings != self._told:
+            told = dict(self._standings)
+            self._on_change(told)
+            self._told = told
 
     def _is_down(self, name: str, now: float) -> bool:
         """Whether it is to be started again; keeps its standing."""
@@ -143,8 +164,12 @@ class Supervisor:
             self._starting.add(name)
         self._standings[name] = standings.started(self._standings[name])
         log.info("a part is started again", part=name, restarts=self._standings[name].restarts)
-        self._on_restart(name)
-        self._threads.submit(self._start, name)
+        try:
+            self._on_restart(name)
+            self._threads.submit(self._start, name)
+        except BaseException:  # no more threads
+            self._is_started(name)
+            raise
 
     def _start(self, name: str) -> None:
         try:
@@ -156,9 +181,13 @@ class Supervisor:
         except UserError as error:
             log.warning("a part did not start", part=name, why=error.sentence)
             self._on_failure(name, error.sentence)
-        except Exception:
+        except Exception as error:
             log.exception("a part could not be started", part=name)
+            self._on_failure(name, orders.problem_of(error))
         finally:
-            with self._changed:
-                self._starting.discard(name)
-                self._changed.notify_all()
+            self._is_started(name)
+
+    def _is_started(self, name: str) -> None:
+        with self._changed:
+            self._starting.discard(name)
+            self._changed.notify_all()
