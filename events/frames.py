@@ -266,7 +266,8 @@ def inbox(
     """Conversations of the user, newest first; `next` is the cursor of those that follow.
 
     A `preview` is the beginning of the newest message, whole characters of at most 200 code points
-    together, and `preview_cut` says that there is more.
+    together, and `preview_cut` says that there is more. `seq` is the head; `unread` and `newest`
+    are as far as history has come, and `newest` is null where it has nothing of the conversation.
     """
     return _encode(
         {

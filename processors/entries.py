@@ -1,8 +1,8 @@
 """An entry of the inbox: where a conversation stands for one of its members. Pure.
 
-In: the newest row, markers, numbers of messages. Out: the entry that its client is shown. Unread is
-the number of messages of others above the member's read marker (ADR 0026): a difference of numbers,
-never a counter. What was read was delivered.
+In: the newest row, if one is written yet, markers, numbers of messages. Out: the entry that its
+client is shown. Unread is the number of messages of others above the member's read marker (ADR
+0026): a difference of numbers, never a counter. What was read was delivered.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,30 +32,35 @@ def unread(newest_number: int, number_at_read: int, own_above: int) -> int:
 
 
 def entry(
-    row: TimelineRow,
+    conversation_id: str,
+    row: TimelineRow | None,
     *,
     head: int,
     read: int,
     unread: int,
     receipts: Iterable[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """One conversation of an `inbox` frame."""
-    preview = cut(row.body, PREVIEW_LENGTH_MAX)
+    """One conversation of an `inbox` frame; without a row it is known by its head alone."""
     return {
-        "conversation_id": row.conversation_id,
-        "seq": max(head, row.seq),
+        "conversation_id": conversation_id,
+        "seq": head if row is None else max(head, row.seq),
         "unread": unread,
         "read": read,
-        "newest": {
-            "seq": row.seq,
-            "number": row.message_number,
-            "sender_id": row.sender_id,
-            "kind": row.kind,
-            "preview": preview,
-            "preview_cut": len(preview) < len(row.body),
-            "sent_at": row.sent_at,
-        },
+        "newest": None if row is None else _newest(row),
         "receipts": list(receipts),
+    }
+
+
+def _newest(row: TimelineRow) -> dict[str, Any]:
+    preview = cut(row.body, PREVIEW_LENGTH_MAX)
+    return {
+        "seq": row.seq,
+        "number": row.message_number,
+        "sender_id": row.sender_id,
+        "kind": row.kind,
+        "preview": preview,
+        "preview_cut": len(preview) < len(row.body),
+        "sent_at": row.sent_at,
     }
 
 

@@ -64,7 +64,11 @@ class Reader:
         return page_frame(request, page, receipts_of(conversation_id, members, markers))
 
     async def inbox(self, request: InboxRequested) -> bytes:
-        """An `inbox` frame."""
+        """An `inbox` frame.
+
+        It names every conversation of the page, also one of which no row is written yet: who walks
+        through the inbox would otherwise not hear of it.
+        """
         user_id = request.user_id
         wanted = Wanted(user_id, request.limit, cursor=cursor_of(request.cursor))
         answer = (await self._heads.answers([wanted]))[wanted]
@@ -72,13 +76,12 @@ class Reader:
             return unavailable(request.request_id)
         heads = answer.heads
         newest = await self._newest(heads, user_id)
-        members = {one: members_of(one) for one in newest}
+        members = {one: members_of(one) for one in heads}
         markers = await self._markers(members)
         entries = await asyncio.gather(
             *(
-                self._entry(newest[one], heads[one], user_id, members[one], markers)
+                self._entry(one, newest.get(one), heads[one], user_id, members[one], markers)
                 for one in heads
-                if one in newest
             )
         )
         return frames.inbox(
@@ -144,20 +147,21 @@ class Reader:
 
     async def _entry(
         self,
-        newest: Newest,
+        conversation_id: str,
+        newest: Newest | None,
         head: int,
         user_id: str,
         members: Sequence[str],
         markers: Mapping[Marker, int],
     ) -> dict[str, object]:
-        row = newest.row
-        read = read_seq(row.conversation_id, user_id, markers)
+        read = read_seq(conversation_id, user_id, markers)
         return entry(
-            row,
+            conversation_id,
+            None if newest is None else newest.row,
             head=head,
             read=read,
-            unread=await self._unread(newest, user_id, read),
-            receipts=receipts_of(row.conversation_id, members, markers),
+            unread=0 if newest is None else await self._unread(newest, user_id, read),
+            receipts=receipts_of(conversation_id, members, markers),
         )
 
     async def _unread(self, newest: Newest, user_id: str, read: int) -> int:

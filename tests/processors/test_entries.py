@@ -22,7 +22,9 @@ def test_only_what_a_member_said_is_its_read_marker() -> None:
 
 
 def test_an_entry_shows_the_newest_message_and_a_preview() -> None:
-    shown = entry(newest(10, 10), head=11, read=0, unread=7, receipts=[{"user_id": ANN}])
+    shown = entry(
+        CONVERSATION, newest(10, 10), head=11, read=0, unread=7, receipts=[{"user_id": ANN}]
+    )
     assert shown["seq"] == 11, "the head may be ahead of what history holds"
     assert shown["newest"] == {
         "seq": 10,
@@ -49,7 +51,7 @@ def test_an_entry_shows_the_newest_message_and_a_preview() -> None:
 def test_a_preview_takes_no_character_apart_and_says_whether_it_is_all(
     body: str, preview: str
 ) -> None:
-    shown = entry(newest(1, 1, body), head=1, read=0, unread=0, receipts=[])["newest"]
+    shown = entry(CONVERSATION, newest(1, 1, body), head=1, read=0, unread=0, receipts=[])["newest"]
     assert (shown["preview"], shown["preview_cut"]) == (preview, preview != body)
 
 

@@ -1,6 +1,7 @@
 """What a question is answered with when not everything can be known."""
 
 import asyncio
+import itertools
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from events.queries import HistoryRequested
+from events.ids import members_of
+from events.queries import HistoryRequested, InboxRequested
 from processors.heads import Heads
 from processors.reader import Reader
 from projections.heads.store import HeadsStore, Wanted
@@ -102,3 +104,27 @@ async def test_a_conversation_whose_head_is_lost_is_restored_not_empty() -> None
     answer = (await Heads(context).answers([wanted]))[wanted]
     assert answer.whole
     assert answer.heads == {CONVERSATION: FACTS}
+
+
+@pytest.mark.parametrize("written", [0, FACTS - 1, FACTS])
+async def test_the_inbox_names_a_conversation_whose_rows_are_not_written_yet(
+    written: int,
+) -> None:
+    context = await lost_head(written, is_behind=True, listed=True)
+    context.loop = SimpleNamespace(time=itertools.count(step=1_000).__next__)  # nobody waits
+    store = HeadsStore(context.redis_pipe)
+    assert await store.restore_heads(await store.life("life"), {CONVERSATION: FACTS})
+    asked = InboxRequested(
+        request_id="1",
+        user_id=ANN,
+        device_id="phone",
+        gateway_id="gateway-1",
+        gateway_epoch="epoch",
+        session_id=1,
+        limit=50,
+    )
+    frame = msgspec.json.decode(await Reader(context).inbox(asked))
+    (item,) = frame["conversations"]
+    assert (item["conversation_id"], item["seq"]) == (CONVERSATION, FACTS)
+    assert item["newest"]["seq"] == written if written else item["newest"] is None
+    assert {one["user_id"] for one in item["receipts"]} == set(members_of(CONVERSATION))

@@ -1,5 +1,6 @@
 """Pages as the real reader makes them when all is at rest, against the log."""
 
+import itertools
 import json
 from collections.abc import Collection, Iterator
 from types import SimpleNamespace
@@ -7,10 +8,10 @@ from typing import Any
 
 from events.conversations import MessageSent
 from events.ids import members_of
-from events.queries import HistoryRequested
+from events.queries import HistoryRequested, InboxRequested
 from events.topics import CONVERSATIONS
 from processors.reader import Reader
-from tests.simulation.cassandra import ImmediateDatabase
+from tests.simulation.cassandra import Cassandra, ImmediateDatabase
 from tests.simulation.checks.registry import check
 from tests.simulation.checks.seen import Seen
 from tests.simulation.redis import ImmediatePipe
@@ -52,13 +53,55 @@ def pages(seen: Seen) -> Iterator[str]:
                     yield f"{user} reads {found} of {conversation_id}, there is {expected}"
 
 
-def _reader(world: World) -> Reader:
+@check("inboxes", "I6")
+def inboxes(seen: Seen) -> Iterator[str]:
+    """Page after page, the inbox names all conversations, also those without a row as yet."""
+    names: dict[str, set[str]] = {}
+    for fact in seen.sent:
+        for member in members_of(fact.conversation_id):
+            names.setdefault(member, set()).add(fact.conversation_id)
+    written = seen.world.parts.cassandra
+    for user, expected in names.items():
+        # The first puts back what Redis has lost; then history is as if it were far behind.
+        for cassandra in (written, Cassandra()):
+            found = _named(seen.world, _reader(seen.world, cassandra, late=True), user)
+            if found != expected:
+                yield f"the inbox of {user} names {found}, there is {expected}"
+                break
+
+
+def _named(world: World, reader: Reader, user: str) -> set[str]:
+    """The conversations that a user's inbox names, page by page."""
+    found: set[str] = set()
+    cursor: str | None = None
+    while True:
+        request = InboxRequested(
+            request_id="q",
+            user_id=user,
+            device_id="phone",
+            gateway_id="gateway-1",
+            gateway_epoch="epoch",
+            session_id=1,
+            limit=_LIMIT,
+            cursor=cursor,
+        )
+        reading = world.parts.loop.create_task(reader.inbox(request))
+        world.parts.loop.settle()
+        frame = json.loads(reading.result())
+        found |= {one["conversation_id"] for one in frame.get("conversations", ())}
+        cursor = frame.get("next")
+        if cursor is None:
+            return found
+
+
+def _reader(world: World, cassandra: Cassandra | None = None, *, late: bool = False) -> Reader:
+    """The real reader; `late` when it is to wait for no row."""
     parts = world.parts
     context: Any = SimpleNamespace(
         redis_pipe=ImmediatePipe(parts.redis),
-        database=ImmediateDatabase(parts.cassandra),
+        database=ImmediateDatabase(cassandra or parts.cassandra),
         progress=_Progress(world),
-        loop=parts.loop,
+        loop=SimpleNamespace(time=itertools.count(step=1_000).__next__) if late else parts.loop,
         new_word=parts.new_word,
     )
     return Reader(context)

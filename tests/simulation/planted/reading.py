@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from events import frames
 from events.ids import members_of
 from processors import pages, reader
 from processors.admission import restore, state
@@ -101,3 +102,15 @@ def half_a_snapshot_is_believed(patch: pytest.MonkeyPatch) -> None:
         add(one, conversations[:1] if not one.conversations else (), remembered)
 
     patch.setattr(restore, "add_snapshot", half)
+
+
+@planted
+def an_inbox_leaves_out_what_has_no_row_yet(patch: pytest.MonkeyPatch) -> None:
+    """Found by readers: who syncs by the inbox did not hear of the conversation at all."""
+    inbox = frames.inbox
+
+    def silent(*, conversations: Any, **more: Any) -> bytes:
+        some = [one for one in conversations if one["newest"] is not None]
+        return inbox(conversations=some, **more)
+
+    patch.setattr(frames, "inbox", silent)
