@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from events.text import on_one_line
 from infra import arguments, catalogues, registry
 from infra.errors import UserError
 from infra.exits import Exit
+from infra.files import link_whole
 from infra.settings import ENV_FILE_NAME, inherited_environment, load
 from infra.stack import artifacts, services
 from infra.stack import nginx as balancer
@@ -189,7 +191,4 @@ def _apply_catalogues(stack: Stack, report: Report) -> None:
 def _make_default(stack: Stack) -> None:
     """Let programs that run in the checkout find this instance without being told."""
     link = stack.folder.parent / "environment"
-    partial = link.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    partial.symlink_to((stack.folder / "environment").relative_to(link.parent))
-    partial.replace(link)
+    link_whole(link, os.fsencode((stack.folder / "environment").relative_to(link.parent)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 READABLE = 0o644
@@ -41,11 +41,18 @@ def write_note(note: Path, text: str) -> None:
     Longer text is cut. Raises OSError.
     """
     said = os.fsencode(text.replace("\0", " ")) or b" "
-    partial = note.with_name(f".{note.name}.{os.getpid()}")
-    with suppress(FileNotFoundError):
+    link_whole(note, said[:_NOTE_BYTES_MAX])
+
+
+def link_whole(link: Path, target: bytes) -> None:
+    """Replace a symbolic link in one step, as `write_whole` does a file. Raises OSError."""
+    partial = link.with_name(f".{link.name}.{secrets.token_hex(8)}")
+    os.symlink(target, os.fsencode(partial))
+    try:
+        partial.replace(link)
+    except OSError:
         partial.unlink()
-    os.symlink(said[:_NOTE_BYTES_MAX], os.fsencode(partial))
-    partial.replace(note)
+        raise
 
 
 def read_note(note: Path) -> str:

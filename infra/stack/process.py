@@ -214,6 +214,12 @@ def end_marked(marker: str) -> int:
     return count
 
 
+def seconds_alive(record: ProcessRecord) -> float:
+    """How long the process has run, by the clock of the kernel that its start was read from."""
+    uptime = time.clock_gettime(time.CLOCK_BOOTTIME)
+    return max(0.0, uptime - record.start_ticks / os.sysconf("SC_CLK_TCK"))
+
+
 def resident_bytes(pid: int) -> int:
     """Memory the process holds in RAM, 0 when it is gone."""
     try:

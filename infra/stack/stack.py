@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import signal
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -56,6 +57,12 @@ class _KafkaOnly:
 
 _STOP_SECONDS = 20.0
 """What a service is given to end that cannot be read."""
+
+_WAITS_FOR_ANOTHER = PartStatus(
+    name="instance",
+    state=State.STARTING,
+    detail="another command starts or ends its parts; this one goes on after it",
+)
 
 _MARKS = {"cluster.json", "ports.json"}
 """Files that every instance has."""
@@ -110,7 +117,7 @@ class Stack:
         """
         require_path(self.folder, self.jars)
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self._one_at_a_time():
+        with self._one_at_a_time(on_progress):
             require_disk(self.folder)
             cluster.decide(self.folder, self._brokers_asked, self._secure_asked)
             artifacts.ensure(self.jars)
@@ -131,7 +138,7 @@ class Stack:
             )
             self.write_environment()
             if was_killed:
-                self.mend_groups(on_progress)
+                self._mend_groups(on_progress)
 
     def stop(self, on_progress: OnProgress = lambda status: None) -> None:
         """End every process of this folder, also what was half-started or left behind."""
@@ -140,7 +147,7 @@ class Stack:
         life.end(self.folder)
         # A start that is under way elsewhere holds the lock, and gives up when its parts end.
         self._end_all(on_progress)
-        with self._one_at_a_time():
+        with self._one_at_a_time(on_progress):
             life.end(self.folder)
             self._end_all(on_progress)
             process.end_marked(str(self.folder))
@@ -182,14 +189,20 @@ class Stack:
         known = book.read(self.folder)
         with ThreadPoolExecutor(max_workers=8) as pool:
             found = list(pool.map(lambda name: self.part_status(name), self.names()))
-        statuses = [with_standing(status, known.get(status.name)) for status in found]
+        zero = time.time() - time.monotonic()
+        statuses = [with_standing(status, known.get(status.name), zero) for status in found]
         return [*statuses, *life.status(self.folder)]
 
     def mend_groups(self, on_progress: OnProgress = lambda status: None) -> None:
         """After a lone broker was killed: give partitions of dead members back. Raises UserError.
 
-        Only while none of our programs runs, whose members would be taken for dead.
+        Only while none of our programs runs, whose members would be taken for dead: who starts
+        them holds the same lock.
         """
+        with self._one_at_a_time(on_progress):
+            self._mend_groups(on_progress)
+
+    def _mend_groups(self, on_progress: OnProgress) -> None:
         if self.brokers > 1 or any(self._record(name) for name in service_names(self.folder)):
             return
         (broker,) = self.broker_names()
@@ -231,7 +244,7 @@ class Stack:
             said = " | ".join(last_lines(part.log_file, 2)) or "(nothing)"
             detail = f"ended by itself or was killed; it said last: {said}"
             return PartStatus(name=name, state=State.DIED, port=part.port, detail=detail)
-        seconds = time.time() - record.started_at
+        seconds = process.seconds_alive(record)
         if process.is_paused(record):
             state, detail = State.PAUSED, "stopped by SIGSTOP"
         elif part.answers():
@@ -256,18 +269,28 @@ class Stack:
         """Start one part and wait until it answers."""
         self.start_parts(name, on_progress=on_progress)
 
+    def start_again(self, name: str) -> None:
+        """Start a part that died, with the settings it was started with; wait until it answers."""
+        self._start_parts([name], lambda status: None, again=True)
+
     def start_parts(self, *names: str, on_progress: OnProgress = lambda status: None) -> None:
         """Start some parts side by side and wait until all answer.
 
         Of three brokers, two must run before any answers.
         """
+        self._start_parts(names, on_progress)
+
+    def _start_parts(
+        self, names: Iterable[str], on_progress: OnProgress, *, again: bool = False
+    ) -> None:
         cluster.decide(self.folder, self._brokers_asked, self._secure_asked)
-        start_side_by_side([replace(self.part(name), needs=()) for name in names], on_progress)
+        parts = [replace(self.part(name), needs=()) for name in names]
+        start_side_by_side(parts, on_progress, again=again)
 
     def run(self, *services: Service, on_progress: OnProgress = lambda status: None) -> None:
         """Start services of ours as parts of this stack and wait until all are ready."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self._one_at_a_time():
+        with self._one_at_a_time(on_progress):
             for service in services:
                 service.save(self.folder)
             self.admit(*(service.principal for service in services if service.principal))
@@ -417,5 +440,6 @@ class Stack:
             )
         return record
 
-    def _one_at_a_time(self) -> AbstractContextManager[None]:
-        return one_at_a_time(self.folder / "lock")
+    def _one_at_a_time(self, on_progress: OnProgress) -> AbstractContextManager[None]:
+        """The lock of who starts, ends or mends; who has to wait for it says so."""
+        return one_at_a_time(self.folder / "lock", lambda: on_progress(_WAITS_FOR_ANOTHER))

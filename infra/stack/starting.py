@@ -16,7 +16,7 @@ from threading import Event
 
 from infra.errors import UserError
 from infra.settings import inherited_environment
-from infra.stack import process
+from infra.stack import inheritance, process
 from infra.stack.lock import one_at_a_time
 from infra.stack.part import STOPPING_FILE_NAME, OnProgress, Part, PartStatus, State, last_lines
 from infra.stack.ports import is_free
@@ -26,8 +26,14 @@ DISK_FREE_BYTES_MIN = 1 << 30
 _POLL_SECONDS = 0.1
 
 
-def start_side_by_side(parts: Sequence[Part], on_progress: OnProgress) -> None:
-    """Start what does not run yet; returns when all answer."""
+def start_side_by_side(
+    parts: Sequence[Part], on_progress: OnProgress, *, again: bool = False
+) -> None:
+    """Start what does not run yet; returns when all answer.
+
+    `again` starts what died with the settings that it was started with before, not with those of
+    this process.
+    """
     ready = {part.name: Event() for part in parts}
     give_up = Event()
 
@@ -38,7 +44,7 @@ def start_side_by_side(parts: Sequence[Part], on_progress: OnProgress) -> None:
                 while not ready[needed].wait(_POLL_SECONDS):
                     if give_up.is_set():
                         return
-            _start(part, on_progress, give_up)
+            _start(part, on_progress, give_up, again=again)
             ready[part.name].set()
         except BaseException:
             give_up.set()
@@ -65,7 +71,7 @@ def require_disk(folder: Path, bytes_min: int = DISK_FREE_BYTES_MIN) -> None:
         )
 
 
-def _start(part: Part, on_progress: OnProgress, give_up: Event) -> None:
+def _start(part: Part, on_progress: OnProgress, give_up: Event, *, again: bool) -> None:
     record = process.read_record(part.pid_file)
     if record is not None and not process.is_alive(record):
         record = None
@@ -86,7 +92,7 @@ def _start(part: Part, on_progress: OnProgress, give_up: Event) -> None:
     report(State.STARTING)
     try:
         if record is None or not _outlives_the_wait(part, record, give_up):
-            record = _launch(part)
+            record = _launch(part, again=again)
         _wait_until_ready(part, record, give_up)
         if not give_up.is_set():
             part.settle()
@@ -110,7 +116,7 @@ def _outlives_the_wait(part: Part, record: process.ProcessRecord, give_up: Event
     return True
 
 
-def _launch(part: Part) -> process.ProcessRecord:
+def _launch(part: Part, *, again: bool) -> process.ProcessRecord:
     """Start its process, unless somebody else does at this moment."""
     part.folder.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(part.folder / "start.lock"):
@@ -119,12 +125,17 @@ def _launch(part: Part) -> process.ProcessRecord:
             return record
         if not is_free(part.port):
             raise _port_taken(part)
+        inherited = inherited_environment()
+        if again:
+            inherited = inheritance.of_the_start(part.folder, inherited)
+        else:
+            inheritance.keep(part.folder, inherited)
         part.prepare()
         part.pid_file.with_name(STOPPING_FILE_NAME).unlink(missing_ok=True)
         return orders.give(
             orders.Order(
                 argv=part.command(),
-                environment={**inherited_environment(), **part.environment},
+                environment={**inherited, **part.environment},
                 folder=str(part.folder),
                 log_file=str(part.log_file),
                 marker=str(part.folder.parent),

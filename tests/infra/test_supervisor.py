@@ -59,13 +59,13 @@ def test_a_part_that_lived_for_long_has_made_up_for_its_failures():
 def test_a_status_says_how_often_how_it_ended_and_when_it_is_tried_again():
     known = Standing(restarts=3, failures=4, ended_at=0.0, exit_status=-9, next_try_at=86_400.0)
     died = PartStatus(name="worker", state=State.DIED, detail="it said last: x")
-    said = standing.with_standing(died, known)
+    said = standing.with_standing(died, known, 1_000.0)
 
     assert said.detail.startswith("it said last: x; restarts: 3; ended by signal 9; next try at ")
-    assert (said.restarts, said.last_exit_status, said.next_try_at) == (3, -9, 86_400.0)
+    assert (said.restarts, said.last_exit_status, said.next_try_at) == (3, -9, 87_400.0)
     assert "supervisor" in said.remedy
-    assert standing.with_standing(died, None) == died
-    ready = standing.with_standing(PartStatus(name="worker", state=State.READY), known)
+    assert standing.with_standing(died, None, 0.0) == died
+    ready = standing.with_standing(PartStatus(name="worker", state=State.READY), known, 0.0)
     assert "next try" not in ready.detail
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 from infra.settings import inherited_environment
@@ -58,7 +57,7 @@ def status(folder: Path) -> list[PartStatus]:
             state=state,
             detail=detail,
             pid=record.pid,
-            seconds=round(time.time() - record.started_at, 1),
+            seconds=round(process.seconds_alive(record), 1),
             resident_bytes=process.resident_bytes(record.pid),
         )
     ]

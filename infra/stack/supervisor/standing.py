@@ -15,12 +15,18 @@ from infra.stack.part import PartStatus, State
 WAIT_SECONDS_FIRST = 1.0
 WAIT_SECONDS_MAX = 60.0
 CALM_SECONDS = 60.0
+AWAITED_SECONDS_MAX = 60.0
+"""So long others wait for a server that died: its first try may hang."""
 _DOUBLINGS_MAX = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is known of one part; times are seconds since 1970."""
+    """What is known of one part.
+
+    Times are of the machine's monotonic clock, which all its processes share: no wait grows or ends
+    when somebody sets the time of day.
+    """
 
     restarts: int = 0
     """How often it was started again, since the supervisor began."""
@@ -75,19 +81,33 @@ def started(standing: Standing) -> Standing:
     return replace(standing, restarts=standing.restarts + 1, next_try_at=None)
 
 
-def with_standing(status: PartStatus, standing: Standing | None) -> PartStatus:
-    """What a part does now, and what its supervisor knows of it."""
+def is_awaited(standing: Standing, now: float) -> bool:
+    """Whether others wait for this server, which is down: while its first try may still help."""
+    ended_at = now if standing.ended_at is None else standing.ended_at
+    return standing.failures <= 1 and now - ended_at < AWAITED_SECONDS_MAX
+
+
+def with_standing(
+    status: PartStatus, standing: Standing | None, seconds_since_1970: float
+) -> PartStatus:
+    """What a part does now, and what its supervisor knows of it.
+
+    The number is the time of day when the monotonic clock stood at zero.
+    """
     if standing is None or standing.ended_at is None:
         return status
     said = f"restarts: {standing.restarts}; {said_of_exit(standing.exit_status)}"
-    if status.state == State.DIED and standing.next_try_at is not None:
-        said += f"; next try at {clock(standing.next_try_at)}"
+    next_try_at = None
+    if standing.next_try_at is not None:
+        next_try_at = seconds_since_1970 + standing.next_try_at
+    if status.state == State.DIED and next_try_at is not None:
+        said += f"; next try at {clock(next_try_at)}"
     return replace(
         status,
         detail=f"{status.detail}; {said}" if status.detail else said,
         restarts=standing.restarts,
         last_exit_status=standing.exit_status,
-        next_try_at=standing.next_try_at,
+        next_try_at=next_try_at,
     )
 
 

@@ -2,7 +2,8 @@
 
 A part is left alone while it is held, and when it is not wanted: by default one that was stopped.
 Whatever goes wrong, as on a full disk, is logged and said, and the next look comes all the same.
-Programs of ours wait until the servers run.
+Programs of ours wait for the first try of a server that died; for a lone broker they wait until it
+runs, as its groups are looked at before any of them has joined one (ADR 0018).
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class Supervisor:
         while not self._stopping.wait(LOOK_SECONDS):
             trouble = ""
             try:
-                self.look(time.time())
+                self.look(time.monotonic())
             except Exception as error:  # a full disk, a damaged file: it may be mended meanwhile
                 trouble = orders.problem_of(error)
             self._say_trouble(trouble)
@@ -117,16 +118,21 @@ class Supervisor:
         self._on_trouble(trouble)
 
     def look(self, now: float) -> None:
-        """See how each part is, and start what is due."""
+        """See how each part is, and start what is due; `now` is of the monotonic clock."""
         names = self._stack.names()
         down = [name for name in names if self._is_down(name, now)]
+        brokers = self._stack.broker_names()
         servers = set(server_names(self._stack.brokers))
-        servers_first = bool(servers & {*down, *self._starting})
+        awaited = {
+            name
+            for name in servers & {*down, *self._starting}
+            if standings.is_awaited(self._standings[name], now) or brokers == (name,)
+        }
         for name in down:
             due = self._standings[name].next_try_at
             if name in self._starting or due is None or due > now:
                 continue
-            if name not in servers and servers_first:
+            if name not in servers and awaited:
                 continue
             self._restart(name)
         if self._standings != self._told:
@@ -175,7 +181,7 @@ class Supervisor:
         try:
             if not self._is_wanted(name):
                 return
-            self._stack.start_part(name)
+            self._stack.start_again(name)
             if self._stack.broker_names() == (name,):
                 self._stack.mend_groups()
         except UserError as error:
