@@ -9,9 +9,10 @@ own errors, and the next call connects again; nothing is repeated here.
 A server that was started anew may come back with what it held some time ago: from a file, or as a
 replica that was behind. Heads that are too low would be believed. So each connection begins by
 comparing the run that the data belong to with the run of the server, and what is left of another
-run is deleted: a Redis that comes back older is one that lost everything (ADR 0024). Each round
-trip names the run once more: that sets it anew where all keys were deleted, and it fails where the
-server has become a replica or its data have been replaced under an open connection.
+run is deleted: a Redis that comes back older is one that lost everything (ADR 0024). What a release
+with another layout of the keys wrote counts as another run. Each round trip names the run once
+more: that sets it anew where all keys were deleted, and it fails where the server has become a
+replica or its data have been replaced under an open connection.
 """
 
 import asyncio
@@ -29,7 +30,11 @@ from infra.settings import RedisSettings
 from infra.tls import client_context
 
 RUN = "run"
-"""The key that names the run of the server to which all other keys belong."""
+"""The key that names the run of the server to which all other keys belong, and their layout."""
+
+LAYOUT = 1
+"""Of the keys in docs/redis.md. It is raised whenever the name, the type or the meaning of one
+changes: the database is then emptied once when that release first connects."""
 
 _BEGIN = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return 0 end
@@ -42,27 +47,35 @@ _RUN_ID = re.compile(r"^run_id:(\w+)", re.MULTILINE)
 _NOT_YET = object()
 
 
-def beginning(run_id: str) -> list[bytes]:
-    """What a connection says first: whatever was written in another run of the server goes."""
+def run_name(run_id: str, layout: int = LAYOUT) -> str:
+    """What `RUN` holds: the run of the server, and the layout of what was written in it."""
+    return f"{run_id}/{layout}"
+
+
+def beginning(run: str) -> list[bytes]:
+    """What a connection says first: whatever was written in another run goes."""
     return [
         _pack("SCRIPT", "LOAD", _BEGIN),
-        _pack("EVALSHA", _BEGIN_SHA, "1", RUN, run_id),
+        _pack("EVALSHA", _BEGIN_SHA, "1", RUN, run),
     ]
 
 
-def naming(run_id: str) -> bytes:
+def naming(run: str) -> bytes:
     """Part of each round trip. The reply is the run that the data belong to, or nothing where
     none was named."""
-    return _pack("SET", RUN, run_id, "NX", "GET")
+    return _pack("SET", RUN, run, "NX", "GET")
 
 
 class RedisPipe:
     """Many commands, one round trip. The connection is opened when it is first needed."""
 
-    def __init__(self, settings: RedisSettings, *, timeout_seconds: float) -> None:
+    def __init__(
+        self, settings: RedisSettings, *, timeout_seconds: float, layout: int = LAYOUT
+    ) -> None:
         self._address = parse_url(settings.url)
         self._ca_file = settings.ca_file
         self._timeout_seconds = timeout_seconds
+        self._layout = layout
         self._wire: _Wire | None = None
         self._connecting = asyncio.Lock()
 
@@ -84,11 +97,11 @@ class RedisPipe:
             ) from None
         except OSError as error:
             raise exceptions.ConnectionError(f"no connection to Redis: {error}") from error
-        if named is not None and named != wire.run_id:
+        if named is not None and named != wire.run:
             wire.abort("the data are of another run")
             if type(named) is exceptions.ResponseError:
                 raise named
-            raise exceptions.ConnectionError("the data in Redis are of another run of the server")
+            raise exceptions.ConnectionError("the data in Redis are of another run or layout")
         for reply in replies:
             if type(reply) is exceptions.ResponseError:
                 raise reply
@@ -132,8 +145,9 @@ class RedisPipe:
             found = _RUN_ID.search(str(info))
             if found is None:
                 raise exceptions.ResponseError("ERR the server does not say which run this is")
-            await _taken(wire, beginning(found[1]))
-            wire.run_id, wire.naming = found[1], naming(found[1])
+            wire.run = run_name(found[1], self._layout)
+            wire.naming = naming(wire.run)
+            await _taken(wire, beginning(wire.run))
         except BaseException:
             wire.abort("refused")
             raise
@@ -153,8 +167,9 @@ class _Wire(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.closed = False
-        self.run_id = ""
-        """The run of the server at the other end, which a connection never outlives."""
+        self.run = ""
+        """The run of the server at the other end, which a connection never outlives, and the layout
+        of what is written through this connection."""
         self.naming = b""
         self._reader = hiredis.Reader(
             encoding="utf-8",

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 from redis import exceptions
 
-from infra.redis import RUN, RedisPipe
+from infra.redis import LAYOUT, RUN, RedisPipe
 from infra.stack.stack import Stack
 from infra.transient import is_transient
-from projections.heads.keys import KEPT_SECONDS
+from projections.heads.keys import KEPT_SECONDS, LIFE
 from projections.heads.places import Cursor, Token
 from projections.heads.store import HeadsStore, Recent, Wanted
 from projections.pipe import Pipe, pack
@@ -344,6 +344,29 @@ async def test_what_was_written_in_another_run_of_the_server_is_gone(
     assert await pipe.run([pack("DBSIZE")]) == [1], "only the name of this run is left"
     assert await HeadsStore(pipe).head(CONVERSATION, ANN) is None
     await again.close()
+
+
+async def test_what_a_release_with_another_layout_wrote_is_gone(
+    stack: Stack, pipe: RedisPipe
+) -> None:
+    """In the same run of the server: `life` was a word once, and is a hash now."""
+    earlier = RedisPipe(redis_of(stack), timeout_seconds=5, layout=LAYOUT - 1)
+    await earlier.run([pack("SET", LIFE, "a word")])
+    with pytest.raises(exceptions.ConnectionError):  # an open connection sees it
+        await pipe.run([pack("PING")])
+    await RoutingStore(pipe).record_and_find({CONVERSATION: 9}, {}, [(ANN, CONVERSATION)], [])
+    assert await HeadsStore(pipe).head(CONVERSATION, ANN) == 9
+    with pytest.raises(exceptions.ConnectionError):
+        await earlier.run([pack("PING")])
+    await earlier.close()
+
+
+async def test_what_a_release_without_layouts_wrote_is_gone(stack: Stack, pipe: RedisPipe) -> None:
+    (run,) = await pipe.run([pack("GET", RUN)])
+    await pipe.run([pack("SET", RUN, run.split("/")[0]), pack("SET", LIFE, "a word")])
+    later = RedisPipe(redis_of(stack), timeout_seconds=5)
+    assert await later.run([pack("DBSIZE"), pack("TYPE", LIFE)]) == [1, "none"]
+    await later.close()
 
 
 async def test_a_redis_that_was_emptied_is_named_again_and_not_emptied_twice(

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 import hiredis
+from redis import exceptions
 
 from infra import redis as infra_redis
 from projections.heads import store as heads_store
@@ -57,10 +58,20 @@ class Redis:
         self._held.clear()
         self._ends_at.clear()
 
+    def begin_under(self, run: str, held: dict[str, Any]) -> None:
+        """It holds what another release has left there, under the name that it gave the run."""
+        self.lose_everything()
+        self._held = {infra_redis.RUN: run, **held}
+
     @property
     def run_id(self) -> str:
-        """The name of this run."""
+        """The name that the server gives to this run of it."""
         return f"run{self.runs}"
+
+    @property
+    def run_name(self) -> str:
+        """The name of this run, and of the layout of what is written in it."""
+        return infra_redis.run_name(self.run_id)
 
     def forget(self, random: Random) -> None:
         """Some of the keys that are restored when they are asked for end.
@@ -99,7 +110,7 @@ class Redis:
     def held(self, key: str) -> Any:
         """What is held under a key, for those who look from outside; what is of another run does
         not count, since nobody believes it."""
-        if self._held.get(infra_redis.RUN, self.run_id) != self.run_id:
+        if self._held.get(infra_redis.RUN, self.run_name) != self.run_name:
             return {}
         has_ended = self._ends_at.get(key, self._now() + 1) <= self._now()
         return {} if has_ended else self._held.get(key, {})
@@ -108,7 +119,10 @@ class Redis:
         if self._ends_at.get(key, self._now() + 1) <= self._now():
             self._held.pop(key, None)
             del self._ends_at[key]
-        return self._held.setdefault(key, kind())
+        held = self._held.setdefault(key, kind())
+        if not isinstance(held, kind):
+            raise exceptions.ResponseError(f"WRONGTYPE {key} holds another kind of value")
+        return held
 
     def _do_flushall(self) -> str:
         self.lose_everything()
@@ -197,11 +211,11 @@ class Redis:
 
     # The scripts of infra/redis.py and of the stores, line by line.
 
-    def _begin(self, key: str, run_id: str) -> int:
-        if (self._get(key, str) or None) == run_id:
+    def _begin(self, key: str, run: str) -> int:
+        if (self._get(key, str) or None) == run:
             return 0
         self.lose_everything()
-        self._held[key] = run_id
+        self._held[key] = run
         return 1
 
     def _heard(self, gateway: str, places: str, epoch: str, at: str, started: str, end: str) -> int:
@@ -332,14 +346,14 @@ class SimulatedPipe:
         return replies
 
     def _happen(self, connected_to: str | None, commands: Sequence[bytes]) -> list[Any]:
-        run_id = self._redis.run_id
+        run = self._redis.run_name
         if connected_to is None:
-            self._redis.run(infra_redis.beginning(run_id))
-            self._connected_to = run_id
-        elif connected_to != run_id:
+            self._redis.run(infra_redis.beginning(run))
+            self._connected_to = run
+        elif connected_to != run:
             self._connected_to = None
             raise ConnectionError("the connection to Redis ended")
-        self._redis.run([infra_redis.naming(run_id)])
+        self._redis.run([infra_redis.naming(run)])
         return self._redis.run(commands)
 
 

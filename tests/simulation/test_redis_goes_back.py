@@ -18,8 +18,8 @@ def cut(world: World, device: Device) -> None:
 def story(patch: pytest.MonkeyPatch | None = None) -> list[str]:
     """Bob is away while Ann writes; Redis goes back to before that, and Bob comes: the holes."""
     if patch is not None:
-        patch.setattr(redis, "beginning", lambda run_id: [])
-        patch.setattr(redis, "naming", lambda run_id: redis._pack("GET", "nothing"))
+        patch.setattr(redis, "beginning", lambda run: [])
+        patch.setattr(redis, "naming", lambda run: redis._pack("GET", "nothing"))
     with quiet_world(3, False) as world:
         world.faults = []
         world.start()

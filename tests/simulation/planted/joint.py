@@ -18,7 +18,7 @@ from tests.simulation.planted.registry import planted, planted_quietly
 
 @planted_quietly
 def what_redis_held_in_another_run_is_believed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(redis, "beginning", lambda run_id: [])
+    patch.setattr(redis, "beginning", lambda run: [])
 
 
 @planted_quietly
