@@ -21,7 +21,18 @@ FRAME_BYTES_MAX = 4 * 1024 * 1024
 
 _CLOSES = {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED}
 _STOP_CODES = {4509: "replaced", 4504: "unsupported_protocol"}
-_REFUSED_UPGRADES = {400, 401, 403, 404, 426}
+_REFUSED_UPGRADES = {
+    400: ("bad_request", "the upgrade was not understood"),
+    403: ("forbidden", "this client may not connect there"),
+    404: ("no_gateway", "there is no gateway at this address"),
+    405: ("no_gateway", "there is no gateway at this address"),
+    410: ("no_gateway", "there is no gateway at this address any more"),
+    426: ("unsupported_protocol", "the gateway speaks another protocol"),
+}
+"""The same would happen again. After any other status it is tried again: what stands in between may
+have said it, and be mended."""
+
+_RETRY_AFTER_SECONDS_MAX = 600.0
 
 
 class Disconnected(Exception):
@@ -34,13 +45,16 @@ class Disconnected(Exception):
         reconnect: bool,
         close_code: int | None = None,
         unauthorized: bool = False,
+        address_code: str = "",
         retry_after_seconds: float = 0.0,
     ) -> None:
+        """`address_code` is the stable word for an address that is of no use; others may be."""
         super().__init__(detail)
         self.detail = detail
         self.reconnect = reconnect
         self.close_code = close_code
         self.unauthorized = unauthorized
+        self.address_code = address_code
         self.retry_after_seconds = retry_after_seconds
 
     @property
@@ -48,6 +62,8 @@ class Disconnected(Exception):
         """The stable word for an end that is final."""
         if self.unauthorized:
             return "not_authenticated"
+        if self.address_code:
+            return self.address_code
         return _STOP_CODES.get(self.close_code or 0, "refused")
 
 
@@ -98,6 +114,10 @@ async def connect(
 
     `since` is the token of the heads up to which this device has everything.
     """
+    if not token.isascii() or not token.isprintable():
+        raise Disconnected(
+            "the access token is no text for a header", reconnect=False, unauthorized=True
+        )
     headers = {"Authorization": f"Bearer {token}"}
     if since is not None:
         headers["Chat-Since"] = since
@@ -116,9 +136,13 @@ async def connect(
         raise _refused_upgrade(url, error) from error
     except TimeoutError as error:
         raise Disconnected(f"{url} did not answer", reconnect=True) from error
-    except (aiohttp.InvalidURL, ValueError) as error:
+    except aiohttp.ClientSSLError as error:  # some of them are ValueErrors
+        raise Disconnected(f"{url} cannot be trusted: {error}", reconnect=True) from error
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError) as error:
         raise Disconnected(
-            f"the address {url} is not one of a WebSocket", reconnect=False
+            f"the address {url} is not one of a WebSocket",
+            reconnect=False,
+            address_code="bad_address",
         ) from error
     except (aiohttp.ClientError, OSError) as error:
         raise Disconnected(f"{url} cannot be reached", reconnect=True) from error
@@ -142,9 +166,13 @@ async def _welcomed(connection: Connection) -> Welcome:
 
 def _refused_upgrade(url: str, error: aiohttp.WSServerHandshakeError) -> Disconnected:
     wait = error.headers.get("Retry-After", "0") if error.headers is not None else "0"
+    code, why = _REFUSED_UPGRADES.get(error.status, ("", ""))
     return Disconnected(
-        f"{url} answered {error.status}",
-        reconnect=error.status not in _REFUSED_UPGRADES,
+        f"{url} answered {error.status}" + (f": {why}" if why else ""),
+        reconnect=not code and error.status != 401,
         unauthorized=error.status == 401,
-        retry_after_seconds=float(wait) if wait.isdigit() else 0.0,
+        address_code=code,
+        retry_after_seconds=min(float(wait), _RETRY_AFTER_SECONDS_MAX)
+        if wait.isascii() and wait.isdigit()
+        else 0.0,
     )

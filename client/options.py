@@ -18,7 +18,9 @@ class Options:
     """How a client behaves on its link.
 
     A retry waits up to base * 2^n seconds, at most the cap; n begins anew after a connection that
-    was stable. A token that takes longer than `token_seconds` counts as not given.
+    was stable. A token that takes longer than `token_seconds` counts as not given. A gateway may
+    take a minute to learn a new signing key, so a token that is refused is followed by a fresh one,
+    until `refused_tokens_max` of them were refused.
     """
 
     heartbeat_seconds: float = 30.0
@@ -27,6 +29,7 @@ class Options:
     retry_cap_seconds: float = 20.0
     stable_seconds: float = 5.0
     token_seconds: float = 10.0
+    refused_tokens_max: int = 16
 
     def backoff(self, attempt: int, random: Random, at_least_seconds: float) -> float:
         """Seconds to wait before the next attempt."""

@@ -91,6 +91,9 @@ class Wire:
         self._connected_at = float("inf")
         self._renew_at = float("inf")
         self._running: asyncio.Task[None] | None = None
+        self._refused_tokens = 0
+        self._useless: set[str] = set()
+        """Addresses that were refused for good since the last connection that was stable."""
 
     @property
     def online(self) -> bool:
@@ -123,7 +126,7 @@ class Wire:
 
     async def _run(self) -> None:
         """Connect, serve, and again, until told otherwise."""
-        attempt = turn = refusals = 0
+        attempt = turn = 0
         try:
             while True:
                 url = self._urls[turn % len(self._urls)]
@@ -133,11 +136,11 @@ class Wire:
                 try:
                     await self._serve(url)
                 except Disconnected as gone:
-                    refusals = refusals + 1 if gone.unauthorized else 0
-                    if not gone.reconnect and refusals != 1:
-                        raise Stopped(gone.stop_code, gone.detail) from gone
                     if time.monotonic() - self._connected_at > self._options.stable_seconds:
-                        attempt = 0
+                        attempt = self._refused_tokens = 0
+                        self._useless.clear()
+                    if self._is_final(gone, url):
+                        raise Stopped(gone.stop_code, gone.detail) from gone
                     attempt += 1
                     self._listener.changed(LinkChanged(Link.OFFLINE, gone.detail))
                     wait_seconds = self._options.backoff(
@@ -149,6 +152,16 @@ class Wire:
         except Exception as error:
             self._listener.end(ClientError("internal", f"the client failed: {error!r}"))
             raise
+
+    def _is_final(self, gone: Disconnected, url: str) -> bool:
+        """Whether nothing else is left to try: no fresh token, and no other address."""
+        if gone.unauthorized:
+            self._refused_tokens += 1
+            return self._refused_tokens >= self._options.refused_tokens_max
+        if gone.address_code:
+            self._useless.add(url)
+            return self._useless.issuperset(self._urls)
+        return not gone.reconnect
 
     async def _serve(self, url: str) -> None:
         """One connection from its beginning to its end, which is always an exception."""

@@ -73,14 +73,94 @@ async def test_a_token_that_could_not_be_fetched_is_asked_for_again(error: Excep
     assert asked == 2
 
 
-async def test_a_token_that_is_refused_is_fetched_anew_once() -> None:
+async def test_tokens_that_are_refused_are_followed_by_fresh_ones_up_to_a_bound() -> None:
     async with running() as server:
         server.refuse = lambda: web.Response(status=401)
         async with device(server, "ann") as ann:
             with pytest.raises(Stopped) as stopped:
                 await ann.until_online(60)
         assert stopped.value.code == "not_authenticated"
-        assert server.connections == 2
+        assert server.connections == Options().refused_tokens_max
+
+
+async def test_a_gateway_that_learns_a_new_key_later_is_waited_for() -> None:
+    given: list[str] = []
+
+    async def token() -> str:
+        given.append("ann/phone")
+        return given[-1]
+
+    async with running() as server:
+        others = iter([401, 429, 401, 503, 401, 401])
+        server.refuse = lambda: next((web.Response(status=one) for one in others), None)
+        async with Client([server.url], token, MemoryStore(), options=QUICK) as ann:
+            await ann.until_online(60)
+        assert len(given) == 7, "a fresh one for each connection"
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        (400, "bad_request"),
+        (403, "forbidden"),
+        (404, "no_gateway"),
+        (405, "no_gateway"),
+        (410, "no_gateway"),
+        (426, "unsupported_protocol"),
+    ],
+)
+async def test_an_upgrade_that_is_refused_for_good_ends_it_with_a_word(
+    status: int, word: str
+) -> None:
+    async with running() as server:
+        server.refuse = lambda: web.Response(status=status)
+        async with device(server, "ann") as ann:
+            with pytest.raises(Stopped) as stopped:
+                await ann.until_online(60)
+        assert stopped.value.code == word
+        assert str(status) in stopped.value.detail
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("status", [200, 204, 408, 409, 421, 425, 429, 500, 502, 503, 504])
+async def test_an_upgrade_that_fails_for_now_is_tried_again(status: int) -> None:
+    async with running() as server:
+        others = iter([status, status])
+        server.refuse = lambda: next((web.Response(status=one) for one in others), None)
+        async with device(server, "ann") as ann:
+            await ann.until_online(60)
+
+
+async def test_of_several_addresses_those_that_are_of_no_use_are_passed_over() -> None:
+    async with running() as wrong, running() as server:
+        wrong.refuse = lambda: web.Response(status=404)
+        async with device(wrong, "ann", also=("nonsense", server.url)) as ann:
+            await ann.until_online(60)
+            server.refuse = lambda: web.Response(status=403)
+            server.cut(ANN)
+            with pytest.raises(Stopped) as stopped:
+                await anext(ann.messages())
+    assert stopped.value.code in {"forbidden", "no_gateway", "bad_address"}
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1/", "ws://127.0.0.1:99999/", "ws://["])
+async def test_a_bad_address_ends_it_with_a_word(url: str) -> None:
+    async with device(url, "ann") as ann:
+        with pytest.raises(Stopped) as stopped:
+            await ann.until_online(60)
+    assert stopped.value.code == "bad_address"
+
+
+async def test_a_token_that_fits_in_no_header_is_a_refused_token() -> None:
+    given = iter(["ann\n/phone", "ann/phöne", "ann/phone"])
+
+    async def token() -> str:
+        return next(given)
+
+    async with running() as server:
+        async with Client([server.url], token, MemoryStore(), options=QUICK) as ann:
+            await ann.until_online(60)
+        assert server.connections == 1
 
 
 async def test_a_token_is_renewed_in_place_and_a_failure_to_get_one_is_no_end() -> None:
