@@ -11,6 +11,7 @@ falls in between (ADR 0005). When history does not come that far in time, or Cas
 answer is what is there, nothing is put back, and it is said not to be whole.
 """
 
+import asyncio
 from collections.abc import Collection, Sequence
 
 import structlog
@@ -20,9 +21,10 @@ from infra.transient import is_transient
 from processors.context import Context
 from processors.session_changes import UserHeads
 from projections.heads.places import Cursor, Token
-from projections.heads.store import HeadsStore, Recent, Wanted
+from projections.heads.store import ASKS_AT_ONCE, HeadsStore, Recent, Wanted
 from projections.history.store import TimelineStore
 from projections.inbox.store import InboxStore
+from projections.pieces import in_pieces
 
 WAIT_SECONDS = 3.0
 _ATTEMPTS = 3
@@ -51,18 +53,19 @@ class Heads:
             by_ask = dict(zip(asks, found, strict=True))
             users = {ask.user_id for ask, recent in by_ask.items() if recent.mark is None}
             lost = {one for recent in found for one in _lost(recent)} - absent
-            if not users and not lost:
-                return {ask: answer_of(ask, recent) for ask, recent in by_ask.items()}
-            if not restore or attempt == _ATTEMPTS:
+            if not (users or lost) or not restore or attempt == _ATTEMPTS:
                 break
             restored = await self._restore(users, lost, WAIT_SECONDS)
             if restored is None:
                 break
             absent |= restored
-        return {
-            ask: answer_of(ask, recent, whole=not _lost(recent) - absent)
-            for ask, recent in by_ask.items()
-        }
+        answers: dict[Wanted, UserHeads] = {}
+        for some in in_pieces(list(by_ask.items()), ASKS_AT_ONCE):
+            if answers:
+                await asyncio.sleep(0)
+            for ask, recent in some:
+                answers[ask] = answer_of(ask, recent, whole=not _lost(recent) - absent)
+        return answers
 
     async def of(self, conversation_id: str, user_id: str) -> int | None:
         """The head of one conversation of a user: 0 where it has no fact, None while unknown."""

@@ -4,7 +4,7 @@ In: a batch of `chat.gateways` and `chat.sessions`; what is held; heads. Out: ch
 the sessions that are replaced, frames for gateways.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from events.deliveries import RoutedFrame
@@ -13,6 +13,7 @@ from events.gateways import GatewayAlive, GatewayStarted
 from events.sessions import SessionClosed, SessionOpened
 from processors.fanout.routing import Gateway
 from processors.received import Poison, Received
+from projections.pieces import in_pieces
 from projections.positions import write_time
 from projections.sessions.keys import SEPARATOR, Held, Session
 from projections.sessions.store import Change, Device, DeviceClosed, DeviceOpened, GatewayHeard
@@ -82,6 +83,17 @@ def replaced_by(changes: Sequence[Change], held: Mapping[Device, Held]) -> list[
                 replaced.append(before.session)
             held[device] = Held(change.session, change.position)
     return replaced
+
+
+def some_at_a_time(
+    devices: Mapping[Device, Session], asked: Mapping[Device, Hashable], asks_at_once: int
+) -> Iterator[dict[Device, Session]]:
+    """The same devices, so many asks at a time; those that ask the same stay together. Pure."""
+    together: dict[Hashable, list[Device]] = {}
+    for device in devices:
+        together.setdefault(asked[device], []).append(device)
+    for some in in_pieces(list(together.values()), asks_at_once):
+        yield {device: devices[device] for asking in some for device in asking}
 
 
 def route_heads(

@@ -16,7 +16,8 @@ Rules:
   it, gateways announce their sessions again.
 - An older session is told that it was replaced before the newer one takes its place, so that no
   crash leaves it unaware.
-A batch takes a handful of round trips, however many devices it holds.
+A batch takes a handful of round trips, and one to read the heads of some devices. The event loop is
+held for some of them at a time, however many come.
 """
 
 import asyncio
@@ -35,9 +36,15 @@ from processors.deliveries import confirmed, deliver, publish_frames
 from processors.fanout.routing import Gateway
 from processors.heads import Heads
 from processors.received import Received
-from processors.session_changes import HEADS_A_FRAME, changes_of, replaced_by, route_heads
+from processors.session_changes import (
+    HEADS_A_FRAME,
+    changes_of,
+    replaced_by,
+    route_heads,
+    some_at_a_time,
+)
 from projections.heads.places import token_of
-from projections.heads.store import Wanted
+from projections.heads.store import ASKS_AT_ONCE, Wanted
 from projections.sessions.keys import Session
 from projections.sessions.store import (
     Change,
@@ -189,8 +196,12 @@ class SessionRegistry:
         asks = list(dict.fromkeys(asked[device] for device in sessions))
         answers = await self._heads.answers(asks, restore=restore)
         owed = {one: sessions[one] for one in sessions if not answers[asked[one]].whole}
-        now = sessions if restore else {one: sessions[one] for one in sessions.keys() - owed.keys()}
-        published = publish_frames(self._context, route_heads(now, asked, answers))
+        now = {one: sessions[one] for one in sessions if restore or one not in owed}
+        published: list[asyncio.Future[int]] = []
+        for some in some_at_a_time(now, asked, ASKS_AT_ONCE):
+            if published:
+                await asyncio.sleep(0)  # sockets, heartbeats and other roles come in between
+            published += publish_frames(self._context, route_heads(some, asked, answers))
         await confirmed(self._context, "sessions", published)
         return owed
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from projections.heads import keys
 from projections.heads.keys import Marker
 from projections.heads.places import Cursor, Token
+from projections.pieces import in_pieces
 from projections.pipe import Pipe, pack
 
 # One user's newest changes with the heads of their conversations, as they are at one instant. A
@@ -61,6 +62,10 @@ _NEWEST_SHA, _RESTORE_HEADS_SHA, _RESTORE_RECENT_SHA, _COMPLETE_SHA = (
 )
 _AT_ONCE = 500
 
+ASKS_AT_ONCE = 40
+"""How many are read, or answered, before the event loop gets to something else. Each may bring 200
+conversations, and thousands of devices may come at once."""
+
 
 class Wanted(NamedTuple):
     """Whose newest changes are asked for, how many, and where they begin and end."""
@@ -97,8 +102,11 @@ class HeadsStore:
     async def recent(self, asks: Sequence[Wanted], word: str) -> list[Recent]:
         """What is known of each ask; `word` begins a new life where there is none."""
         load = pack("SCRIPT", "LOAD", _NEWEST)
-        _, *replies = await self._pipe.run([load, *(_newest(ask, word) for ask in asks)])
-        return [_recent(ask, *reply) for ask, reply in zip(asks, replies, strict=True)]
+        found: list[Recent] = []
+        for some in in_pieces(asks, ASKS_AT_ONCE):
+            _, *replies = await self._pipe.run([load, *(_newest(ask, word) for ask in some)])
+            found += (_recent(ask, *reply) for ask, reply in zip(some, replies, strict=True))
+        return found
 
     async def head(self, conversation_id: str, user_id: str) -> int | None:
         """One conversation's newest seq; 0 where a whole index lacks it, none where it is lost."""
@@ -156,7 +164,7 @@ class HeadsStore:
                 keys.KEPT_SECONDS,
                 *(heads[one] for one in some),
             )
-            for some in _runs(list(heads))
+            for some in in_pieces(list(heads), _AT_ONCE)
         ]
         _, *done = await self._pipe.run([pack("SCRIPT", "LOAD", _RESTORE_HEADS), *commands])
         return all(done)
@@ -175,7 +183,7 @@ class HeadsStore:
                 keys.KEPT_SECONDS,
                 *some,
             )
-            for some in _runs(oldest_first) or [()]
+            for some in list(in_pieces(oldest_first, _AT_ONCE)) or [()]
         ]
         _, *numbers = await self._pipe.run([pack("SCRIPT", "LOAD", _RESTORE_RECENT), *commands])
         if not all(numbers):
@@ -234,7 +242,3 @@ def _recent(
         listed,
         known,
     )
-
-
-def _runs(some: Sequence[str]) -> list[Sequence[str]]:
-    return [some[start : start + _AT_ONCE] for start in range(0, len(some), _AT_ONCE)]

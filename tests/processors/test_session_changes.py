@@ -1,5 +1,6 @@
 """What gateways and devices change: who is replaced, who is told, and in how many frames."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,14 +16,16 @@ from processors.session_changes import (
     changes_of,
     replaced_by,
     route_heads,
+    some_at_a_time,
     told,
 )
 from projections.heads.places import Cursor, Token, cursor_of, token_of
-from projections.heads.store import Recent, Wanted
+from projections.heads.store import ASKS_AT_ONCE, HeadsStore, Recent, Wanted
 from projections.positions import write_time
 from projections.sessions.keys import Held, Session
 from projections.sessions.store import Change, DeviceClosed, DeviceOpened, GatewayHeard
 from tests.examples import ANN, BOB, LAPTOP, PHONE
+from tests.simulation.redis import ImmediatePipe, Redis
 
 OLD = Session(PHONE, "gateway-1", "e1", 7)
 NEW = Session(PHONE, "gateway-2", "e2", 8)
@@ -163,3 +166,35 @@ def test_devices_of_one_user_on_one_gateway_share_a_frame() -> None:
     routed = route_heads(devices, {device: device[0] for device in devices}, heads)
     assert list(routed) == [("gateway-1", "e1")]
     assert [frame.session_ids for frame in routed["gateway-1", "e1"]] == [(7, 9), (10,)]
+
+
+def test_many_devices_are_answered_some_at_a_time_in_their_order() -> None:
+    users = [f"user-{number}" for number in range(95)]
+    devices = {
+        (user, name): OLD._replace(device_id=name) for name in (PHONE, LAPTOP) for user in users
+    }
+    pieces = list(some_at_a_time(devices, {device: device[0] for device in devices}, 40))
+    assert [len(piece) for piece in pieces] == [80, 80, 30]
+    told_users = [user for piece in pieces for user, name in piece if name == PHONE]
+    assert told_users == users
+    assert {device: one for piece in pieces for device, one in piece.items()} == devices
+
+
+class _Counting:
+    """How many were asked about in each round trip."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self._pipe = ImmediatePipe(Redis(lambda: 0.0))
+
+    async def run(self, commands: Sequence[bytes]) -> list[Any]:
+        self.asked.append(len(commands) - 1)
+        return await self._pipe.run(commands)
+
+
+async def test_no_round_trip_brings_the_heads_of_all_who_come_at_once() -> None:
+    pipe = _Counting()
+    asks = [Wanted(f"user-{number}", 200) for number in range(500)]
+    found = await HeadsStore(pipe).recent(asks, "word")
+    assert len(found) == sum(pipe.asked) == len(asks)
+    assert max(pipe.asked) <= ASKS_AT_ONCE
