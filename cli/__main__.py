@@ -48,6 +48,7 @@ COMMANDS = (
     Command("trace", "cli.trace:trace", "Where one message is: every step with its time."),
     Command("dead", "cli.dead:app", "List, show and replay what workers set aside."),
     Command("replay", "replay.commands:app", "Read models from the log: compare, rebuild."),
+    Command("apply", "cli.catalogues:apply", "Apply topics, schemas and tables; start nothing."),
     Command("topics", "cli.catalogues:topics", "Apply or list the topic catalogue."),
     Command("schemas", "cli.catalogues:schemas", "Apply, check or lock the schemas."),
     Command("docs", "cli.docs:docs", "Write the pages that are made from the code."),

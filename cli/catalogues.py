@@ -11,7 +11,9 @@ from cli import table, terminal
 from events.topics import TOPICS, Topic
 from infra import registry as registry_catalogue
 from infra import topics as topic_catalogue
-from infra.catalogues import apply_rights, require_brokers
+from infra.acls import AclChanges
+from infra.catalogues import CatalogueSettings, apply_rights, require_brokers
+from infra.catalogues import apply as apply_catalogues
 from infra.settings import KafkaSettings, RegistrySettings, SchemaSettings, load
 
 topics = App(name="topics", help="Apply or list the topic catalogue.")
@@ -29,6 +31,26 @@ class _SchemaSettings:
     schemas: SchemaSettings
 
 
+def apply(
+    *,
+    gateway: Annotated[
+        tuple[str, ...], Parameter(help="Gateways that get their rights too, under lock.")
+    ] = (),
+) -> None:
+    """Make Kafka, the registry and Cassandra match the catalogues, and start nothing.
+
+    Topics, schemas, keyspace and tables, and under lock every principal's rights. Harmless to
+    repeat: says what it did.
+    """
+    registry_catalogue.check_lock()
+    settings = load(CatalogueSettings)
+    applied = apply_catalogues(settings, gateway)
+    _say_topics(applied.topics)
+    _say_schemas(applied.schemas, settings.schemas)
+    print(f"Keyspace and tables: {applied.cql_statements} statements were carried out.")
+    _say_rights(applied.rights)
+
+
 @topics.command(name="apply")
 def apply_topics(
     *,
@@ -44,13 +66,8 @@ def apply_topics(
     require_brokers(kafka)
     changes = topic_catalogue.apply(kafka)
     rights = apply_rights(kafka, gateway)
-    for name in changes.created:
-        print(f"created    {name}")
-    for name, values in changes.changed.items():
-        print(f"changed    {name}: {', '.join(f'{k}={v}' for k, v in values.items())}")
-    print(f"{len(changes.unchanged)} topics were as they should be.")
-    if rights.added or rights.taken:
-        print(f"{rights.added} rights were given, {rights.taken} taken.")
+    _say_topics(changes)
+    _say_rights(rights)
 
 
 @topics.command(name="list")
@@ -66,9 +83,7 @@ def apply_schemas() -> None:
     registry_catalogue.check_lock()
     settings = load(_SchemaSettings)
     changes = registry_catalogue.apply(settings.registry, settings.schemas)
-    for subject in changes.registered:
-        print(f"registered  {subject}")
-    print(f"{len(changes.unchanged)} subjects were as they should be; ids: {settings.schemas.ids}")
+    _say_schemas(changes, settings.schemas)
 
 
 @schemas.command(name="check")
@@ -82,6 +97,25 @@ def check_schemas() -> None:
 def lock_schemas() -> None:
     """Write schemas/registry.lock.json anew: the contract is meant to change."""
     print(f"{registry_catalogue.lock_file()} names {registry_catalogue.write_lock()} subjects.")
+
+
+def _say_topics(changes: topic_catalogue.TopicChanges) -> None:
+    for name in changes.created:
+        print(f"created    {name}")
+    for name, values in changes.changed.items():
+        print(f"changed    {name}: {', '.join(f'{k}={v}' for k, v in values.items())}")
+    print(f"{len(changes.unchanged)} topics were as they should be.")
+
+
+def _say_schemas(changes: registry_catalogue.SchemaChanges, schemas: SchemaSettings) -> None:
+    for subject in changes.registered:
+        print(f"registered  {subject}")
+    print(f"{len(changes.unchanged)} subjects were as they should be; ids: {schemas.ids}")
+
+
+def _say_rights(rights: AclChanges) -> None:
+    if rights.added or rights.taken:
+        print(f"{rights.added} rights were given, {rights.taken} taken.")
 
 
 def _kept(topic: Topic) -> str:

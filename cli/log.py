@@ -30,6 +30,7 @@ from events.codec import BeyondRelease, Codec, DecodeError, UnknownSchema
 from events.text import on_one_line
 from infra.errors import UserError
 from infra.exits import Exit
+from infra.ids_file import codec_at_start
 from infra.settings import KafkaSettings, SchemaSettings, load
 
 KAFKA_SECONDS = 5.0
@@ -96,14 +97,7 @@ def settings() -> LogSettings:
 
 def open_codec(schemas: SchemaSettings) -> Codec:
     """The codec of this cluster. Raises UserError when no schemas were applied."""
-    try:
-        return Codec.from_file(schemas.ids)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            "no_schema_ids",
-            f"{schemas.ids} does not say which schemas the log has ({type(error).__name__}).",
-            "Run `chatlog up`, or `chatlog schemas apply`.",
-        ) from error
+    return codec_at_start(schemas.ids)
 
 
 def readable(record: Message, codec: Codec) -> Readable:

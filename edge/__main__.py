@@ -1,7 +1,7 @@
 """The gateway program: `python -m edge`. Wires, starts, stops.
 
-SIGTERM and SIGINT drain the gateway and end it with 0; a second one ends it at once. Exit codes: 70
-for a fault of the program, 78 for settings that are missing or wrong, 1 when Kafka is not there.
+SIGTERM and SIGINT drain the gateway and end it with 0; a second one ends it at once. Exit statuses
+are those of `infra.exits`.
 """
 
 import asyncio
@@ -14,15 +14,14 @@ import structlog
 import uvloop
 
 from edge.gateway import Gateway, Settings
-from events.codec import Codec
 from infra import open_files
 from infra.errors import UserError
+from infra.exits import Exit
+from infra.ids_file import codec_at_start
 from infra.logs import set_up_logs
 from infra.loops import spare_the_loop
 from infra.settings import EdgeSettings, KafkaSettings, SchemaSettings, TokenSettings, load
 from infra.tokens import ensure_development_key
-
-EXIT_SOFTWARE = 70
 
 SPARE_FILES = 1_000
 """Beside sockets: Kafka, logs, keys, and connections that have asked for nothing yet."""
@@ -47,12 +46,12 @@ async def serve(settings: ProgramSettings) -> None:
 
     def signalled() -> None:
         if stop.is_set():
-            os._exit(1)
+            os._exit(Exit.FAILED)
         stop.set()
 
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, signalled)
-    codec = Codec.from_file(settings.schemas.ids, remembers=False)
+    codec = codec_at_start(settings.schemas.ids, remembers=False)
     gateway = Gateway(
         Settings(edge=fitting(settings.edge), kafka=settings.kafka, tokens=settings.tokens),
         codec,
@@ -79,7 +78,7 @@ def fitting(edge: EdgeSettings) -> EdgeSettings:
 def end_process(reason: str) -> None:
     """End at once: the producer or the consumer can no longer keep its promise."""
     log.critical("process ends", reason=reason)
-    os._exit(EXIT_SOFTWARE)
+    os._exit(Exit.INTERNAL)
 
 
 def main() -> int:
@@ -93,7 +92,7 @@ def main() -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return error.exit_status
-    return 0
+    return Exit.DONE
 
 
 if __name__ == "__main__":

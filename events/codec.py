@@ -269,8 +269,12 @@ def _beyond(event: type[Struct], data: bytes) -> BeyondRelease:
 
 
 def _entries(path: Path) -> list[tuple[int, str, dict[str, Any]]]:
-    entries = json.loads(path.read_text(encoding="utf-8"))["schemas"]
-    return [(entry["id"], entry["event"], entry["schema"]) for entry in entries]
+    """What the ids file says. Raises OSError, and ValueError for a file that is none."""
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["schemas"]
+        return [(entry["id"], entry["event"], entry["schema"]) for entry in entries]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} has not the form of an ids file") from error
 
 
 def _named(schema: Any) -> tuple[str, str]:

@@ -38,7 +38,7 @@ class Applied:
     rights: acls.AclChanges
 
 
-def apply(settings: CatalogueSettings) -> Applied:
+def apply(settings: CatalogueSettings, gateways: Iterable[str] = ()) -> Applied:
     """Make cluster, registry and keyspace match the catalogues, side by side.
 
     Raises UserError, also for a setting that promises rest on and that this step may not set.
@@ -46,7 +46,7 @@ def apply(settings: CatalogueSettings) -> Applied:
     require_brokers(settings.kafka)
     with ThreadPoolExecutor(max_workers=4) as pool:
         topic_changes = pool.submit(topics.apply, settings.kafka)
-        right_changes = pool.submit(apply_rights, settings.kafka)
+        right_changes = pool.submit(apply_rights, settings.kafka, tuple(gateways))
         schema_changes = pool.submit(registry.apply, settings.registry, settings.schemas)
         statements = pool.submit(cassandra.apply, settings.cassandra)
         return Applied(

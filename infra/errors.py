@@ -7,11 +7,15 @@ match on the code, never on the sentence.
 
 from __future__ import annotations
 
+from infra.exits import Exit
+
 
 class UserError(Exception):
     """A failure with a stable code, a sentence that says what is wrong, and what to do."""
 
-    def __init__(self, code: str, sentence: str, remedy: str, *, exit_status: int = 1) -> None:
+    def __init__(
+        self, code: str, sentence: str, remedy: str, *, exit_status: int = Exit.FAILED
+    ) -> None:
         super().__init__(f"{sentence} {remedy}")
         self.code = code
         self.sentence = sentence

@@ -24,11 +24,13 @@ MEANINGS = {
     "else is done all the same.",
     Exit.FAILED: "It could not be done, or something is wrong; a sentence says what.",
     Exit.USAGE: "The command line was not understood.",
-    Exit.INTERNAL: "The program itself failed; a sentence names the file with the details.",
+    Exit.INTERNAL: "The program itself failed; a sentence, or the last line of its log, says "
+    "where the details are.",
     Exit.INPUT_OUTPUT: "A file, or the output, could not be read or written: a full disk, a right "
     "that is missing.",
     Exit.DISTURBED: "The machine was too disturbed to say (`chatlog bench gate`).",
-    Exit.SETTINGS: "The settings cannot be used.",
+    Exit.SETTINGS: "The settings, or files that they name, cannot be used. "
+    "Programs say the same of parts that are not set as demanded (docs/demands.md).",
     Exit.INTERRUPTED: "Ended with Ctrl-C.",
 }
 """The table of `docs/commands.md`."""

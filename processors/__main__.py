@@ -1,7 +1,7 @@
 """The worker program: `python -m processors admission fanout …`. Wires, starts, stops.
 
-SIGTERM and SIGINT finish the batches in hand, commit, leave the groups and end with 0. Exit codes:
-64 for an unknown role, 70 for a fault of the program, 78 for settings that are missing or wrong.
+SIGTERM and SIGINT finish the batches in hand, commit, leave the groups and end with 0. Exit
+statuses are those of `infra.exits`.
 """
 
 import asyncio
@@ -13,13 +13,14 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from events.codec import Codec
 from events.topics import GROUPS
 from infra import cassandra
 from infra.access import COMPONENTS
 from infra.demands import redis as demands_of_redis
 from infra.demands.at_start import Ask, ask_in_background, kafka_breaches, topics_of
 from infra.errors import UserError
+from infra.exits import Exit
+from infra.ids_file import codec_at_start
 from infra.logs import set_up_logs
 from infra.loops import spare_the_loop
 from infra.producer import Publisher
@@ -29,8 +30,6 @@ from processors.app import WorkerApp
 from processors.context import Context, Settings
 from processors.health import health_app
 from processors.watchdog import Watchdog
-
-EXIT_USAGE = 64
 
 log = structlog.get_logger()
 
@@ -59,7 +58,7 @@ def asks_of(roles: list[str], settings: Settings) -> dict[str, Ask]:
 
 async def work(roles: list[str], settings: Settings) -> None:
     """Run the roles until a signal comes."""
-    codec = Codec.from_file(settings.schemas.ids)
+    codec = codec_at_start(settings.schemas.ids)
     context = Context(settings, codec, Telemetry("processors"))
     context.publisher = Publisher(
         settings.kafka,
@@ -106,15 +105,15 @@ def main(arguments: list[str]) -> int:
         print(
             f"No such role: {', '.join(unknown)}. There are: {', '.join(GROUPS)}.", file=sys.stderr
         )
-        return EXIT_USAGE
+        return Exit.USAGE
     try:
         settings = load(Settings)
+        set_up_logs("processors")
+        uvloop.run(work(roles, settings))
     except UserError as error:
         print(error, file=sys.stderr)
         return error.exit_status
-    set_up_logs("processors")
-    uvloop.run(work(roles, settings))
-    return 0
+    return Exit.DONE
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from events.codec import Codec
 from events.topics import CONVERSATIONS
 from infra import cassandra
 from infra.database import Database
+from infra.exits import Exit
 from infra.log_reader import LogReader
 from infra.producer import Publisher
 from infra.progress import LogProgress
@@ -35,9 +36,6 @@ from infra.settings import (
 )
 from infra.telemetry import Telemetry
 from infra.ticker import Ticker
-
-EXIT_SOFTWARE = 70
-"""The exit code of a process that met a fault of its own (EX_SOFTWARE)."""
 
 _REDIS_SECONDS = 5.0
 _LEAVE_SECONDS = 1.0
@@ -60,7 +58,7 @@ class Settings:
 def end_process(reason: str) -> None:
     """End at once, acknowledging nothing: the next owner of the partitions gets the batch again."""
     log.critical("process ends", reason=reason)
-    os._exit(EXIT_SOFTWARE)
+    os._exit(Exit.INTERNAL)
 
 
 class Context:

@@ -8,12 +8,13 @@ partition by partition, so memory holds one of them. Writes nothing.
 import asyncio
 from dataclasses import dataclass
 
-from events.codec import Codec, DecodeError
+from events.codec import DecodeError
 from events.fence import Fence
 from events.topics import PARTITIONS, partition_of
 from infra import cassandra
 from infra.database import Database
 from infra.errors import UserError
+from infra.ids_file import codec_at_start
 from infra.log_reader import LogReader, Place
 from infra.progress import LogProgress
 from infra.reading import Reading
@@ -65,7 +66,7 @@ async def _verify(
     partitions = (
         list(range(PARTITIONS)) if conversation_id is None else [partition_of(conversation_id)]
     )
-    codec = Codec.from_file(settings.schemas.ids)
+    codec = codec_at_start(settings.schemas.ids)
     reading = Reading(codec, SchemaIds(codec, settings.registry).look_up)
     found = Difference()
     with LogReader(settings.kafka) as reader:

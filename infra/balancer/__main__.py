@@ -14,6 +14,7 @@ from aiohttp import web
 from infra.balancer.asking import Asker
 from infra.balancer.standing import gateway_at
 from infra.errors import UserError
+from infra.exits import Exit
 from infra.logs import set_up_logs
 from infra.settings import BalancerSettings, load
 
@@ -64,7 +65,7 @@ def main() -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return error.exit_status
-    return 0
+    return Exit.DONE
 
 
 if __name__ == "__main__":

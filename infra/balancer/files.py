@@ -30,13 +30,15 @@ class Listener:
     certificate: Path
     key: Path
     sockets_per_address_max: int
+    access_log: Path | None = None
+    """A line for each request; none by default, as nobody here would bound the file."""
 
 
 def write(folder: Path, listener: Listener, standings: Mapping[Gateway, Standing]) -> Path:
     """Write everything nginx needs into a folder; the path of its configuration."""
     for name in ("body", "proxy", "fastcgi", "uwsgi", "scgi"):
         (folder / "tmp" / name).mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "instance.conf", _instance(folder, listener.status_port))
+    write_whole(folder / "instance.conf", _instance(folder, listener))
     write_whole(folder / "listen.conf", _listen(listener))
     write_gateways(folder / GATEWAYS_FILE_NAME, standings)
     return Path(shutil.copy(CONFIGURATION, folder / "nginx.conf"))
@@ -70,7 +72,11 @@ def gateways(standings: Mapping[Gateway, Standing]) -> str:
     )
 
 
-def _instance(folder: Path, status_port: int) -> str:
+def _access_log(file: Path | None) -> str:
+    return "off" if file is None else f"{nginx_word(file)} plain"
+
+
+def _instance(folder: Path, listener: Listener) -> str:
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     places = [
         f"{kind}_temp_path {nginx_word(folder / 'tmp' / kind.removeprefix('client_'))};"
@@ -79,9 +85,9 @@ def _instance(folder: Path, status_port: int) -> str:
     return "\n".join(
         [
             *places,
-            f"access_log {nginx_word(folder / 'access.log')} plain;",
+            f"access_log {_access_log(listener.access_log)};",
             "server {",
-            f"    listen 127.0.0.1:{status_port};",
+            f"    listen 127.0.0.1:{listener.status_port};",
             "    access_log off;",
             '    location = /readyz { return 200 "ready\\n"; }',
             "    location = /status { stub_status; }",

@@ -23,7 +23,9 @@ _SOCKETS_PER_ADDRESS_MAX = 65_000
 """Everybody comes from one address here."""
 
 
-def balanced(folder: Path, ports: PortBook, gateways: Sequence[Service]) -> tuple[Service, Service]:
+def balanced(
+    folder: Path, ports: PortBook, gateways: Sequence[Service], access_log: Path | None = None
+) -> tuple[Service, Service]:
     """nginx and its asker as services; writes what nginx reads. Raises UserError."""
     program = find_nginx()
     folder = folder.resolve()
@@ -38,6 +40,7 @@ def balanced(folder: Path, ports: PortBook, gateways: Sequence[Service]) -> tupl
         certificate=certificate,
         key=certificate,  # one file holds both
         sockets_per_address_max=_SOCKETS_PER_ADDRESS_MAX,
+        access_log=access_log,
     )
     named = [f"127.0.0.1:{one.port}:{ports.port(f'{one.name}.health')}" for one in gateways]
     standings = {gateway_at(one): Standing() for one in named}

@@ -33,6 +33,7 @@ CHEAP = {
     "dead replay": "dead replay history --all",
     "replay verify": "replay verify history --wait-seconds 0",
     "replay rebuild": "replay rebuild --yes",
+    "apply": "apply",
     "topics apply": "topics apply",
     "topics list": "topics list",
     "schemas apply": "schemas apply",

@@ -183,7 +183,8 @@ async def front(tmp_path: Path) -> AsyncIterator[Front]:
     for one in small:
         await one.start()
     try:
-        nginx, asker = balanced(stack.folder, stack.ports, services)
+        access = stack.folder / NGINX / "access.log"
+        nginx, asker = balanced(stack.folder, stack.ports, services, access)
         await asyncio.to_thread(stack.run, nginx, asker)
         ca_file = stack.environment()["CHAT_GATEWAY_CA_FILE"]
         front = Front(

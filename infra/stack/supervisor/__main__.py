@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from infra.exits import Exit
 from infra.logs import set_up_logs
 from infra.stack.part import PID_FILE_NAME
 from infra.stack.stack import Stack
@@ -53,7 +54,7 @@ def main(arguments: list[str]) -> int:
                 break
     supervisor.stop()
     # A start that is under way is not waited for: who ends the instance ends that too.
-    os._exit(0)
+    os._exit(Exit.DONE)
 
 
 if __name__ == "__main__":
