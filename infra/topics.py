@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
+import structlog
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
@@ -30,6 +33,14 @@ from infra.settings import KafkaSettings
 
 TIMEOUT_SECONDS = 20.0
 _IN_SYNC_MIN = "min.insync.replicas"
+_KEEPS = frozenset({"retention.ms", "retention.bytes"})
+"""More of these keeps records for longer, and -1 for ever."""
+_HIDDEN = frozenset(
+    {KafkaError.CLUSTER_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED}
+)
+CANNOT_BE_SEEN = "settings cannot be seen, and are taken to be as demanded"
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,20 +171,32 @@ def _wait_until_known(admin: AdminClient, topics: list[Topic]) -> None:
 def differing_config(
     admin: AdminClient, topics: list[Topic], replication_factor: int
 ) -> dict[str, dict[str, tuple[str, str]]]:
-    """Settings of topics that are not as the catalogue asks, or not their own: has, should have."""
+    """Settings of topics that are not as the catalogue asks, or not their own: has, should have.
+
+    One that the cluster hides is said in the log and taken for right: a managed cluster shows
+    some to nobody.
+    """
     if not topics:
         return {}
     resources = [ConfigResource(ResourceType.TOPIC, topic.name) for topic in topics]
     described = admin.describe_configs(resources, request_timeout=TIMEOUT_SECONDS)
     differing: dict[str, dict[str, tuple[str, str]]] = {}
     for topic, resource in zip(topics, resources, strict=True):
-        current = described[resource].result(TIMEOUT_SECONDS)
+        current = shown(described[resource], topic.name)
+        if current is None:
+            continue
+        wanted = config_of(topic, replication_factor)
+        hidden = [one for one in wanted if one not in current or current[one].value is None]
+        if hidden:
+            log.warning(CANNOT_BE_SEEN, place=topic.name, settings=hidden)
         values = {
-            name: (str(current[name].value) if name in current else "", value)
-            for name, value in config_of(topic, replication_factor).items()
-            if name not in current
-            or current[name].source != ConfigSource.DYNAMIC_TOPIC_CONFIG.value
-            or not _serves(name, current[name].value, value)
+            name: (str(current[name].value), value)
+            for name, value in wanted.items()
+            if name not in hidden
+            and (
+                current[name].source != ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+                or not _serves(name, current[name].value, value, replication_factor)
+            )
         }
         if values:
             differing[topic.name] = values
@@ -207,9 +230,34 @@ def _set_config(
     return changed
 
 
-def _serves(name: str, current: str, value: str) -> bool:
+def shown(asked: Future[Any], place: str) -> dict[str, Any] | None:
+    """The settings of a topic or a broker; None when who asks may not see them.
+
+    Raises KafkaException when they cannot be asked.
+    """
+    try:
+        settings: dict[str, Any] = asked.result(TIMEOUT_SECONDS)
+    except KafkaException as error:
+        if error.args[0].code() not in _HIDDEN:
+            raise
+        log.warning(CANNOT_BE_SEEN, place=place, why=error.args[0].str())
+        return None
+    return settings
+
+
+def _serves(name: str, current: str, value: str, copies: int) -> bool:
     """Whether a topic's own setting may stay: it is the same, or safer."""
-    return current == value or (name == _IN_SYNC_MIN and int(current) > int(value))
+    if current == value:
+        return True
+    try:
+        has, asked = int(current), int(value)
+    except ValueError:
+        return False
+    if name == _IN_SYNC_MIN:
+        return asked < has <= copies
+    if name in _KEEPS:
+        return asked >= 0 and (has < 0 or has > asked)
+    return False
 
 
 def unreachable(settings: KafkaSettings, error: KafkaException) -> UserError:
