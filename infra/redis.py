@@ -11,8 +11,9 @@ replica that was behind. Heads that are too low would be believed. So each conne
 comparing the run that the data belong to with the run of the server, and what is left of another
 run is deleted: a Redis that comes back older is one that lost everything (ADR 0024). What a release
 with another layout of the keys wrote counts as another run. Each round trip names the run once
-more: that sets it anew where all keys were deleted, and it fails where the server has become a
-replica or its data have been replaced under an open connection.
+more: that sets it anew where all keys were deleted, and it fails where the data have been replaced
+under an open connection. A server that takes no writes (it is full, cannot save, or has become a
+replica) is asked afterwards which run its data are of: when it is the same, reads go on.
 """
 
 import asyncio
@@ -43,6 +44,8 @@ redis.call('SET', KEYS[1], ARGV[1])
 return 1"""
 _BEGIN_SHA = sha1(_BEGIN.encode()).hexdigest()
 _RUN_ID = re.compile(r"^run_id:(\w+)", re.MULTILINE)
+
+_TAKES_NO_WRITES = ("OOM ", "MISCONF ", "READONLY ")
 
 _NOT_YET = object()
 
@@ -89,6 +92,9 @@ class RedisPipe:
                 if wire is None or wire.closed:
                     wire = await self._connected()
                 named, *replies = await wire.ask([wire.naming, *commands])
+                if _is_refused(named):  # replies that came before are of the run that is there now
+                    (known,) = await wire.ask([_pack("GET", RUN)])
+                    named = named if known is None else known
         except TimeoutError:
             if wire is not None:
                 wire.abort("no answer in time")
@@ -152,6 +158,11 @@ class RedisPipe:
             wire.abort("refused")
             raise
         return wire
+
+
+def _is_refused(reply: Any) -> bool:
+    """Whether a write was refused for the state that the server is in."""
+    return type(reply) is exceptions.ResponseError and str(reply).startswith(_TAKES_NO_WRITES)
 
 
 async def _taken(wire: "_Wire", commands: Sequence[bytes]) -> list[Any]:

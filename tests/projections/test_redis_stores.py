@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from redis import exceptions
+from redis.asyncio import Redis
 
 from infra.redis import LAYOUT, RUN, RedisPipe
 from infra.stack.stack import Stack
@@ -377,6 +378,49 @@ async def test_a_redis_that_was_emptied_is_named_again_and_not_emptied_twice(
     later = RedisPipe(redis_of(stack), timeout_seconds=5)
     assert await HeadsStore(later).head(CONVERSATION, ANN) == 9
     await later.close()
+
+
+async def test_a_redis_that_is_full_refuses_writes_and_is_read(
+    stack: Stack, pipe: RedisPipe
+) -> None:
+    """With maxmemory and noeviction; on an open connection and on a new one."""
+    await RoutingStore(pipe).record_and_find({CONVERSATION: 9}, {}, (), [])
+    await pipe.run([pack("CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", "1")])
+    later = RedisPipe(redis_of(stack), timeout_seconds=5)
+    try:
+        for one in (pipe, later):
+            assert await HeadsStore(one).head(CONVERSATION, ANN) == 9
+            with pytest.raises(exceptions.ResponseError, match="OOM") as caught:
+                await one.run([pack("GET", "word"), pack("SET", "word", "a")])
+            assert is_transient(caught.value)
+        async with Redis.from_url(redis_of(stack).url) as redis:
+            await redis.delete(RUN)
+        with pytest.raises(exceptions.ResponseError, match="OOM") as caught:
+            await pipe.run([pack("PING")])  # nothing says of which run the data are
+        assert is_transient(caught.value)
+    finally:
+        await later.close()
+        await _without_limit(stack)
+    assert await pipe.run([pack("PING")]) == ["PONG"]
+
+
+async def test_a_replica_is_read_as_long_as_its_data_are_of_the_same_run(
+    pipe: RedisPipe,
+) -> None:
+    await pipe.run([pack("SET", "word", "a")])
+    await pipe.run([pack("REPLICAOF", "127.0.0.1", "1")])  # nobody is there: the data stay
+    try:
+        assert await pipe.run([pack("GET", "word")]) == ["a"]
+        with pytest.raises(exceptions.ResponseError, match="READONLY"):
+            await pipe.run([pack("SET", "word", "b")])
+    finally:
+        await pipe.run([pack("REPLICAOF", "NO", "ONE")])
+    await pipe.run([pack("SET", "word", "b")])
+
+
+async def _without_limit(stack: Stack) -> None:
+    async with Redis.from_url(redis_of(stack).url) as redis:
+        await redis.config_set("maxmemory", "512mb")
 
 
 async def test_an_error_of_one_command_fails_the_whole_and_leaves_the_connection_usable(
