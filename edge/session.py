@@ -51,6 +51,9 @@ STRIKES_MAX = 3
 
 _STRIKES_FORGOTTEN_PER_MINUTE = 1
 
+EARLY_MAX = 50
+"""Answers that wait for the welcome; who asks for more before it is too fast."""
+
 Kind = Literal["delivered", "read"]
 
 _NONE: Effects = ()
@@ -61,6 +64,7 @@ class Session:
     """The state of one client's conversation."""
 
     __slots__ = (
+        "_early",
         "_expires_at",
         "_frames",
         "_gateway",
@@ -87,6 +91,7 @@ class Session:
         """Whether the registry has it, and so answers reach it; then its client was welcomed."""
         self.since: str | None = None
         """The token of the last heads that the device was told in whole, as it showed it."""
+        self._early: list[Reply | Refuse] = []
         self._gateway = gateway
         self._limits = limits
         self._started_at = now
@@ -100,6 +105,9 @@ class Session:
 
     def receive(self, text: str, now: float) -> Effects:
         """A text frame came. After the token's time it is not taken, however late that is seen."""
+        return self._in_turn(self._received(text, now))
+
+    def _received(self, text: str, now: float) -> Effects:
         if self._is_over(now):
             return _OVER
         if self._frames.take(now):
@@ -113,7 +121,7 @@ class Session:
                 return (Check(frame.token),)
             return (Close(CloseCode.NOT_AUTHENTICATED, "hello_first"),)
         match frame:
-            case Send() | Fetch() | Inbox() | Heads() if not self.is_registered:
+            case Send() | Marks() | Fetch() | Inbox() | Heads() if not self.is_registered:
                 return (unavailable(frame.id),)
             case Send():
                 return self._send(frame, self.principal, now)
@@ -141,19 +149,24 @@ class Session:
         wall_now: float,
         request_id: str | None = None,
     ) -> Effects:
-        """A token was believed. The first opens the session, later ones only prolong it.
+        """A token was believed. The first opens the session, later ones only prolong it: one that
+        ends earlier than the present one changes nothing.
 
         The client is welcomed when the session can be reached: `registered`. `wall_now` is the same
         instant as seconds since 1970-01-01 UTC.
         """
         known = self.principal
+        is_renewal = known is not None
         if known is not None and not _same_device(known, principal):
-            return (not_renewed(request_id, "The token is that of another device."),)
-        self.principal = principal
-        self._expires_at = now + principal.expires_at - wall_now
-        if known is not None:
-            expires_at = int(principal.expires_at * 1000)
-            return (Reply(frames.token(expires_at=expires_at, request_id=request_id)),)
+            error = not_renewed(request_id, "The token is that of another device.")
+            return self._in_turn((error,))
+        if known is None or principal.expires_at > known.expires_at:
+            self.principal = known = principal
+            self._expires_at = now + principal.expires_at - wall_now
+        if is_renewal:
+            expires_at = int(known.expires_at * 1000)
+            reply = Reply(frames.token(expires_at=expires_at, request_id=request_id))
+            return self._in_turn((reply,))
         self.session_id = session_id
         self._started_at = now
         return _NONE
@@ -164,6 +177,7 @@ class Session:
         if principal is None or self.is_registered:
             return _NONE
         self.is_registered = True
+        early, self._early = self._early, []
         return (
             Reply(
                 frames.welcome(
@@ -176,13 +190,14 @@ class Session:
                     limits=self._limits.announced(),
                 )
             ),
+            *early,
         )
 
     def refused(self, refusal: Refusal, request_id: str | None = None) -> Effects:
         """A token was not believed. A session that is open goes on until its own token ends."""
         if self.principal is None:
             return not_believed(refusal)
-        return (not_renewed(request_id, refusal.detail, refusal.wait_seconds),)
+        return self._in_turn((not_renewed(request_id, refusal.detail, refusal.wait_seconds),))
 
     def refused_for_room(self) -> Effects:
         """The token is good, but its user has as many devices here as one may have."""
@@ -216,6 +231,19 @@ class Session:
         elif not self.is_registered and now - self._started_at >= self._limits.register_seconds:
             return (Close(CloseCode.TRY_LATER, "not_registered"),)
         return _NONE
+
+    def _in_turn(self, effects: Effects) -> Effects:
+        """The welcome is the first frame: what is answered before it waits for it, unless the
+        session ends with it."""
+        if self.is_registered or self.principal is None:
+            return effects
+        if any(isinstance(effect, Close) for effect in effects):
+            return effects
+        early = [effect for effect in effects if isinstance(effect, Reply | Refuse)]
+        if len(self._early) + len(early) > EARLY_MAX:
+            return flooded(self._limits)
+        self._early += early
+        return tuple(effect for effect in effects if not isinstance(effect, Reply | Refuse))
 
     def _is_over(self, now: float) -> bool:
         return self.principal is not None and now >= self._expires_at

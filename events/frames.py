@@ -145,7 +145,7 @@ def welcome(
 
 
 def token(*, expires_at: int, request_id: str | None) -> bytes:
-    """A renewal was believed: the session goes on until this instant."""
+    """A renewal was believed: the session goes on until this instant, the later of both ends."""
     frame: dict[str, Any] = {"type": "token", "expires_at": expires_at}
     if request_id is not None:
         frame["id"] = request_id

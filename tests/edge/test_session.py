@@ -12,7 +12,7 @@ from msgspec import structs
 from edge.effects import Ask, Check, Close, Effect, Mark, MarkAll, Refuse, Reply, Submit
 from edge.frames import MARKS_MAX
 from edge.limits import Limits, UserRates
-from edge.session import STRIKES_MAX, Session
+from edge.session import EARLY_MAX, STRIKES_MAX, Session
 from edge.tokens import Principal, Refusal
 from events.queries import HeadsRequested, HistoryRequested, InboxRequested
 from events.submissions import Marker, MessageSubmitted
@@ -89,13 +89,46 @@ def test_nothing_is_submitted_or_asked_before_an_answer_would_come_back() -> Non
         text(type="inbox", id=ID),
         text(type="fetch", id=ID, conversation_id="d:ann:bob", after=0),
         text(type="heads", id=ID, cursor="a.1"),
+        text(type="marks", id=ID, read=[["d:ann:bob", 1]]),
     ):
-        (error,) = session.receive(frame, 1.0)
+        assert session.receive(frame, 1.0) == ()
+    welcome, *errors = session.registered(WALL)
+    assert answer(welcome)["type"] == "welcome"
+    assert len(errors) == 5
+    for error in errors:
         assert (answer(error)["code"], answer(error)["id"]) == ("unavailable", ID)
         assert answer(error)["retry_after_seconds"] > 0
-    session.registered(WALL)
     (effect,) = session.receive(message(), 1.0)
     assert isinstance(effect, Submit)
+
+
+def test_no_answer_of_any_kind_comes_before_the_welcome() -> None:
+    session = new()
+    session.authenticated(ANN, 7, 1.0, WALL)
+    assert session.receive("nonsense", 1.0) == ()
+    assert session.receive(text(type="hello", token="t"), 1.0) == ()
+    assert session.refused(Refusal("the token has expired"), "1") == ()
+    assert session.authenticated(ANN, 0, 1.0, WALL, "2") == ()
+    said = [answer(one) for one in session.registered(WALL)]
+    assert [one["type"] for one in said] == ["welcome", "error", "error", "error", "token"]
+
+
+def test_who_asks_much_before_the_welcome_is_sent_away() -> None:
+    session = new(UserRates(LIMITS))
+    session.authenticated(ANN, 7, 1.0, WALL)
+    seen = [session.receive(text(type="inbox", id="1"), 1.0 + n / 10) for n in range(EARLY_MAX + 1)]
+    assert set(seen[:-1]) == {()}
+    assert len(closes(seen[-1])) == 1
+
+
+def test_a_token_that_ends_earlier_does_not_shorten_the_session() -> None:
+    session = opened()
+    earlier = Principal("ann", "phone", WALL + 500)
+    (reply,) = session.authenticated(earlier, 0, 1.0, WALL + 1, "t")
+    assert answer(reply)["expires_at"] == int(ANN.expires_at * 1000)
+    assert session.principal == ANN
+    assert session.tick(599.0) == ()
+    assert closes(session.tick(600.0)) == [4003]
 
 
 def test_who_is_not_registered_in_time_is_told_to_come_later() -> None:
@@ -204,6 +237,7 @@ def test_watermarks_are_limited_by_their_number_and_all_or_none_of_a_frame_is_ta
     users = UserRates(limits)
     session = Session(("gateway-1", "epoch"), limits, users, 0.0)
     session.authenticated(ANN, 7, 0.0, WALL)
+    session.registered(WALL)
     three = {"read": [[f"d:ann:b{n}", 1] for n in range(3)]}
     assert isinstance(session.receive(text(type="marks", id="m", **three), 1.0)[0], MarkAll)
     limited = answer(session.receive(text(type="marks", id="n", **three), 1.0)[0])
@@ -283,6 +317,7 @@ def test_strikes_are_forgotten() -> None:
 def test_wrong_contents_are_answered_and_end_the_socket_only_when_there_are_very_many() -> None:
     session = Session(("gateway-1", "epoch"), Limits(), UserRates(Limits()), 0.0)
     session.authenticated(ANN, 7, 0.0, WALL)
+    session.registered(WALL)
     wrong = (message(body=""), message(to="Bob"), text(type="fetch", id=ID), message(body=5))
     for number in range(Limits().mistake_burst):
         (error,) = session.receive(wrong[number % len(wrong)], 1.0)

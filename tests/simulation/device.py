@@ -37,7 +37,7 @@ class Link:
     unanswered: Counter[str] = field(default_factory=Counter)
     """How often each message was sent here, less how often it was answered here."""
     until: float = 0.0
-    """Until when the token is to be believed that was believed last."""
+    """Until the last of the tokens ends that were believed."""
 
     @property
     def is_let_in(self) -> bool:

@@ -65,7 +65,7 @@ class People(Processes):
     def judge(self, device: Device, token: Token, was_let_in: bool = False) -> None:
         """Whoever's token is to be believed is let in, and nobody else.
 
-        Who was let in already stays so until the token ends that was believed last.
+        Who was let in already stays so until the last of the tokens ends that were believed.
         """
         link = device.link
         is_let_in = link is not None and link.is_let_in
@@ -81,7 +81,7 @@ class People(Processes):
             elif is_let_in:
                 self.parts.findings.append(f"tokens: {device.user_id} was let in without a token")
         elif is_let_in and link is not None:
-            link.until = token.until
+            link.until = max(link.until, token.until)
         elif not (link and link.socket._closing):  # a session that had ended takes no token
             self.parts.findings.append(f"tokens: {device.user_id}'s token was not believed")
 

@@ -1,5 +1,6 @@
 """What gateways hold, and how they close."""
 
+import json
 from collections.abc import Iterator
 
 from events.deliveries import AnnouncementRequested, SessionReplaced
@@ -74,3 +75,12 @@ def _was_always_registered(seen: Seen, link: Link) -> bool:
                 if (name, number) == (epoch, session_id):
                     return False
     return announcements <= 1
+
+
+@check("welcomes", "I12")
+def welcomes(seen: Seen) -> Iterator[str]:
+    """Nothing is said on a socket before its welcome, but the error that ends it."""
+    for _, wire in seen.world.parts.sockets:
+        first = json.loads(wire.said[0])["type"] if wire.said else "welcome"
+        if first != "welcome" and not (first == "error" and wire.closed is not None):
+            yield f"the first frame of a socket is {first}"
