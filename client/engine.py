@@ -77,9 +77,7 @@ class Engine:
         await self._wire.flush()
         self.end(Stopped("closed", "the client was closed"))
         await self._wire.close()
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+        self._forget_timers()
 
     @property
     def online(self) -> bool:
@@ -146,7 +144,8 @@ class Engine:
         self.apply(self.state.connected(welcome, self.now()))
 
     def disconnected(self) -> None:
-        """There is none any more."""
+        """There is none any more. What was to go on after a pause begins anew with the next."""
+        self._forget_timers()
         self.apply(self.state.disconnected())
         self._requests.fail(Unanswered("offline", "the connection was lost"))
 
@@ -173,6 +172,11 @@ class Engine:
         self.progressed.set()
 
     # Steps
+
+    def _forget_timers(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
 
     def _wake_later(self, wait: Wait) -> None:
         def wake() -> None:

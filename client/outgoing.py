@@ -4,8 +4,7 @@ A handle may be dropped at any time; the message goes its way without it.
 """
 
 import asyncio
-from collections import deque
-from weakref import WeakValueDictionary, ref
+from weakref import WeakSet, WeakValueDictionary
 
 from client.effects import Entry
 from client.errors import ClientError, Refused
@@ -46,9 +45,14 @@ class Outgoing:
         if self.error is not None:
             raise self.error
         waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append((tick, waiter))
-        async with asyncio.timeout(timeout_seconds):
-            await waiter
+        pair = (tick, waiter)
+        self._waiters.append(pair)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await waiter
+        finally:
+            if pair in self._waiters:
+                self._waiters.remove(pair)
 
     def advance(self, tick: Tick) -> None:
         """The message has come this far."""
@@ -75,7 +79,7 @@ class Handles:
     def __init__(self, state: State) -> None:
         self._state = state
         self._unaccepted: WeakValueDictionary[int, Outgoing] = WeakValueDictionary()
-        self._unread: dict[str, deque[ref[Outgoing]]] = {}
+        self._unread: dict[str, WeakSet[Outgoing]] = {}
 
     def made(self, entry: Entry) -> Outgoing:
         """A handle for a message that has just entered the outbox."""
@@ -91,7 +95,7 @@ class Handles:
         handle.seq, handle.sent_at = notice.seq, notice.sent_at
         handle.advance(self._state.tick(notice.conversation_id, notice.seq))
         if handle.tick is not Tick.READ:
-            self._unread.setdefault(notice.conversation_id, deque()).append(ref(handle))
+            self._unread.setdefault(notice.conversation_id, WeakSet()).add(handle)
 
     def refused(self, notice: MessageRefused) -> None:
         """It will never be sent."""
@@ -110,17 +114,11 @@ class Handles:
         waiting = self._unread.get(notice.conversation_id)
         if waiting is None:
             return
-        remaining: deque[ref[Outgoing]] = deque()
-        for reference in waiting:
-            handle = reference()
-            if handle is None:
-                continue
+        for handle in list(waiting):
             handle.advance(self._state.tick(notice.conversation_id, handle.seq))
-            if handle.tick is not Tick.READ:
-                remaining.append(reference)
-        if remaining:
-            self._unread[notice.conversation_id] = remaining
-        else:
+            if handle.tick is Tick.READ:
+                waiting.discard(handle)
+        if not waiting:
             del self._unread[notice.conversation_id]
 
     def fail(self, error: ClientError) -> None:
@@ -128,7 +126,5 @@ class Handles:
         for handle in list(self._unaccepted.values()):
             handle.fail(error)
         for waiting in self._unread.values():
-            for reference in waiting:
-                held = reference()
-                if held is not None:
-                    held.fail(error)
+            for handle in list(waiting):
+                handle.fail(error)
