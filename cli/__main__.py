@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+import structlog
 from cyclopts import App, CycloptsError, Parameter
 
 from cli import terminal
@@ -140,6 +141,8 @@ def main() -> None:
     """The console script."""
     with terminal.listening() as output:
         faulthandler.enable()
+        # What is printed is the answer, and may be JSON: what is logged stands beside it.
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
         status = run(sys.argv[1:])
     if output.lost is not None:
         status = _unwritten(output.lost, "The output could not be written")

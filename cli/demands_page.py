@@ -13,8 +13,9 @@ Made from `infra/demands/catalogue.py` by `make docs`; a test fails when it is n
 
 A promise of [invariants](invariants.md) holds only if the parts around us are set so. Who looks:
 
-- **The apply step** (`chatlog up`, `chatlog topics apply`) sets what the table says it sets, and \
-refuses to go on when anything else differs.
+- **The apply step** (`chatlog up`, `chatlog apply`) sets what the table says it sets, and \
+refuses to go on when anything else differs. What Kafka does not show, as a managed one may, is \
+logged as a setting that cannot be seen, and not refused.
 - **Each program at its start**: a gateway asks about its topics before it listens, and ends with \
 status 78; a worker asks about its topics, Cassandra and Redis as soon as each answers, and ends \
 with one sentence. A worker waits for no part that is away.
