@@ -169,12 +169,17 @@ def _wait_until_known(admin: AdminClient, topics: list[Topic]) -> None:
 
 
 def differing_config(
-    admin: AdminClient, topics: list[Topic], replication_factor: int
+    admin: AdminClient,
+    topics: list[Topic],
+    replication_factor: int,
+    *,
+    may_keep_longer: bool = True,
 ) -> dict[str, dict[str, tuple[str, str]]]:
     """Settings of topics that are not as the catalogue asks, or not their own: has, should have.
 
     One that the cluster hides is said in the log and taken for right: a managed cluster shows
-    some to nobody.
+    some to nobody. Records that are kept for longer break no promise; the apply step sets what the
+    catalogue says all the same.
     """
     if not topics:
         return {}
@@ -195,7 +200,9 @@ def differing_config(
             if name not in hidden
             and (
                 current[name].source != ConfigSource.DYNAMIC_TOPIC_CONFIG.value
-                or not _serves(name, current[name].value, value, replication_factor)
+                or not _serves(
+                    name, str(current[name].value), value, replication_factor, may_keep_longer
+                )
             )
         }
         if values:
@@ -206,7 +213,7 @@ def differing_config(
 def _set_config(
     admin: AdminClient, topics: list[Topic], replication_factor: int
 ) -> dict[str, dict[str, str]]:
-    differing = differing_config(admin, topics, replication_factor)
+    differing = differing_config(admin, topics, replication_factor, may_keep_longer=False)
     changed = {
         topic: {name: wants for name, (_, wants) in values.items()}
         for topic, values in differing.items()
@@ -245,7 +252,7 @@ def shown(asked: Future[Any], place: str) -> dict[str, Any] | None:
     return settings
 
 
-def _serves(name: str, current: str, value: str, copies: int) -> bool:
+def _serves(name: str, current: str, value: str, copies: int, may_keep_longer: bool) -> bool:
     """Whether a topic's own setting may stay: it is the same, or safer."""
     if current == value:
         return True
@@ -255,7 +262,7 @@ def _serves(name: str, current: str, value: str, copies: int) -> bool:
         return False
     if name == _IN_SYNC_MIN:
         return asked < has <= copies
-    if name in _KEEPS:
+    if name in _KEEPS and may_keep_longer:
         return asked >= 0 and (has < 0 or has > asked)
     return False
 
