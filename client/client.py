@@ -227,12 +227,27 @@ class Client:
     ) -> list[Message]:
         """The newest messages below a seq, rising: from this device, else from the server."""
         conversation_id = self.conversation_id(conversation)
-        found = list(self._store.history(conversation_id, before, limit))
-        known_from = found[0].seq if found else before
+        cursor = self.state.sync.conversation(conversation_id).cursor
+        found: list[Message] = []
+        below = before
+        while below is not None and below > cursor + 1:  # this device is not as far yet
+            if len(found) >= limit or not self.online:
+                return found
+            page = await self.fetch(
+                conversation_id, before=below, limit=min(limit - len(found), _PAGE_MAX)
+            )
+            found = _messages(page) + found
+            below = page.next
+            if below is None:
+                return found
+        if len(found) >= limit:
+            return found
+        found = [*self._store.history(conversation_id, below, limit - len(found)), *found]
+        known_from = found[0].seq if found else below
         missing = min(limit - len(found), _PAGE_MAX)
         if missing > 0 and known_from is not None and known_from > 1 and self.online:
             page = await self.fetch(conversation_id, before=known_from, limit=missing)
-            found = [Message.of(event) for event in page.events] + found
+            found = _messages(page) + found
         return found
 
     async def fetch(
@@ -288,3 +303,7 @@ class Client:
     async def until_sent(self, timeout_seconds: float | None = None) -> None:
         """Wait until the outbox is empty. Raises Stopped, TimeoutError."""
         await self._engine.until(lambda: self.state.unsent == 0, timeout_seconds)
+
+
+def _messages(page: frames.Page) -> list[Message]:
+    return [Message.of(event) for event in page.events if event.event == "message"]
