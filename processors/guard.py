@@ -148,7 +148,7 @@ class Guard:
     async def _find_out(self, records: Sequence[Message]) -> None:
         """Ask about schema ids that are unknown. Most batches hold none."""
         for schema_id in self._codec.unknown(record.value() for record in records):
-            await self._retried(partial(asyncio.to_thread, self._look_up, schema_id))
+            await self.retried(partial(asyncio.to_thread, self._look_up, schema_id))
 
     def _event(self, record: Message) -> Struct | DecodeError:
         try:
@@ -183,10 +183,13 @@ class Guard:
         return (self._dead_letters.set_aside(record, code, detail),)
 
     async def _handle(self, batch: Sequence[Received]) -> Confirmation | None:
-        return await self._retried(partial(self._handler, batch))
+        return await self.retried(partial(self._handler, batch))
 
-    async def _retried(self, work: Callable[[], Awaitable[_Outcome]]) -> _Outcome:
-        """The outcome of work that is done again while its errors are transient."""
+    async def retried(self, work: Callable[[], Awaitable[_Outcome]]) -> _Outcome:
+        """The outcome of work that is done again while its errors are transient.
+
+        Also for what goes on after a batch was handled, before it is acknowledged.
+        """
         wait_seconds = _BACK_OFF_SECONDS
         while True:
             try:

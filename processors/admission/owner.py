@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import structlog
 from confluent_kafka import TopicPartition
@@ -127,7 +128,7 @@ class Owner:
     async def check(self, facts: Iterable[tuple[int, int, bytes]]) -> None:
         """See, by partition and offset of facts in their order, whether anybody wrote between them.
 
-        Raises Fenced when one of those claimed the partition.
+        Raises Fenced when one of those claimed the partition. Waits while nobody can say.
         """
         gaps: dict[Place, tuple[int, int]] = {}
         for partition, offset, value in facts:
@@ -140,7 +141,7 @@ class Owner:
             self._next_offsets[partition] = offset + 1
             self._confirmed[partition] = (offset + 1, value)
         if gaps:
-            await asyncio.to_thread(self._look_for_claims, gaps)
+            await self._guard.retried(partial(asyncio.to_thread, self._look_for_claims, gaps))
 
     async def _claim(self, states: Mapping[int, PartitionState]) -> dict[int, Said]:
         """Append a claim to each partition, with the next number."""
@@ -205,6 +206,9 @@ class Owner:
         """Raises Fenced when a claim that counts lies in a stretch. For a thread."""
         reading = self._reading()
         with self._context.log_reader() as reader:
+            kept = reader.ends(list(gaps))
+            if gone := [place for place, (start, _) in gaps.items() if kept[place][0] > start]:
+                raise Fenced(f"what was written between our facts is gone: {gone}")
             for record in reader.read(gaps):
                 _, partition, offset = place_of(record)
                 state = self.states.get(partition)
