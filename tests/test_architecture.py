@@ -8,19 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.packages import PACKAGES
+
 ROOT = Path(__file__).parent.parent
-PACKAGES = (
-    "bench",
-    "cli",
-    "client",
-    "edge",
-    "events",
-    "infra",
-    "processors",
-    "projections",
-    "replay",
-    "schemas",
-)
 PURE = sorted(
     [
         *(ROOT / "projections").rglob("projection.py"),

@@ -14,20 +14,8 @@ from pathlib import Path
 
 from infra.checkout import CHECKOUT
 from infra.settings import inherited_environment
+from tests.packages import PACKAGES
 
-PACKAGES = (
-    "bench",
-    "chaos",
-    "cli",
-    "client",
-    "edge",
-    "events",
-    "infra",
-    "processors",
-    "projections",
-    "replay",
-    "schemas",
-)
 EVENT_NAME = "ReplyRefused"
 MOOD = "glad"
 
