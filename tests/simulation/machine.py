@@ -51,6 +51,8 @@ class Machine:
         """Parts that refuse every call at the moment."""
         self.full_chance = 0.0
         """How often a worker's producer has no room for a part of a snapshot."""
+        self.refuse_chance = 0.0
+        """How often Kafka does not confirm what a gateway publishes, written or not."""
 
     def ask(self, owner: Process, part: str, act: Callable[[], Any]) -> "asyncio.Future[Any]":
         """Ask something of a part."""
@@ -79,7 +81,9 @@ class Machine:
         self.calls.remove(call)
         if call.part in self.away:
             self._answer(call, error=ConnectionError(f"{call.part} is away"))
-        elif call.part != "kafka" and self.random.random() < fail_chance:
+        elif call.part != "kafka" and self.random.random() < max(
+            fail_chance, self.refuse_chance if call.part == "kafka-giving-up" else 0.0
+        ):
             if self.random.random() < 0.5:
                 with suppress(ConnectionError):
                     call.act()

@@ -45,6 +45,8 @@ class People(Processes):
                 was_let_in = link.is_let_in
                 self.story.append(f"{device.user_id}/{device.device_id} up {frame[-60:]!r}")
                 link.socket.feed_data(frame)
+                if was_let_in:
+                    self.watermarks.taken(link.gateway.process, device.user_id, frame)
                 if frame in link.tokens:
                     self.judge(device, link.tokens.pop(frame), was_let_in)
 

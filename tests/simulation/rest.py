@@ -29,7 +29,7 @@ _SLOW_ROUNDS = 30
 """For so long devices that do not read, and calls that are held, go on so."""
 _BOTH_RELEASES_ROUNDS = 8
 _FULL_ROUNDS = 20
-"""For so long producers have no room now and then."""
+"""For so long producers have no room now and then, and records are refused."""
 _HEARTBEAT_SECONDS = ALIVE_SECONDS + 1.0
 """By the next heartbeat of a gateway at the latest, it is seen that Redis forgot it."""
 
@@ -64,14 +64,14 @@ def come_to_rest(world: World) -> None:
             world.read_on()
             machine.held.clear()
         if number == _FULL_ROUNDS:
-            machine.full_chance = 0.0
+            machine.full_chance = machine.refuse_chance = 0.0
         busy = go_on(world)
         if len(world.parts.findings) > _FINDINGS_MAX:
             return
         if any(_restless(world)):
             quiet = 0
         elif not busy and number > max(
-            slow_rounds, _FULL_ROUNDS if machine.full_chance else 0
+            slow_rounds, _FULL_ROUNDS if machine.full_chance or machine.refuse_chance else 0
         ):  # heartbeats of gateways go on for ever
             quiet += 1
             if quiet >= _QUIET_ROUNDS and world.parts.loop.now > rests_at:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
+from bench.frames import text_frame
 from tests.simulation.faults.registry import fault
 
 if TYPE_CHECKING:
+    from tests.simulation.device import Device
     from tests.simulation.world import World
 
 _SAID_TO_THE_SLOW = 12
@@ -93,3 +96,19 @@ def frame_comes_twice(world: World) -> None:
     device = world.random.choice(world.devices)
     if device.online and device.link is not None and device.link.wire.down:
         device.take(device.link.wire.down[0], world.now_ms())
+
+
+@fault
+def a_simple_client_reads(world: World) -> None:
+    """A client that sends each watermark by itself, waits for no answer and never repeats it."""
+    read_by_itself(world, world.random.choice(world.devices))
+
+
+def read_by_itself(world: World, device: Device) -> None:
+    """Let a device say that it has read some conversation to its end."""
+    known = [one for one in device.state.conversations.values() if one.cursor]
+    if device.link is None or not device.online or not known:
+        return
+    conversation = world.random.choice(known)
+    said = {"type": "read", "conversation_id": conversation.id, "seq": conversation.cursor}
+    device.link.up.append(text_frame(json.dumps(said).encode()))

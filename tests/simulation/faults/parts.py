@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.simulation.faults.devices import read_by_itself
 from tests.simulation.faults.registry import fault
 
 if TYPE_CHECKING:
@@ -79,3 +80,14 @@ def held_calls_go_on(world: World) -> None:
 def queue_to_kafka_fills(world: World) -> None:
     """From now on there is now and then no room for a part of a snapshot."""
     world.parts.machine.full_chance = 0.3
+
+
+@fault
+def kafka_refuses_records(world: World) -> None:
+    """From now on many records of gateways are not confirmed, though some of them were written.
+
+    Among them are watermarks of clients that do not repeat them.
+    """
+    world.parts.machine.refuse_chance = 0.4
+    for device in world.devices:
+        read_by_itself(world, device)

@@ -11,6 +11,7 @@ from edge.announcer import Announcer
 from edge.backlog import Backlog
 from edge.deliveries import Deliveries
 from edge.markers import Markers
+from edge.publisher import EdgePublisher
 from tests.simulation.planted.registry import planted
 
 
@@ -23,6 +24,11 @@ def the_lowest_of_several_markers_is_kept(patch: pytest.MonkeyPatch) -> None:
         return key in self._pending or add(self, marker)
 
     patch.setattr(Markers, "add", stubborn)
+
+
+@planted
+def failed_markers_are_dropped(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(EdgePublisher, "_mark_again", lambda self, packed: None)
 
 
 @planted

@@ -114,3 +114,8 @@ def an_inbox_leaves_out_what_has_no_row_yet(patch: pytest.MonkeyPatch) -> None:
         return inbox(conversations=some, **more)
 
     patch.setattr(frames, "inbox", silent)
+
+
+@planted
+def a_page_passes_over_what_is_not_written_yet(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(pages, "unbroken", lambda rows, first, step, applied: list(rows))

@@ -46,3 +46,13 @@ def a_device_counts_its_own_messages_as_unread(patch: pytest.MonkeyPatch) -> Non
 @planted
 def what_others_read_is_not_taken_live(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Inbound, "_receipt", lambda self, frame, out: None)
+
+
+@planted
+def unread_is_always_one_too_many(patch: pytest.MonkeyPatch) -> None:
+    count = Reader._unread
+
+    async def generous(self: Reader, newest: Any, user_id: str, read: int) -> int:
+        return await count(self, newest, user_id, read) + 1
+
+    patch.setattr(Reader, "_unread", generous)
