@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -11,8 +11,9 @@ from cassandra.cluster import Session
 
 from client.client import Client, Options
 from client.memory import MemoryStore
-from client.messages import Tick, direct_conversation
+from client.messages import Notice, Tick, direct_conversation
 from client.outgoing import Outgoing
+from client.store import Store
 from events.conversations import MessageSent
 from events.topics import partition_of
 from infra import cassandra
@@ -81,7 +82,14 @@ class Traffic:
         ]
         self.sent: dict[str, list[Outgoing]] = {}
 
-    def person(self, user_id: str, gateway: int, device_id: str = "phone") -> Person:
+    def person(
+        self,
+        user_id: str,
+        gateway: int,
+        device_id: str = "phone",
+        store: Store | None = None,
+        on_notice: Callable[[Notice], None] | None = None,
+    ) -> Person:
         """Somebody whose client tries this gateway first."""
 
         async def token() -> str:
@@ -98,7 +106,8 @@ class Traffic:
         client = Client(
             [*self.urls[first:], *self.urls[:first]],
             token,
-            MemoryStore(),
+            store or MemoryStore(),
+            on_notice=on_notice,
             http=self._http,
             options=Options(retry_cap_seconds=2.0),
         )
