@@ -104,6 +104,7 @@ class Codec:
         self._newest: dict[bytes, Struct | dict[str, Any]] = {}
         self._newer: dict[bytes, Struct | dict[str, Any]] = {}
         self._file: Path | None = None
+        self._file_seen: tuple[int, int, int] | None = None
         for kind in EVENTS.values():
             _learn(kind)
         self._current = {name: plain(schema_of(event)) for name, event in EVENTS.items()}
@@ -122,11 +123,20 @@ class Codec:
         return codec
 
     def read_file_again(self) -> None:
-        """Learn what is new in the ids file: schemas may have been applied since the start."""
-        if self._file is not None:
-            for schema_id, _, written in _entries(self._file):
-                if not self.knows(schema_id):
-                    self.learn(schema_id, written)
+        """Learn what is new in the ids file: schemas may have been applied since the start.
+
+        A file that has not changed since it was read is not read again.
+        """
+        if self._file is None:
+            return
+        found = self._file.stat()
+        version = (found.st_ino, found.st_mtime_ns, found.st_size)
+        if version == self._file_seen:
+            return
+        for schema_id, _, written in _entries(self._file):
+            if not self.knows(schema_id):
+                self.learn(schema_id, written)
+        self._file_seen = version  # only now: a file that is cut off is read again
 
     def knows(self, schema_id: int) -> bool:
         """Whether this is the id of an event of ours, whichever release it is of."""

@@ -1,8 +1,8 @@
 """Finds out what a schema id is that this process has not heard of.
 
 Schemas may be applied while a process runs, by a release that is being rolled out. So the ids file
-is read again first, and then the registry is asked about this one id: nothing else at run time asks
-it anything. Synchronous: for a thread.
+is read again first, if it has changed, and then the registry is asked about this one id: nothing
+else at run time asks it anything. Synchronous: for a thread, of which several may ask at a time.
 """
 
 from __future__ import annotations

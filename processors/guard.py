@@ -39,6 +39,9 @@ while the next ones are handled already."""
 
 _Outcome = TypeVar("_Outcome")
 
+LOOK_UPS_AT_A_TIME = 8
+"""So many schema ids are asked about side by side."""
+
 _BACK_OFF_SECONDS = 0.05
 _BACK_OFF_SECONDS_MAX = 5.0
 
@@ -147,8 +150,22 @@ class Guard:
 
     async def _find_out(self, records: Sequence[Message]) -> None:
         """Ask about schema ids that are unknown. Most batches hold none."""
-        for schema_id in self._codec.unknown(record.value() for record in records):
-            await self.retried(partial(asyncio.to_thread, self._look_up, schema_id))
+        pending = sorted(self._codec.unknown(record.value() for record in records))
+        if pending:
+            await self.retried(partial(self._ask_about, pending))
+
+    async def _ask_about(self, pending: list[int]) -> None:
+        """Look up a few ids side by side, then the next few; takes out those that were answered."""
+        while few := pending[:LOOK_UPS_AT_A_TIME]:
+            asked = (asyncio.to_thread(self._look_up, schema_id) for schema_id in few)
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+            for schema_id, answer in zip(few, answers, strict=True):
+                if not isinstance(answer, BaseException):
+                    pending.remove(schema_id)
+                    self.progress.going_on()
+            for answer in answers:
+                if isinstance(answer, BaseException):
+                    raise answer
 
     def _event(self, record: Message) -> Struct | DecodeError:
         try:

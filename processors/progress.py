@@ -19,3 +19,8 @@ class Progress:
     failed: str | None = None
     stopped: str | None = None
     """Why the role has left its group, for good, and the process goes on without it."""
+
+    def going_on(self) -> None:
+        """A part of a long batch is done: for the watchdog the batch begins anew."""
+        if self.batch_since is not None:
+            self.batch_since = time.monotonic()

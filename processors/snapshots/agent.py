@@ -7,7 +7,6 @@ snapshots that it made due are written. A snapshot is written again before the t
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 
 import structlog
@@ -96,15 +95,10 @@ class Folded:
             partition,
             self.states[partition],
             self.guard.positions.generation,
-            self._going_on,
+            self.guard.progress.going_on,
         )
         self.facts_since[partition] = 0
         self._renew_at[partition] = self._context.loop.time() + RENEW_SECONDS
-
-    def _going_on(self) -> None:
-        """A large snapshot takes its time: for the watchdog its batch begins anew."""
-        if self.guard.progress.batch_since is not None:
-            self.guard.progress.batch_since = time.monotonic()
 
     async def _renew(self) -> None:
         """Write the snapshots of quiet partitions again before the topic deletes them.

@@ -1,12 +1,17 @@
 """Whatever the bytes, decoding gives an event, or says in which of three ways it cannot."""
 
+import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from events.codec import (
     _REMEMBERED_EVENTS,
@@ -194,3 +199,34 @@ def test_a_version_that_cannot_be_parsed_here_is_of_a_newer_release() -> None:
     assert reader.learn(777, schema)
     with pytest.raises(BeyondRelease):
         reader.decode(b"\x00" + (777).to_bytes(4, "big") + b"x")
+
+
+def test_the_ids_file_is_read_again_only_when_it_has_changed(tmp_path: Path) -> None:
+    def text_of(events: Iterable[tuple[str, type[Struct]]]) -> str:
+        return json.dumps(
+            {
+                "schemas": [
+                    {"id": number, "event": name, "schema": schema_of(event)}
+                    for number, (name, event) in enumerate(events, 1)
+                ]
+            }
+        )
+
+    path = tmp_path / "ids.json"
+    path.write_text(text_of(EVENTS.items()))
+    codec = Codec.from_file(path)
+    codec.read_file_again()
+    seen = path.stat()
+
+    path.write_text(" " * seen.st_size)
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    codec.read_file_again()  # looks as it did, so it is not read
+
+    path.write_text(" " * (seen.st_size + 1))
+    for _ in range(2):  # one that cannot be read is read each time
+        with pytest.raises(ValueError, match="Expecting"):
+            codec.read_file_again()
+
+    path.write_text(text_of([*EVENTS.items(), *EVENTS.items()]))
+    codec.read_file_again()
+    assert codec.knows(len(EVENTS) + 1)

@@ -1,7 +1,10 @@
 """What becomes of a batch: handled, retried in place, set aside, fenced off, or the end."""
 
 import asyncio
+import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition
@@ -15,7 +18,7 @@ from infra.reading import NewerRelease
 from infra.telemetry import WORKER_RECORDS, Telemetry
 from processors.admission.decider import Place, decide
 from processors.admission.state import initial
-from processors.guard import Guard, Handler
+from processors.guard import LOOK_UPS_AT_A_TIME, Guard, Handler
 from processors.positions import Positions
 from processors.received import Poison, Received
 from tests.examples import NOON, codec, submitted
@@ -207,6 +210,59 @@ async def test_an_id_waits_for_the_registry_and_one_that_nobody_knows_is_poison(
     await guard.take([*strange, record(later, 4)])
     assert (handled, asked) == ([submitted()] * 2, [900, 900, 77_777])
     assert aside.codes == ["unknown_schema"] * 2
+
+
+async def test_many_unknown_ids_are_asked_about_side_by_side_and_each_answer_is_progress() -> None:
+    together = threading.Barrier(LOOK_UPS_AT_A_TIME)
+    under_way = Counter[str]()
+    asked: list[int] = []
+    lock = threading.Lock()
+    ids = range(50_000, 50_000 + 3 * LOOK_UPS_AT_A_TIME)
+
+    def look_up(schema_id: int) -> bool:
+        with lock:
+            asked.append(schema_id)
+            under_way["now"] += 1
+            under_way["most"] = max(under_way["most"], under_way["now"])
+        together.wait(60.0)  # none is answered before a whole group was asked about
+        with lock:
+            under_way["now"] -= 1
+        return False
+
+    async def handler(batch: Sequence[Received]) -> None:
+        pass
+
+    loop = asyncio.get_running_loop()
+    threads = ThreadPoolExecutor(LOOK_UPS_AT_A_TIME * 2)
+    loop.set_default_executor(threads)
+    guard, aside, _ = await guard_of(handler, look_up=look_up)
+    guard.progress.batch_since = 0.0
+    await guard.take(
+        [record(b"\x00" + one.to_bytes(4, "big") + b"x", at) for at, one in enumerate(ids)]
+    )
+    assert under_way["most"] == LOOK_UPS_AT_A_TIME
+    assert sorted(asked) == list(ids)
+    assert guard.progress.batch_since > 0.0
+    assert len(aside.codes) == len(ids)
+
+
+async def test_ids_that_were_answered_are_not_asked_about_again_when_another_fails() -> None:
+    asked = Counter[int]()
+
+    def look_up(schema_id: int) -> bool:
+        asked[schema_id] += 1
+        if schema_id == 50_001 and asked[schema_id] == 1:
+            raise ConnectionError("the registry is away")
+        return False
+
+    async def handler(batch: Sequence[Received]) -> None:
+        pass
+
+    guard, _, _ = await guard_of(handler, look_up=look_up)
+    await guard.take(
+        [record(b"\x00" + (50_000 + n).to_bytes(4, "big") + b"x", n) for n in range(3)]
+    )
+    assert asked == {50_000: 1, 50_001: 2, 50_002: 1}
 
 
 async def test_poison_below_what_was_acknowledged_is_not_set_aside_again() -> None:
