@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from events.codec import Codec, DecodeError, UnknownSchema
 from events.fence import NO_EPOCH, Fence
+from events.marks import mark_of
 from events.topics import CONVERSATIONS
 from infra.log_reader import Place, place_of
 from infra.reading import event_of, no_schema
@@ -91,9 +92,16 @@ class Guard:
     def read_before(self, committed: list[TopicPartition]) -> None:
         """What lies below these offsets was acknowledged: its poison is set aside already.
 
-        A role that starts further back, from a state of its own, meets it again.
+        A role that starts further back, from a state of its own, meets it again. Only an offset
+        with a mark of this generation of the log counts: below any other lie other records, or
+        nobody knows which, and a second letter is better than none.
         """
-        self._read_before |= {(one.topic, one.partition): one.offset for one in committed}
+        for one in committed:
+            mark = mark_of(one.metadata, one.offset)
+            if mark is not None and mark.generation == self.positions.generation:
+                self._read_before[one.topic, one.partition] = one.offset
+            else:
+                self._read_before.pop((one.topic, one.partition), None)
 
     def committing(self, place: TopicPartition) -> TopicPartition:
         """The same: its mark was made when the batch was taken."""

@@ -129,14 +129,7 @@ class Folded:
             if (mark := mark_of(place.metadata, place.offset)) is not None and place.offset >= 0
         }
         await self.guard.positions.compare(marks)
-        own = self.guard.positions.generation
-        self.guard.read_before(
-            [
-                place
-                for place in committed
-                if (mark := marks.get((place.topic, place.partition))) and mark.generation == own
-            ]
-        )
+        self.guard.read_before(committed)
         new = {place.partition for place in committed} - set(self.states)
         if new:
             self.states.update(await asyncio.to_thread(self._restored, sorted(new)))

@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from events.codec import Codec, schema_of
 from events.conversations import WriterClaimed
+from events.fence import NO_EPOCH
+from events.marks import Mark
 from events.submissions import MessageSubmitted
 from events.topics import CONVERSATIONS, SUBMISSIONS
 from infra.reading import NewerRelease
@@ -275,8 +277,24 @@ async def test_poison_below_what_was_acknowledged_is_not_set_aside_again() -> No
         handled.extend(received.offset for received in batch)
 
     guard, aside, _ = await guard_of(handler)
-    guard.read_before([TopicPartition(SUBMISSIONS.name, 0, 5)])
+    mark = str(Mark(0, 5, NO_EPOCH, ""))
+    guard.read_before([TopicPartition(SUBMISSIONS.name, 0, 5, metadata=mark)])
     await guard.take([record(b"nonsense", 2), record(submitted(), 3), record(submitted(), 4)])
     assert (handled, aside.codes) == ([4], [])
     await guard.take([record(b"nonsense", 6), record(submitted(), 7), record(submitted(), 8)])
     assert (handled, aside.codes) == ([4, 8], ["malformed", "wrong_partition"])
+
+
+@pytest.mark.parametrize("metadata", ["", "by somebody else", str(Mark(1, 5, NO_EPOCH, ""))])
+async def test_an_offset_that_is_not_of_this_log_says_nothing_about_its_poison(
+    metadata: str,
+) -> None:
+    async def handler(batch: Sequence[Received]) -> None:
+        pass
+
+    guard, aside, _ = await guard_of(handler)
+    own = str(Mark(0, 5, NO_EPOCH, ""))
+    guard.read_before([TopicPartition(SUBMISSIONS.name, 0, 5, metadata=own)])
+    guard.read_before([TopicPartition(SUBMISSIONS.name, 0, 5, metadata=metadata)])
+    await guard.take([record(b"nonsense", 2)])
+    assert aside.codes == ["malformed"]
