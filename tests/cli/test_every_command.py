@@ -146,7 +146,7 @@ def test_without_a_stack_every_command_says_so(
         for outputs in one_by_one
         for done in commands.run(arguments, environment=nowhere, folder=tmp_path, outputs=outputs)
     )
-    check(kept, Exit.DONE, Exit.FAILED)
+    check(kept, Exit.DONE, Exit.FAILED, Exit.SETTINGS)  # no stack, no file of schema ids
     if not kept.out:
         assert re.match(r"chatlog: .+\.\n.+\.\n$", kept.err), kept.err
     check(closed, kept.status)
