@@ -1,12 +1,13 @@
 """The admission state of one partition at one place of the log, on `chat.snapshots`.
 
-A snapshot is a function of the log up to its offsets, so whoever writes it writes the same parts.
-It is immutable and counts only with its SnapshotCompleted record, which says where its first part
-lies. `fact_offset` and `receipt_offset` are the next offsets to fold after restoring; the
-generation of the log and the fingerprints of the records just before them say whether the log still
-is the one that was folded (`events.marks`).
+A snapshot is a function of the log up to its offsets, though two releases may cut it into different
+parts. It is immutable and counts only with its SnapshotCompleted record, which says where its first
+part lies and what its parts together are known by. `fact_offset` and `receipt_offset` are the next
+offsets to fold after restoring; the generation of the log and the fingerprints of the records just
+before them say whether the log still is the one that was folded (`events.marks`).
 """
 
+from hashlib import blake2b
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -58,3 +59,9 @@ class SnapshotCompleted(Struct, frozen=True, kw_only=True):
     log_generation: Annotated[int, Meta(ge=-1)] = -1
     fact_fingerprint: str = ""
     receipt_fingerprint: str = ""
+    parts_digest: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?$")] = ""
+
+
+def digest_of_parts() -> blake2b:
+    """To be updated with the bytes of each part in order; its hexdigest is `parts_digest`."""
+    return blake2b(digest_size=16)

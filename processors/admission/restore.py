@@ -14,7 +14,7 @@ from msgspec import Struct
 from events.codec import BeyondRelease, Codec, DecodeError, UnknownSchema
 from events.fence import Fence
 from events.marks import Mark
-from events.snapshots import SnapshotCompleted, SnapshotPartWritten
+from events.snapshots import SnapshotCompleted, SnapshotPartWritten, digest_of_parts
 from events.topics import CONVERSATIONS, RECEIPTS, SNAPSHOTS
 from infra.log_check import LogLost, contradicted, refuse_other_generation
 from infra.log_reader import LogReader, Place, place_of
@@ -104,6 +104,7 @@ def newest_snapshots(
     begins = reader.ends([(SNAPSHOTS.name, partition) for partition in completed])
     states = {partition: initial() for partition in fact_ends}
     parts_seen: dict[int, int] = dict.fromkeys(completed, 0)
+    digests = {partition: digest_of_parts() for partition in completed}
     stretches = {
         (SNAPSHOTS.name, partition): (
             max(found.first_part_offset, begins[SNAPSHOTS.name, partition][0]),
@@ -122,9 +123,15 @@ def newest_snapshots(
         ):
             add_snapshot(states[partition], part.conversations, part.remembered)
             parts_seen[partition] += 1
+            digests[partition].update(record.value() or b"")
     for partition, (_, found) in completed.items():
-        if parts_seen[partition] != found.parts:
-            states[partition] = initial()  # retention took some of it: fold from the start
+        is_whole = parts_seen[partition] == found.parts
+        if not is_whole or found.parts_digest not in ("", digests[partition].hexdigest()):
+            # Retention took some of it, or another release wrote between its parts.
+            log.warning(
+                "snapshot not usable: the log is folded from its start", partition=partition
+            )
+            states[partition] = initial()
             continue
         state = states[partition]
         state.epoch = found.epoch

@@ -92,6 +92,7 @@ class Folded:
         self.note_fingerprints(partition)
         await write(
             self._context.publisher,
+            self._context.codec,
             partition,
             self.states[partition],
             self.guard.positions.generation,

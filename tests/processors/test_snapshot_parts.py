@@ -4,13 +4,17 @@ import asyncio
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from events.marks import fingerprint_of
 from events.snapshots import SnapshotCompleted, SnapshotPartWritten
-from events.topics import SNAPSHOTS
+from events.topics import CONVERSATIONS, SNAPSHOTS
+from processors.admission.restore import newest_snapshots
 from processors.admission.state import PartitionState, add_snapshot, initial
 from processors.snapshots.plan import PART_BYTES_MAX, parts
 from processors.snapshots.writing import PARTS_UNDER_WAY, write
 from tests.examples import NOON, codec
+from tests.simulation.kafka import Log, SimulatedReader
 
 CODEC = codec()
 
@@ -66,6 +70,10 @@ class Slow:
         self.under_way = self.most_under_way = 0
         self._refused = refused
 
+    def publish_bytes(self, topic: str, value: bytes, *, partition: int) -> "asyncio.Future[int]":
+        assert topic == SNAPSHOTS.name
+        return self.publish(SNAPSHOTS, CODEC.decode(value), partition=partition)
+
     def publish(self, topic: object, event: object, *, partition: int) -> "asyncio.Future[int]":
         assert topic is SNAPSHOTS
         offset = len(self.records)
@@ -90,7 +98,7 @@ async def test_few_parts_are_under_way_and_it_counts_with_its_last_record() -> N
     state = state_of({f"d:ann:{long(i, 'b')}": ["ann", long(i, "b")] for i in range(20_000)})
     publisher = Slow()
     confirmed: list[None] = []
-    await write(publisher, 0, state, 0, lambda: confirmed.append(None))  # type: ignore[arg-type]
+    await write(publisher, CODEC, 0, state, 0, lambda: confirmed.append(None))  # type: ignore[arg-type]
     *some, last = publisher.records
     assert isinstance(last, SnapshotCompleted)
     assert (last.parts, last.first_part_offset) == (len(some), 0)
@@ -102,5 +110,34 @@ async def test_one_that_a_part_of_is_missing_is_never_completed() -> None:
     state = state_of({f"d:ann:{long(i, 'b')}": ["ann", long(i, "b")] for i in range(9_000)})
     publisher = Slow(refused=2)
     with pytest.raises(ConnectionError):
-        await write(publisher, 0, state, 0, lambda: None)  # type: ignore[arg-type]
+        await write(publisher, CODEC, 0, state, 0, lambda: None)  # type: ignore[arg-type]
     assert not any(isinstance(one, SnapshotCompleted) for one in publisher.records)
+
+
+@pytest.mark.parametrize("intruder", [None, "other cut", "same cut"])
+async def test_parts_of_another_release_in_between_are_never_mixed_in(intruder: str | None) -> None:
+    """Two releases may cut one state differently: part 1 of one is not part 1 of the other."""
+    state = state_of({f"d:ann:{long(i, 'b')}": ["ann", long(i, "b")] for i in range(3_000)})
+    state.fact_offset = 1
+    state.fact_fingerprint = fingerprint_of(b"fact")
+    publisher = Slow()
+    await write(publisher, CODEC, 0, state, 0, lambda: None)  # type: ignore[arg-type]
+    first, *others = publisher.records
+    between = {None: [], "same cut": [first, *others[:-1]], "other cut": halves(first)}[intruder]
+    log = Log(lambda: NOON)
+    log.append((CONVERSATIONS.name, 0), None, b"fact")
+    for event in (first, *between, *others):
+        log.append((SNAPSHOTS.name, 0), None, CODEC.encode(event))
+
+    restored = newest_snapshots(SimulatedReader(log), CODEC, {0: 1})[0]  # type: ignore[arg-type]
+
+    assert restored == (initial() if intruder == "other cut" else state)
+
+
+def halves(part: SnapshotPartWritten) -> list[SnapshotPartWritten]:
+    """The same conversations, cut into two parts."""
+    middle = len(part.conversations) // 2
+    return [
+        structs.replace(part, part=number, conversations=some)
+        for number, some in enumerate((part.conversations[:middle], part.conversations[middle:]))
+    ]
