@@ -230,9 +230,8 @@ class Client:
         cursor = self.state.sync.conversation(conversation_id).cursor
         found: list[Message] = []
         below = before
-        while below is not None and below > cursor + 1:  # this device is not as far yet
-            if len(found) >= limit or not self.online:
-                return found
+        while self.online and below is not None and below > cursor + 1 and len(found) < limit:
+            # This device is not as far yet.
             page = await self.fetch(
                 conversation_id, before=below, limit=min(limit - len(found), _PAGE_MAX)
             )
@@ -240,7 +239,8 @@ class Client:
             below = page.next
             if below is None:
                 return found
-        if len(found) >= limit:
+        is_cut = bool(found) and below is not None and below > cursor + 1
+        if len(found) >= limit or is_cut:
             return found
         found = [*self._store.history(conversation_id, below, limit - len(found)), *found]
         known_from = found[0].seq if found else below

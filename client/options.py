@@ -20,7 +20,7 @@ class Options:
     A retry waits up to base * 2^n seconds, at most the cap; n begins anew after a connection that
     was stable. A token that takes longer than `token_seconds` counts as not given. A gateway may
     take a minute to learn a new signing key, so a token that is refused is followed by a fresh one,
-    until `refused_tokens_max` of them were refused.
+    until `refused_tokens_max` of them were refused, or the same one twice.
     """
 
     heartbeat_seconds: float = 30.0

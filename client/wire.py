@@ -92,6 +92,8 @@ class Wire:
         self._renew_at = float("inf")
         self._running: asyncio.Task[None] | None = None
         self._refused_tokens = 0
+        self._token_used = ""
+        self._token_refused: str | None = None
         self._useless: set[str] = set()
         """Addresses that were refused for good since the last connection that was stable."""
 
@@ -138,6 +140,7 @@ class Wire:
                 except Disconnected as gone:
                     if time.monotonic() - self._connected_at > self._options.stable_seconds:
                         attempt = self._refused_tokens = 0
+                        self._token_refused = None
                         self._useless.clear()
                     if self._is_final(gone, url):
                         raise Stopped(gone.stop_code, gone.detail) from gone
@@ -156,8 +159,10 @@ class Wire:
     def _is_final(self, gone: Disconnected, url: str) -> bool:
         """Whether nothing else is left to try: no fresh token, and no other address."""
         if gone.unauthorized:
+            is_same = self._token_used == self._token_refused
+            self._token_refused = self._token_used
             self._refused_tokens += 1
-            return self._refused_tokens >= self._options.refused_tokens_max
+            return is_same or self._refused_tokens >= self._options.refused_tokens_max
         if gone.address_code:
             self._useless.add(url)
             return self._useless.issuperset(self._urls)
@@ -170,6 +175,7 @@ class Wire:
             token = await self._token()
         except OSError as error:
             raise Disconnected(f"no access token: {error}", reconnect=True) from error
+        self._token_used = token
         connection, welcome = await connect(
             self._http,
             url,

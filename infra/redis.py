@@ -45,7 +45,9 @@ return 1"""
 _BEGIN_SHA = sha1(_BEGIN.encode()).hexdigest()
 _RUN_ID = re.compile(r"^run_id:(\w+)", re.MULTILINE)
 
-_TAKES_NO_WRITES = ("OOM ", "MISCONF ", "READONLY ")
+_TAKES_NO_WRITES = ("OOM ", "MISCONF ")
+"""Not READONLY: a master that was made a replica takes over older data and keeps the key `run` that
+names it, so what it holds is not to be believed."""
 
 _NOT_YET = object()
 

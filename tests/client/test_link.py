@@ -1,6 +1,7 @@
 """Connections that end: when the client comes back, where to, how soon, and when it does not."""
 
 import asyncio
+import itertools
 from random import Random
 
 import pytest
@@ -73,21 +74,30 @@ async def test_a_token_that_could_not_be_fetched_is_asked_for_again(error: Excep
     assert asked == 2
 
 
-async def test_tokens_that_are_refused_are_followed_by_fresh_ones_up_to_a_bound() -> None:
+@pytest.mark.parametrize("fresh", [True, False])
+async def test_tokens_that_are_refused_are_followed_by_fresh_ones_up_to_a_bound(
+    fresh: bool,
+) -> None:
+    """The same one once more: the gateway may learn its key only now."""
+    numbers = itertools.count()
+
+    async def token() -> str:
+        return f"ann/phone/{next(numbers)}" if fresh else "ann/phone"
+
     async with running() as server:
         server.refuse = lambda: web.Response(status=401)
-        async with device(server, "ann") as ann:
+        async with Client([server.url], token, MemoryStore(), options=QUICK) as ann:
             with pytest.raises(Stopped) as stopped:
                 await ann.until_online(60)
         assert stopped.value.code == "not_authenticated"
-        assert server.connections == Options().refused_tokens_max
+        assert server.connections == (Options().refused_tokens_max if fresh else 2)
 
 
 async def test_a_gateway_that_learns_a_new_key_later_is_waited_for() -> None:
     given: list[str] = []
 
     async def token() -> str:
-        given.append("ann/phone")
+        given.append(f"ann/phone/{len(given)}")
         return given[-1]
 
     async with running() as server:

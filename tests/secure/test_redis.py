@@ -72,7 +72,10 @@ async def ask(stack: Stack) -> AsyncIterator[Ask]:
         if name not in known:
             settings = redis_of(stack, name)
             known[name] = Redis.from_url(
-                settings.url, ssl_ca_certs=str(settings.ca_file), socket_timeout=60
+                settings.url,
+                ssl_ca_certs=str(settings.ca_file),
+                socket_timeout=60,
+                socket_connect_timeout=60,
             )
         try:
             await known[name].execute_command(*words)
@@ -139,7 +142,10 @@ async def refusal(settings: RedisSettings, name: str, password: str | None) -> s
     port = settings.url.rpartition(":")[2]
     address = f"{name}:{password}@" if password is not None else ""
     client = Redis.from_url(
-        f"rediss://{address}127.0.0.1:{port}", ssl_ca_certs=str(settings.ca_file), socket_timeout=60
+        f"rediss://{address}127.0.0.1:{port}",
+        ssl_ca_certs=str(settings.ca_file),
+        socket_timeout=60,
+        socket_connect_timeout=60,
     )
     try:
         await client.ping()
@@ -166,7 +172,7 @@ async def test_nobody_is_let_in_without_a_name(stack: Stack) -> None:
 
 
 async def test_plain_text_is_not_taken(stack: Stack) -> None:
-    client = Redis(port=stack.ports.port("redis"), socket_timeout=60)
+    client = Redis(port=stack.ports.port("redis"), socket_timeout=60, socket_connect_timeout=60)
     with pytest.raises((exceptions.ConnectionError, exceptions.TimeoutError)):
         await client.ping()
     await client.aclose()

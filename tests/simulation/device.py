@@ -16,11 +16,13 @@ from client.messages import Tick, direct_conversation
 from client.options import Options
 from client.state import State
 from edge.websocket import ClientSocket
+from events.frames import CloseCode
 from tests.simulation.gateway import INBOX_MAX, SimulatedGateway, Wire
 from tests.simulation.tokens import Token
 
 EVERYTHING = 1 << 40
 _ANSWER_MS = 15_000
+_MOMENT_SECONDS = 0.01
 _OPTIONS = Options()
 
 
@@ -79,6 +81,8 @@ class Device:
         """Bodies that the device was told are accepted, with their seq."""
         self.closes: list[int] = []
         """The codes with which gateways closed its links; 0 where one was cut."""
+        self.sent_away_early = 0
+        """How often its token was said to have ended although it, or a renewal of it, had not."""
         self.unread: dict[str, int] = {}
         """What it counted as unread by itself, before it asked for an inbox at the end."""
         self.ticks: dict[str, Tick] = {}
@@ -159,6 +163,8 @@ class Device:
             self.take(wire.down.pop(0), now)
         elif wire.closed is not None:
             self.closes.append(wire.closed)
+            is_early = now < (self.link.until - _MOMENT_SECONDS) * 1_000
+            self.sent_away_early += wire.closed == CloseCode.TOKEN_EXPIRED and is_early
             self.disconnect()
 
     def take(self, data: bytes, now: int) -> None:

@@ -99,5 +99,3 @@ class People(Processes):
                 continue
             if link.is_let_in and now > link.until + _MOMENT:
                 self.parts.findings.append(f"tokens: {device.user_id} stays without a token")
-            if link.wire.closed == CloseCode.TOKEN_EXPIRED and now < link.until - _MOMENT:
-                self.parts.findings.append(f"tokens: {device.user_id} was sent away with a token")

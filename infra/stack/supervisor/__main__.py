@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -34,6 +35,8 @@ def main(arguments: list[str]) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    with suppress(OSError):  # times of an earlier run say nothing; on a full disk they stay
+        book.write(folder, {})
     stack = Stack(folder, jars=jars, quick="--quick" in arguments)
     supervisor = Supervisor(
         stack,

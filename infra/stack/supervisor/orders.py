@@ -148,7 +148,7 @@ def _failed(folder: Path, problem: str) -> UserError:
     return UserError(
         "not_started",
         f"{folder.name} could not be started: {problem}.",
-        f"Mend that; {folder.parent / SUPERVISOR} has the supervisor's log.",
+        f"Fix that; {folder.parent / SUPERVISOR} has the supervisor's log.",
     )
 
 

@@ -41,6 +41,8 @@ def backlog(seen: Seen) -> Iterator[str]:
 def closes(seen: Seen) -> Iterator[str]:
     """A gateway closes with a code that tells the device what to do."""
     for device in seen.world.devices:
+        if device.sent_away_early:
+            yield f"{device.user_id}/{device.device_id} was sent away with a token"
         for code in device.closes:
             if code not in _CLOSES:
                 yield f"{device.user_id}/{device.device_id} was closed with {code}"

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.simulation.faults.registry import fault
-from tests.simulation.tokens import BAD, Token
+from tests.simulation.tokens import BAD, LONG_SECONDS, Token, good
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+
+_SHORT_SECONDS = 5
 
 
 @fault
@@ -23,6 +26,20 @@ def token_is_renewed(world: World) -> None:
     device = world.random.choice(world.devices)
     if device.online:
         device.tell("token", world.token(device))
+
+
+@fault
+def short_token_is_renewed(world: World) -> None:
+    """A device comes with a token that ends in seconds, and sends one that is good for long."""
+    device = world.random.choice(world.devices)
+    if device.link is not None:
+        device.link.gateway.cut(device.link.socket)
+        device.disconnect()
+    usual, world.token_seconds = world.token_seconds, _SHORT_SECONDS
+    world.connect(device)
+    world.token_seconds = usual
+    now = world.parts.wall_time()
+    device.tell("token", good(device.user_id, device.device_id, now, LONG_SECONDS))
 
 
 @fault
