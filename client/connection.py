@@ -116,7 +116,7 @@ async def connect(
     """
     if not token.isascii() or not token.isprintable():
         raise Disconnected(
-            "the access token is no text for a header", reconnect=False, unauthorized=True
+            "the access token cannot be sent in a header", reconnect=False, unauthorized=True
         )
     headers = {"Authorization": f"Bearer {token}"}
     if since is not None:

@@ -284,7 +284,7 @@ def _entries(path: Path) -> list[tuple[int, str, dict[str, Any]]]:
         entries = json.loads(path.read_text(encoding="utf-8"))["schemas"]
         return [(entry["id"], entry["event"], entry["schema"]) for entry in entries]
     except (KeyError, TypeError) as error:
-        raise ValueError(f"{path} has not the form of an ids file") from error
+        raise ValueError("it is not a valid file of schema ids") from error
 
 
 def _named(schema: Any) -> tuple[str, str]:

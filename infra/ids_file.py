@@ -18,7 +18,7 @@ def codec_at_start(file: Path, *, remembers: bool = True) -> Codec:
     except OSError as error:
         raise _unusable(file, f"cannot be read ({error.strerror})") from error
     except (ValueError, KeyError) as error:  # cut off, or without the schemas of this release
-        raise _unusable(file, f"cannot be used ({error.args[0]})") from error
+        raise _unusable(file, f"cannot be used ({error})") from error
 
 
 def _unusable(file: Path, why: str) -> UserError:

@@ -16,7 +16,7 @@ WAIT_SECONDS_FIRST = 1.0
 WAIT_SECONDS_MAX = 60.0
 CALM_SECONDS = 60.0
 AWAITED_SECONDS_MAX = 60.0
-"""So long others wait for a server that died: its first try may hang."""
+"""How long other parts wait for a server that died: its first restart may hang."""
 _DOUBLINGS_MAX = 32
 
 
