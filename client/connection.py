@@ -114,7 +114,7 @@ async def connect(
 
     `since` is the token of the heads up to which this device has everything.
     """
-    if not token.isascii() or not token.isprintable():
+    if not all("!" <= character <= "~" for character in token):
         raise Disconnected(
             "the access token cannot be sent in a header", reconnect=False, unauthorized=True
         )

@@ -63,9 +63,10 @@ def errors_are_not_swallowed(tree: ast.Module, path: str) -> Iterator[tuple[int,
     """Who catches everything does something about it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ExceptHandler):
-            caught = "" if node.type is None else _name(node.type)
+            types = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+            caught = {"" if one is None else _name(one) for one in types}
             passes = all(isinstance(one, ast.Pass | ast.Continue) for one in node.body)
-            if caught in ("", "Exception", "BaseException") and passes:
+            if passes and not caught.isdisjoint(("", "Exception", "BaseException")):
                 yield node.lineno, "every error is swallowed"
     for call in _calls(tree):
         if _name(call.func) in ("contextlib.suppress", "suppress"):

@@ -10,7 +10,7 @@ from events.ids import members_of
 from events.receipts import ReadMarkerMoved
 from events.topics import QUERIES, RECEIPTS, delivery_topic
 from tests.simulation.checks.registry import check
-from tests.simulation.checks.seen import Seen, decoded
+from tests.simulation.checks.seen import LOGS_CHANGE, Seen, decoded
 
 _OWNERS_CHANGE = {
     "handlers_raise",
@@ -19,6 +19,7 @@ _OWNERS_CHANGE = {
     "worker_added",
     "worker_becomes_a_zombie",
     "worker_killed",
+    *LOGS_CHANGE,  # every worker is started again
 }
 
 

@@ -8,6 +8,7 @@ from tests.simulation.faults.registry import fault
 from tests.simulation.tokens import BAD, LONG_SECONDS, Token, good
 
 if TYPE_CHECKING:
+    from tests.simulation.device import Device
     from tests.simulation.world import World
 
 
@@ -22,24 +23,24 @@ def tokens_end_soon(world: World) -> None:
 
 @fault
 def token_is_renewed(world: World) -> None:
-    """A device sends a fresh token before, or after, the old one has ended."""
+    """A device sends a fresh token before, or after, the old one has ended; or it comes with one
+    that ends in seconds, and sends one that is good for long."""
     device = world.random.choice(world.devices)
-    if device.online:
+    if world.random.random() < 0.5:
+        _come_with_a_short_token(world, device)
+        now = world.parts.wall_time()
+        device.tell("token", good(device.user_id, device.device_id, now, LONG_SECONDS))
+    elif device.online:
         device.tell("token", world.token(device))
 
 
-@fault
-def short_token_is_renewed(world: World) -> None:
-    """A device comes with a token that ends in seconds, and sends one that is good for long."""
-    device = world.random.choice(world.devices)
+def _come_with_a_short_token(world: World, device: Device) -> None:
     if device.link is not None:
         device.link.gateway.cut(device.link.socket)
         device.disconnect()
     usual, world.token_seconds = world.token_seconds, _SHORT_SECONDS
     world.connect(device)
     world.token_seconds = usual
-    now = world.parts.wall_time()
-    device.tell("token", good(device.user_id, device.device_id, now, LONG_SECONDS))
 
 
 @fault

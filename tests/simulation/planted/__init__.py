@@ -11,7 +11,9 @@ chain of events, or what another layer makes harmless; there are other tests for
 - a lost head taken for an empty conversation: `tests/processors/test_reader.py`;
 - sessions that are asked for during an announcement: `tests/edge/test_announcer.py`;
 - records from before a partition came back: what lies before its start is dropped,
-  `tests/processors/test_source_live.py`.
+  `tests/processors/test_source_live.py`;
+- the inbox is not read from the top once more when a conversation rose during the walk (one run in
+  thousands shows it): `tests/client/test_refresh.py`.
 """
 
 from tests.simulation.planted import (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from client import outbox, refresh
+from client import outbox
 from client.conversations import Conversation
 from client.effects import EntrySettled
 from client.outbox import Outbox
@@ -84,9 +84,3 @@ def any_number_of_messages_may_be_in_flight(patch: pytest.MonkeyPatch) -> None:
         connected(self, {})
 
     patch.setattr(Outbox, "connected", greedy)
-
-
-@planted
-def the_inbox_is_read_from_the_top_only_once(patch: pytest.MonkeyPatch) -> None:
-    """Found here: a conversation that rose during the walk was in none of its pages."""
-    patch.setattr(refresh, "_FRUITLESS_MAX", 0)
