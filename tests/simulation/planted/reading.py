@@ -84,10 +84,10 @@ def a_snapshot_forgets_markers(patch: pytest.MonkeyPatch) -> None:
 def a_snapshot_says_that_it_goes_one_move_further(patch: pytest.MonkeyPatch) -> None:
     write = snapshots.write
 
-    async def ahead(publisher: Any, partition: int, one: Any, *more: Any) -> None:
+    async def ahead(publisher: Any, codec: Any, partition: int, one: Any, *more: Any) -> None:
         one.receipt_offset += 1
         try:
-            await write(publisher, partition, one, *more)
+            await write(publisher, codec, partition, one, *more)
         finally:
             one.receipt_offset -= 1
 
