@@ -12,8 +12,8 @@ comparing the run that the data belong to with the run of the server, and what i
 run is deleted: a Redis that comes back older is one that lost everything (ADR 0024). What a release
 with another layout of the keys wrote counts as another run. Each round trip names the run once
 more: that sets it anew where all keys were deleted, and it fails where the data have been replaced
-under an open connection. A server that takes no writes (it is full, cannot save, or has become a
-replica) is asked afterwards which run its data are of: when it is the same, reads go on.
+under an open connection or the server has become a replica. One that takes no writes because it is
+full or cannot save is asked afterwards which run its data are of: when it is the same, reads go on.
 """
 
 import asyncio
