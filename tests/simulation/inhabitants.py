@@ -18,7 +18,7 @@ from tests.simulation.parts import Parts
 from tests.simulation.redis import Redis
 from tests.simulation.releases import News
 from tests.simulation.tokens import LONG_SECONDS
-from tests.simulation.watermarks import Watermarks
+from tests.simulation.watermarks import Watermark
 from tests.simulation.worker import Worker
 
 DEVICES = (("ann", "laptop"), ("ann", "phone"), ("bob", "phone"), ("cat", "phone"))
@@ -37,7 +37,7 @@ class Inhabitants:
     random: Random = field(init=False)
     parts: Parts = field(init=False)
     commits: Commits = field(init=False)
-    watermarks: Watermarks = field(default_factory=Watermarks)
+    watermarks: list[Watermark] = field(default_factory=list)
     workers: list[Worker] = field(default_factory=list)
     gateways: list[SimulatedGateway] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)

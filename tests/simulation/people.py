@@ -5,6 +5,7 @@ from tests.simulation.chances import QUIET_WRITES_MAX
 from tests.simulation.device import Device
 from tests.simulation.processes import Processes
 from tests.simulation.tokens import Token, good
+from tests.simulation.watermarks import watermark_in
 
 _MOMENT = 0.01
 _LOOKS_SHARE = 0.3
@@ -45,8 +46,9 @@ class People(Processes):
                 was_let_in = link.is_let_in
                 self.story.append(f"{device.user_id}/{device.device_id} up {frame[-60:]!r}")
                 link.socket.feed_data(frame)
-                if was_let_in:
-                    self.watermarks.taken(link.gateway.process, device.user_id, frame)
+                told = watermark_in(frame, link.gateway.process, device.user_id)
+                if was_let_in and told is not None:
+                    self.watermarks.append(told)
                 if frame in link.tokens:
                     self.judge(device, link.tokens.pop(frame), was_let_in)
 

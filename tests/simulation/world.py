@@ -74,9 +74,6 @@ class World(Ordinary):
         """
         self.story.append("heal")
         self.rest()
-        if not self.lost:
-            missing = self.watermarks.missing(self.parts.log)
-            self.parts.findings += [f"watermarks: {one}" for one in missing]
         until = self.parts.loop.now + (TOLD_SECONDS if self.lost else 0)
         while self.parts.loop.now < until:  # everybody is awake meanwhile, and renews tokens
             self.rest()

@@ -42,7 +42,6 @@ __all__ = [
 ]
 
 checked_while_running("tokens", "I12")
-checked_while_running("watermarks", "I7")
 checked_while_running("liveness", "I11")
 checked_while_running("commits", "I1")
 checked_while_running("fault", "I10")

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 
 from events.ids import members_of
-from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
-from events.topics import RECEIPTS, SESSIONS
+from events.topics import SESSIONS
 from projections.heads import keys as heads
 from projections.sessions import keys as sessions
 from tests.simulation.checks.registry import check
-from tests.simulation.checks.seen import Seen, decoded
+from tests.simulation.checks.seen import Seen
 
 
 @check("heads", "I6")
@@ -30,17 +29,7 @@ def held_heads(seen: Seen) -> Iterator[str]:
 @check("markers", "I7")
 def held_markers(seen: Seen) -> Iterator[str]:
     """What Redis holds of markers at the end is what the log says."""
-    moved: dict[heads.Marker, int] = {}
-    for record in seen.world.parts.log.of(RECEIPTS.name):
-        match decoded(record):
-            case ReadMarkerMoved(conversation_id=conversation_id, user_id=user_id, seq=seq):
-                key = (conversation_id, user_id, "read")
-            case DeliveredMarkerMoved(conversation_id=conversation_id, user_id=user_id, seq=seq):
-                key = (conversation_id, user_id, "delivered")
-            case _:
-                continue
-        moved[key] = max(seq, moved.get(key, 0))
-    for marker, seq in moved.items():
+    for marker, seq in seen.moved.items():
         held = seen.world.parts.redis.held(heads.standing(marker[0]))
         if held.get(heads.marker(*marker[1:]), seq) != seq:
             yield f"{marker} is at {seq}, Redis says {held}"

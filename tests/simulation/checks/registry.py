@@ -25,6 +25,7 @@ def check(name: str, promise: str) -> Callable[[Look], Look]:
     """Register a check; its name is put before each of its sentences."""
 
     def register(look: Look) -> Look:
+        assert name not in CHECKS, f"there are two checks {name}"
         CHECKS[name] = Check(promise, look)
         return look
 

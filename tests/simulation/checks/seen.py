@@ -9,7 +9,8 @@ from msgspec import Struct
 from events.codec import DecodeError, UnknownSchema
 from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
 from events.fence import Fence
-from events.topics import CONVERSATIONS
+from events.receipts import Move, ReadMarkerMoved
+from events.topics import CONVERSATIONS, RECEIPTS
 from infra.log_reader import Place
 from tests.simulation.device import Device
 from tests.simulation.kafka import Record
@@ -49,6 +50,28 @@ class Seen:
     def sent(self) -> list[MessageSent]:
         """The messages among them."""
         return [fact for _, fact in self.facts if isinstance(fact, MessageSent)]
+
+    @cached_property
+    def moves(self) -> list[Move]:
+        """The moves of watermarks in the log, partition after partition."""
+        records = self.world.parts.log.of(RECEIPTS.name)
+        return [event for event in map(decoded, records) if isinstance(event, Move)]
+
+    @cached_property
+    def moved(self) -> dict[tuple[str, str, str], int]:
+        """How far they go: by conversation, user, and `delivered` or `read`."""
+        moved: dict[tuple[str, str, str], int] = {}
+        for move in self.moves:
+            kind = "read" if isinstance(move, ReadMarkerMoved) else "delivered"
+            key = (move.conversation_id, move.user_id, kind)
+            moved[key] = max(move.seq, moved.get(key, 0))
+        return moved
+
+    def reached(self, conversation_id: str, user: str) -> int:
+        """The highest seq that a user has, by the log; what was read was delivered."""
+        return max(
+            self.moved.get((conversation_id, user, kind), 0) for kind in ("delivered", "read")
+        )
 
     @cached_property
     def began_anew(self) -> set[Place]:

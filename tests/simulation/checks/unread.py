@@ -4,27 +4,18 @@ from collections.abc import Iterator
 
 from client.messages import Tick
 from events.ids import members_of
-from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
-from events.topics import RECEIPTS
 from tests.simulation.checks.registry import check
-from tests.simulation.checks.seen import Seen, decoded
+from tests.simulation.checks.seen import Seen
 
 
 @check("unread", "I7")
 def unread(seen: Seen) -> Iterator[str]:
     """The messages of others above the highest read marker that the log holds, and no others."""
-    read: dict[tuple[str, str], int] = {}
-    for record in seen.world.parts.log.of(RECEIPTS.name):
-        event = decoded(record)
-        if isinstance(event, ReadMarkerMoved):
-            key = (event.conversation_id, event.user_id)
-            read[key] = max(event.seq, read.get(key, 0))
     counts: dict[str, dict[str, int]] = {}
     for fact in seen.sent:
         for member in members_of(fact.conversation_id):
-            is_unread = member != fact.sender_id and fact.seq > read.get(
-                (fact.conversation_id, member), 0
-            )
+            read = seen.moved.get((fact.conversation_id, member, "read"), 0)
+            is_unread = member != fact.sender_id and fact.seq > read
             counts.setdefault(member, {}).setdefault(fact.conversation_id, 0)
             counts[member][fact.conversation_id] += is_unread
     for device in seen.world.devices:
@@ -40,15 +31,6 @@ def unread(seen: Seen) -> Iterator[str]:
 @check("ticks", "I7")
 def ticks(seen: Seen) -> Iterator[str]:
     """Every device shows what the log says of its user's newest message in each conversation."""
-    reached: dict[tuple[str, str], tuple[int, int]] = {}
-    for record in seen.world.parts.log.of(RECEIPTS.name):
-        event = decoded(record)
-        if isinstance(event, ReadMarkerMoved | DeliveredMarkerMoved):
-            key = (event.conversation_id, event.user_id)
-            delivered, read = reached.get(key, (0, 0))
-            if isinstance(event, ReadMarkerMoved):
-                read = max(read, event.seq)
-            reached[key] = (max(delivered, event.seq), read)
     newest: dict[tuple[str, str], int] = {}
     for fact in seen.sent:
         newest[fact.conversation_id, fact.sender_id] = fact.seq
@@ -58,9 +40,9 @@ def ticks(seen: Seen) -> Iterator[str]:
             if sender != device.user_id:
                 continue
             others = [one for one in members_of(conversation_id) if one != sender]
-            marks = [reached.get((conversation_id, one), (0, 0)) for one in others]
-            tick = Tick.READ if all(read >= seq for _, read in marks) else Tick.DELIVERED
-            if any(delivered < seq for delivered, _ in marks):
+            read = (seen.moved.get((conversation_id, one, "read"), 0) for one in others)
+            tick = Tick.READ if all(mark >= seq for mark in read) else Tick.DELIVERED
+            if any(seen.reached(conversation_id, one) < seq for one in others):
                 tick = Tick.SENT
             expected[conversation_id] = tick
         if device.ticks != expected:
