@@ -16,13 +16,11 @@ from client.messages import Tick, direct_conversation
 from client.options import Options
 from client.state import State
 from edge.websocket import ClientSocket
-from events.frames import CloseCode
 from tests.simulation.gateway import INBOX_MAX, SimulatedGateway, Wire
 from tests.simulation.tokens import Token
 
 EVERYTHING = 1 << 40
 _ANSWER_MS = 15_000
-_MOMENT_SECONDS = 0.01
 _OPTIONS = Options()
 
 
@@ -81,8 +79,8 @@ class Device:
         """Bodies that the device was told are accepted, with their seq."""
         self.closes: list[int] = []
         """The codes with which gateways closed its links; 0 where one was cut."""
-        self.sent_away_early = 0
-        """How often its token was said to have ended although it, or a renewal of it, had not."""
+        self.links: list[Link] = []
+        """Every connection that it had."""
         self.unread: dict[str, int] = {}
         """What it counted as unread by itself, before it asked for an inbox at the end."""
         self.ticks: dict[str, Tick] = {}
@@ -103,6 +101,7 @@ class Device:
         if opened is None:
             return
         self.link = Link(gateway, *opened, until=token.until)
+        self.links.append(self.link)
         if by_hello:
             self.tell("hello", token, since)
 
@@ -163,8 +162,6 @@ class Device:
             self.take(wire.down.pop(0), now)
         elif wire.closed is not None:
             self.closes.append(wire.closed)
-            is_early = now < (self.link.until - _MOMENT_SECONDS) * 1_000
-            self.sent_away_early += wire.closed == CloseCode.TOKEN_EXPIRED and is_early
             self.disconnect()
 
     def take(self, data: bytes, now: int) -> None:

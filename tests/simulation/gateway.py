@@ -55,7 +55,8 @@ FRAMES_MAX, _BYTES_MAX = 8, 1 << 20
 class Wire:
     """A socket as its gateway holds it (transport, flow and writer in one), and its other end."""
 
-    def __init__(self, ended: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, ended: Callable[[], object], clock: Callable[[], float]) -> None:
+        """`clock` gives seconds since 1970."""
         self.writing_paused = False
         """Whether the device has stopped reading, and everything between is full."""
         self.pings = 0
@@ -63,11 +64,13 @@ class Wire:
         """Whole messages that are on their way to the device."""
         self.closed: int | None = None
         """The code with which the gateway closed it; 0 when it was cut."""
+        self.closed_at = float("inf")
         self.said: list[bytes] = []
         """Every message that the gateway ever wrote, in its order."""
         self._reader = FrameReader()
         self._reads = asyncio.Event()
         self._ended = ended
+        self._clock = clock
 
     @property
     def has_something(self) -> bool:
@@ -94,6 +97,7 @@ class Wire:
                 self.pings += 1
             elif opcode == 8:
                 self.closed = int.from_bytes(content[:2], "big")
+                self.closed_at = self._clock()
 
     def is_closing(self) -> bool:
         return self.closed is not None
@@ -178,7 +182,8 @@ class SimulatedGateway:
             if isinstance(believed, Refusal):
                 return None
             principal = believed
-        wire = Wire(lambda: self._parts.loop.call_soon(lambda: self.cut(socket)))
+        parts = self._parts
+        wire = Wire(lambda: parts.loop.call_soon(lambda: self.cut(socket)), parts.wall_time)
         transport: Any = wire
         outbox = Outbox(
             transport, transport, transport, frames_max=FRAMES_MAX, bytes_max=_BYTES_MAX

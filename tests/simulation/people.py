@@ -24,7 +24,7 @@ class People(Processes):
         looks = not self.quiet and self.random.random() < _LOOKS_SHARE
         device.write(self.written, to, self.now_ms(), looks=looks)
 
-    def connect(self, device: Device) -> None:
+    def connect(self, device: Device, token_seconds: int | None = None) -> None:
         """A device without a link opens one."""
         ready = [one for one in self.gateways if one.ready and not one.process.stopped]
         if device.link is None and ready:
@@ -32,7 +32,7 @@ class People(Processes):
             self.story.append(f"{device.user_id}/{device.device_id} connects to {gateway.id}")
             by_hello = self.random.random() < 0.3
             device.shift_ms = self.random.choice((0, self.devices_shift_ms))
-            token = self.token(device)
+            token = self.token(device, token_seconds)
             device.connect(gateway, token, by_hello=by_hello)
             if not by_hello:
                 self.judge(device, token)
@@ -61,10 +61,10 @@ class People(Processes):
             if device.link is not None:
                 device.link.wire.read_on()
 
-    def token(self, device: Device) -> Token:
-        """A fresh token of a device."""
-        now = self.parts.wall_time()
-        return good(device.user_id, device.device_id, now, self.token_seconds)
+    def token(self, device: Device, seconds: int | None = None) -> Token:
+        """A fresh token of a device, good for as long as tokens are now unless it is said."""
+        good_for = self.token_seconds if seconds is None else seconds
+        return good(device.user_id, device.device_id, self.parts.wall_time(), good_for)
 
     def judge(self, device: Device, token: Token, was_let_in: bool = False) -> None:
         """Whoever's token is to be believed is let in, and nobody else.

@@ -10,6 +10,8 @@ from tests.simulation.checks.registry import check
 from tests.simulation.checks.seen import LOGS_CHANGE, Seen, decoded
 from tests.simulation.device import Link
 
+_MOMENT_SECONDS = 0.01
+
 _CLOSES = (
     0,
     CloseCode.TOO_SLOW,
@@ -41,8 +43,10 @@ def backlog(seen: Seen) -> Iterator[str]:
 def closes(seen: Seen) -> Iterator[str]:
     """A gateway closes with a code that tells the device what to do."""
     for device in seen.world.devices:
-        if device.sent_away_early:
-            yield f"{device.user_id}/{device.device_id} was sent away with a token"
+        for link in device.links:
+            is_early = link.wire.closed_at < link.until - _MOMENT_SECONDS
+            if link.wire.closed == CloseCode.TOKEN_EXPIRED and is_early:
+                yield f"{device.user_id}/{device.device_id} was sent away with a token"
         for code in device.closes:
             if code not in _CLOSES:
                 yield f"{device.user_id}/{device.device_id} was closed with {code}"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.simulation.faults.registry import fault
-from tests.simulation.tokens import BAD, LONG_SECONDS, Token, good
+from tests.simulation.tokens import BAD, LONG_SECONDS, Token
 
 if TYPE_CHECKING:
-    from tests.simulation.device import Device
     from tests.simulation.world import World
 
 
@@ -27,20 +26,13 @@ def token_is_renewed(world: World) -> None:
     that ends in seconds, and sends one that is good for long."""
     device = world.random.choice(world.devices)
     if world.random.random() < 0.5:
-        _come_with_a_short_token(world, device)
-        now = world.parts.wall_time()
-        device.tell("token", good(device.user_id, device.device_id, now, LONG_SECONDS))
+        if device.link is not None:
+            device.link.gateway.cut(device.link.socket)
+            device.disconnect()
+        world.connect(device, _SHORT_SECONDS)
+        device.tell("token", world.token(device, LONG_SECONDS))
     elif device.online:
         device.tell("token", world.token(device))
-
-
-def _come_with_a_short_token(world: World, device: Device) -> None:
-    if device.link is not None:
-        device.link.gateway.cut(device.link.socket)
-        device.disconnect()
-    usual, world.token_seconds = world.token_seconds, _SHORT_SECONDS
-    world.connect(device)
-    world.token_seconds = usual
 
 
 @fault
