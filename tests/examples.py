@@ -2,6 +2,7 @@
 
 from events.codec import EVENTS, Codec, schema_of
 from events.ids import direct_conversation, timed_id
+from events.queries import HistoryRequested, InboxRequested
 from events.submissions import MessageSubmitted
 
 ANN, BOB, EVE = "ann", "bob", "eve"
@@ -27,6 +28,29 @@ def submitted(number: int = 1, **changes: object) -> MessageSubmitted:
         "body": f"message {number}",
     }
     return MessageSubmitted(**(fields | changes))  # type: ignore[arg-type]
+
+
+def inbox_asked(user_id: str = ANN, **changes: object) -> InboxRequested:
+    """A user's phone asks for its inbox."""
+    fields = _asker(user_id) | {"limit": 50} | changes
+    return InboxRequested(**fields)  # type: ignore[arg-type]
+
+
+def history_asked(conversation_id: str, user_id: str = ANN, **changes: object) -> HistoryRequested:
+    """A user's phone asks for a page of a conversation."""
+    fields = _asker(user_id) | {"conversation_id": conversation_id, "limit": 50} | changes
+    return HistoryRequested(**fields)  # type: ignore[arg-type]
+
+
+def _asker(user_id: str) -> dict[str, object]:
+    return {
+        "request_id": "1",
+        "user_id": user_id,
+        "device_id": PHONE,
+        "gateway_id": "gateway-1",
+        "gateway_epoch": "epoch",
+        "session_id": 1,
+    }
 
 
 def codec(*, remembers: bool = True) -> Codec:

@@ -1,22 +1,13 @@
 """Which questions are still answered after a stall."""
 
-from events.queries import InboxRequested
 from events.topics import QUERIES
 from processors.queries import CLOCKS_DIFFER_MS, PATIENCE_MS, still_waiting
 from processors.received import Received
-from tests.examples import NOON
+from tests.examples import NOON, inbox_asked
 
 
 def asked(offset: int, at: int) -> Received:
-    question = InboxRequested(
-        request_id=f"r{offset}",
-        user_id="ann",
-        device_id="phone",
-        gateway_id="gateway-1",
-        gateway_epoch="epoch",
-        session_id=1,
-        limit=50,
-    )
+    question = inbox_asked(request_id=f"r{offset}")
     return Received(question, QUERIES.name, 0, offset, at, None)  # type: ignore[arg-type]
 
 

@@ -10,14 +10,13 @@ import msgspec
 import pytest
 
 from events.ids import members_of
-from events.queries import HistoryRequested, InboxRequested
 from processors.heads import Heads
 from processors.reader import Reader
 from projections.heads.store import HeadsStore, Wanted
 from projections.history.projection import project
 from projections.history.store import TimelineStore
 from projections.positions import write_time
-from tests.examples import ANN, CONVERSATION
+from tests.examples import ANN, CONVERSATION, history_asked, inbox_asked
 from tests.projections.facts import sent
 from tests.simulation.cassandra import Cassandra, ImmediateDatabase
 from tests.simulation.redis import ImmediatePipe, Redis
@@ -64,17 +63,7 @@ async def lost_head(facts: int, *, is_behind: bool, listed: bool = False) -> Any
 async def page(*, facts: int, is_behind: bool, **where: int) -> dict[str, Any]:
     """The answer to a question about it."""
     context = await lost_head(facts, is_behind=is_behind)
-    asked = HistoryRequested(
-        request_id="1",
-        user_id=ANN,
-        device_id="phone",
-        gateway_id="gateway-1",
-        gateway_epoch="epoch",
-        session_id=1,
-        conversation_id=CONVERSATION,
-        limit=50,
-        **where,
-    )
+    asked = history_asked(CONVERSATION, **where)
     return dict(msgspec.json.decode(await Reader(context).history(asked)))
 
 
@@ -114,16 +103,7 @@ async def test_the_inbox_names_a_conversation_whose_rows_are_not_written_yet(
     context.loop = SimpleNamespace(time=itertools.count(step=1_000).__next__)  # nobody waits
     store = HeadsStore(context.redis_pipe)
     assert await store.restore_heads(await store.life("life"), {CONVERSATION: FACTS})
-    asked = InboxRequested(
-        request_id="1",
-        user_id=ANN,
-        device_id="phone",
-        gateway_id="gateway-1",
-        gateway_epoch="epoch",
-        session_id=1,
-        limit=50,
-    )
-    frame = msgspec.json.decode(await Reader(context).inbox(asked))
+    frame = msgspec.json.decode(await Reader(context).inbox(inbox_asked()))
     (item,) = frame["conversations"]
     assert (item["conversation_id"], item["seq"]) == (CONVERSATION, FACTS)
     assert item["newest"]["seq"] == written if written else item["newest"] is None

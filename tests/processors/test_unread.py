@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from events.queries import UNREAD_MAX, InboxRequested
+from events.queries import UNREAD_MAX
 from processors.entries import unread
 from processors.reader import Reader
 from projections.heads.store import HeadsStore
@@ -17,21 +17,11 @@ from projections.history.projection import project
 from projections.history.store import TimelineStore
 from projections.positions import write_time
 from projections.routing.store import RoutingStore
-from tests.examples import ANN, CONVERSATION
+from tests.examples import ANN, CONVERSATION, inbox_asked
 from tests.projections.facts import sent
 from tests.simulation.cassandra import Cassandra, ImmediateDatabase
 from tests.simulation.redis import ImmediatePipe, Redis
 from tests.unread import CASES, NAMES, SERVER_CASES, Case
-
-ASKED = InboxRequested(
-    request_id="1",
-    user_id=ANN,
-    device_id="phone",
-    gateway_id="gateway-1",
-    gateway_epoch="epoch",
-    session_id=1,
-    limit=50,
-)
 
 
 async def shown(facts: str, read: int) -> dict[str, Any]:
@@ -56,7 +46,7 @@ async def shown(facts: str, read: int) -> dict[str, Any]:
         loop=asyncio.get_running_loop(),
         new_word=lambda: "word",
     )
-    frame = msgspec.json.decode(await Reader(context).inbox(ASKED))
+    frame = msgspec.json.decode(await Reader(context).inbox(inbox_asked()))
     (entry,) = frame["conversations"]
     return dict(entry)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from events.conversations import MessageSent
 from events.ids import members_of
-from events.queries import HistoryRequested, InboxRequested
 from events.topics import CONVERSATIONS
 from processors.reader import Reader
+from tests.examples import history_asked, inbox_asked
 from tests.simulation.cassandra import Cassandra, ImmediateDatabase
 from tests.simulation.checks.registry import check
 from tests.simulation.checks.seen import Seen
@@ -75,16 +75,7 @@ def _named(world: World, reader: Reader, user: str) -> set[str]:
     found: set[str] = set()
     cursor: str | None = None
     while True:
-        request = InboxRequested(
-            request_id="q",
-            user_id=user,
-            device_id="phone",
-            gateway_id="gateway-1",
-            gateway_epoch="epoch",
-            session_id=1,
-            limit=_LIMIT,
-            cursor=cursor,
-        )
+        request = inbox_asked(user, limit=_LIMIT, cursor=cursor)
         reading = world.parts.loop.create_task(reader.inbox(request))
         world.parts.loop.settle()
         frame = json.loads(reading.result())
@@ -114,17 +105,11 @@ def _walk(
     found: list[tuple[int, str]] = []
     cursor: int | None = 0 if rising else count + 1
     for _ in range(count + 1):
-        request = HistoryRequested(
-            request_id="q",
-            user_id=user,
-            device_id="phone",
-            gateway_id="gateway-1",
-            gateway_epoch="epoch",
-            session_id=1,
-            conversation_id=conversation_id,
+        request = history_asked(
+            conversation_id,
+            user,
             after_seq=cursor if rising else None,
             before_seq=None if rising else cursor,
-            up_to_seq=None,
             limit=_LIMIT,
         )
         reading = world.parts.loop.create_task(reader.history(request))
