@@ -38,7 +38,7 @@ _KEEPS = frozenset({"retention.ms", "retention.bytes"})
 _HIDDEN = frozenset(
     {KafkaError.CLUSTER_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED}
 )
-CANNOT_BE_SEEN = "settings cannot be seen, and are taken to be as demanded"
+_CANNOT_BE_SEEN = "settings cannot be seen, and are taken to be as demanded"
 
 log = structlog.get_logger()
 
@@ -187,23 +187,12 @@ def differing_config(
     described = admin.describe_configs(resources, request_timeout=TIMEOUT_SECONDS)
     differing: dict[str, dict[str, tuple[str, str]]] = {}
     for topic, resource in zip(topics, resources, strict=True):
-        current = shown(described[resource], topic.name)
-        if current is None:
-            continue
         wanted = config_of(topic, replication_factor)
-        hidden = [one for one in wanted if one not in current or current[one].value is None]
-        if hidden:
-            log.warning(CANNOT_BE_SEEN, place=topic.name, settings=hidden)
         values = {
-            name: (str(current[name].value), value)
-            for name, value in wanted.items()
-            if name not in hidden
-            and (
-                current[name].source != ConfigSource.DYNAMIC_TOPIC_CONFIG.value
-                or not _serves(
-                    name, str(current[name].value), value, replication_factor, may_keep_longer
-                )
-            )
+            name: (entry.value, wanted[name])
+            for name, entry in shown(described[resource], topic.name, wanted).items()
+            if entry.source != ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+            or not _serves(name, entry.value, wanted[name], replication_factor, may_keep_longer)
         }
         if values:
             differing[topic.name] = values
@@ -237,19 +226,23 @@ def _set_config(
     return changed
 
 
-def shown(asked: Future[Any], place: str) -> dict[str, Any] | None:
-    """The settings of a topic or a broker; None when who asks may not see them.
+def shown(asked: Future[Any], place: str, wanted: Iterable[str]) -> dict[str, Any]:
+    """Those of the wanted settings of a topic or a broker that the cluster shows, with values.
 
-    Raises KafkaException when they cannot be asked.
+    What it hides is said in the log. Raises KafkaException when they cannot be asked.
     """
     try:
-        settings: dict[str, Any] = asked.result(TIMEOUT_SECONDS)
+        settings = asked.result(TIMEOUT_SECONDS)
     except KafkaException as error:
         if error.args[0].code() not in _HIDDEN:
             raise
-        log.warning(CANNOT_BE_SEEN, place=place, why=error.args[0].str())
-        return None
-    return settings
+        log.warning(_CANNOT_BE_SEEN, place=place, why=error.args[0].str())
+        return {}
+    found = {name: settings[name] for name in wanted if name in settings}
+    visible = {name: entry for name, entry in found.items() if entry.value is not None}
+    if hidden := [name for name in wanted if name not in visible]:
+        log.warning(_CANNOT_BE_SEEN, place=place, settings=hidden)
+    return visible
 
 
 def _serves(name: str, current: str, value: str, copies: int, may_keep_longer: bool) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import structlog
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     ConfigResource,
@@ -29,8 +28,6 @@ from infra.demands.catalogue import (
     breaches_of,
 )
 from infra.settings import KafkaSettings
-
-log = structlog.get_logger()
 
 _OFFSETS_TOPIC = "__consumer_offsets"
 _BY_NAME = {demand.name: demand for demand in TOPIC_DEMANDS}
@@ -64,12 +61,10 @@ def broker_breaches(admin: AdminClient, kafka: KafkaSettings) -> list[Breach]:
     for number in metadata.brokers:  # each is asked by itself: a request may name one broker only
         resource = ConfigResource(ResourceType.BROKER, str(number))
         asked = admin.describe_configs([resource], request_timeout=topics.TIMEOUT_SECONDS)
-        entries = topics.shown(asked[resource], f"broker {number}") or {}
-        values = {one.name: str(one.value) for one in entries.values() if one.value is not None}
-        hidden = [one.name for one in BROKER_DEMANDS if entries and one.name not in values]
-        if hidden:
-            log.warning(topics.CANNOT_BE_SEEN, place=f"broker {number}", settings=hidden)
-        found += breaches_of(BROKER_DEMANDS, f"broker {number}", values)
+        place, wanted = f"broker {number}", [demand.name for demand in BROKER_DEMANDS]
+        entries = topics.shown(asked[resource], place, wanted)
+        values = {name: entry.value for name, entry in entries.items()}
+        found += breaches_of(BROKER_DEMANDS, place, values)
     offsets = metadata.topics.get(_OFFSETS_TOPIC)
     if offsets is not None and (copies := _copies(offsets)) < kafka.replication_factor:
         found.append(Breach(OFFSETS_COPIES, "the cluster", str(copies)))
