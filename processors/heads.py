@@ -110,8 +110,8 @@ class Heads:
     ) -> dict[str, tuple[int, int]] | None:
         """Heads and their times as history has them, put back; none when Redis lost all again."""
         found: dict[str, tuple[int, int]] = {}
-        for start in range(0, len(conversations), _READ_AT_ONCE):
-            read = await self._timeline.heads(conversations[start : start + _READ_AT_ONCE])
+        for some in in_pieces(conversations, _READ_AT_ONCE):
+            read = await self._timeline.heads(some)
             if not await self.store.restore_heads(life, {one: read[one][0] for one in read}):
                 return None
             found |= read

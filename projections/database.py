@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Any, Protocol
 
+from projections.pieces import in_pieces
+
 
 class Database(Protocol):
     """Prepared statements on Cassandra."""
@@ -36,11 +38,10 @@ async def read_in(
     after: Sequence[Any] = (),
 ) -> list[Any]:
     """The rows of a query with `IN ?`, asked for some keys at a time, side by side."""
-    listed = list(keys)
     answers = await asyncio.gather(
         *(
-            database.read(cql, [*before, listed[start : start + _KEYS_AT_ONCE], *after])
-            for start in range(0, len(listed), _KEYS_AT_ONCE)
+            database.read(cql, [*before, some, *after])
+            for some in in_pieces(list(keys), _KEYS_AT_ONCE)
         )
     )
     return [row for rows in answers for row in rows]

@@ -9,10 +9,10 @@ may cut the same state differently.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from events.codec import Codec
-from events.snapshots import SnapshotCompleted, SnapshotPartWritten, digest_of_parts
+from events.snapshots import SnapshotCompleted, digest_of_parts
 from events.topics import SNAPSHOTS
 from infra.producer import Publisher
 from processors.admission.state import PartitionState
@@ -32,7 +32,7 @@ async def write(
     """Write the snapshot of a state; calls `going_on` with every part that is confirmed."""
     offsets: list[int] = []
     under_way: deque[asyncio.Future[int]] = deque()
-    coming = _encoded(parts(state), codec)
+    coming = map(codec.encode, parts(state))
     digest = digest_of_parts()
     while (part := await asyncio.to_thread(next, coming, None)) is not None:
         digest.update(part)
@@ -56,7 +56,3 @@ async def write(
         parts_digest=digest.hexdigest(),
     )
     await publisher.publish(SNAPSHOTS, completed, partition=partition)
-
-
-def _encoded(some: Iterator[SnapshotPartWritten], codec: Codec) -> Iterator[bytes]:
-    return map(codec.encode, some)
