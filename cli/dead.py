@@ -16,13 +16,14 @@ from cyclopts import App, Parameter
 from cli import table, terminal
 from cli.clock import local
 from cli.letters import letter_of, letters_of, publish_again, record_at
-from cli.log import open_codec, readable, settings
+from cli.log import readable, settings
 from cli.story import quoted
 from events.text import on_one_line
 from events.topics import GROUPS
 from infra.arguments import Offset
 from infra.errors import UserError
 from infra.exits import Exit
+from infra.ids_file import codec_at_start
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
@@ -61,7 +62,7 @@ def show(group: str, offset: Offset, *, as_json: AsJson = False) -> None:
     known = settings()
     record = record_at(known.kafka, group, offset)
     letter = letter_of(group, record)
-    found = readable(record, open_codec(known.schemas))
+    found = readable(record, codec_at_start(known.schemas.ids))
     if as_json:
         print(
             json.dumps(letter.as_json() | {"said": found.said, "event": found.as_json()["value"]})

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from cli import terminal
 from cli.clock import to_the_millisecond
-from cli.log import Readable, Tail, instant_of, open_codec, places_in, readable, settings
+from cli.log import Readable, Tail, instant_of, places_in, readable, settings
 from cli.names import names_in
 from events.conversations import WriterClaimed
 from events.fence import NO_EPOCH, Fence
@@ -32,6 +32,7 @@ from events.topics import (
 )
 from infra.arguments import CountOrNone
 from infra.errors import UserError
+from infra.ids_file import codec_at_start
 
 DEFAULT_TOPICS = (SUBMISSIONS, CONVERSATIONS, RECEIPTS, SESSIONS, GATEWAYS, QUERIES)
 CLAIMS_TOGETHER_MS = 5_000
@@ -73,7 +74,7 @@ def tail(
     """Tell what happens, as it happens."""
     instant_ms = instant_of(begin, int(time.time() * 1000))
     known = settings()
-    codec = open_codec(known.schemas)
+    codec = codec_at_start(known.schemas.ids)
     console = terminal.console(soft_wrap=True)
     fences: dict[int, Fence] = {}
     claims: dict[str, int] = {}

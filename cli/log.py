@@ -30,7 +30,6 @@ from events.codec import BeyondRelease, Codec, DecodeError, UnknownSchema
 from events.text import on_one_line
 from infra.errors import UserError
 from infra.exits import Exit
-from infra.ids_file import codec_at_start
 from infra.settings import KafkaSettings, SchemaSettings, load
 
 KAFKA_SECONDS = 5.0
@@ -93,11 +92,6 @@ def _as_text(value: Any) -> Any:
 def settings() -> LogSettings:
     """The settings of the commands that look at the log."""
     return load(LogSettings)
-
-
-def open_codec(schemas: SchemaSettings) -> Codec:
-    """The codec of this cluster. Raises UserError when no schemas were applied."""
-    return codec_at_start(schemas.ids)
 
 
 def readable(record: Message, codec: Codec) -> Readable:

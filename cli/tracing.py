@@ -18,7 +18,6 @@ from cli.log import (
     LogSettings,
     Readable,
     consumer,
-    open_codec,
     readable,
     topics_of,
     unreachable,
@@ -26,6 +25,7 @@ from cli.log import (
 from cli.steps import Receipts, Step, delivery_steps, first_of_each, own_step
 from events.conversations import MessageSent
 from events.topics import CONVERSATIONS, DELIVERIES, RECEIPTS, SUBMISSIONS, partition_of
+from infra.ids_file import codec_at_start
 from infra.log_reader import LogReader, Place
 
 LOOKBACKS_SECONDS = (600.0, 7_200.0, 86_400.0)
@@ -51,7 +51,7 @@ class Tracer:
 
     def __init__(self, known: LogSettings) -> None:
         self._kafka = known.kafka
-        self._codec = open_codec(known.schemas)
+        self._codec = codec_at_start(known.schemas.ids)
         self._offsets = consumer(self._kafka)
         self._reader = LogReader(self._kafka)
 
