@@ -55,7 +55,11 @@ FRAMES_MAX, _BYTES_MAX = 8, 1 << 20
 class Wire:
     """A socket as its gateway holds it (transport, flow and writer in one), and its other end."""
 
-    def __init__(self, ended: Callable[[], object], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        ended: Callable[[], object] = lambda: None,
+        clock: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         """`clock` gives seconds since 1970."""
         self.writing_paused = False
         """Whether the device has stopped reading, and everything between is full."""
