@@ -1,14 +1,13 @@
 """How a process becomes the writer of partitions: it restores, claims, then decides.
 
 On assignment it folds snapshot, facts and moves, appends WriterClaimed to each partition of the
-fact log with the next number (ADR 0002), folds on up to its own claim, and starts reading behind
-the last submission that is decided in the log. The log alone says where that is: what the group
-committed may come from an owner whose decisions nobody sees. What an older owner appends behind the
-claim is seen by nobody. When another's claim came first, under the same number or a greater one,
-its own does not count and silences nobody: it looks at the group again, which may have given the
-partition away, and begins anew. Should a claim land that does count while it decides, it sees by
-the offsets of its facts that somebody wrote between them, and ends. When the submissions are not
-those that were decided, it says so in the log, and where it begins (`submissions`).
+fact log with the next number (ADR 0002), folds on up to its own claim, and starts reading where the
+group is, but never behind the last message that is decided in the log (`submissions`). What an
+older owner appends behind the claim is seen by nobody. When another's claim came first, under the
+same number or a greater one, its own does not count and silences nobody: it looks at the group
+again, which may have given the partition away, and begins anew. Should a claim land that does count
+while it decides, it sees by the offsets of its facts that somebody wrote between them, and ends.
+When the submissions are not those that were decided, it says so in the log, and where it begins.
 """
 
 import asyncio
@@ -25,12 +24,12 @@ from events.codec import DecodeError
 from events.conversations import SubmissionsRestarted, WriterClaimed
 from events.fence import number_of
 from events.marks import Mark, fingerprint_of, mark_of
-from events.topics import CONVERSATIONS, SUBMISSIONS
+from events.topics import CONVERSATIONS
 from infra.log_reader import Place, place_of
 from infra.reading import Reading
 from processors.admission.restore import fold_on, restore
 from processors.admission.state import PartitionState
-from processors.admission.submissions import restarts
+from processors.admission.submissions import begins, restarts
 from processors.context import Context
 from processors.guard import Guard
 from processors.positions import Positions
@@ -87,8 +86,12 @@ class Owner:
         async with asyncio.timeout(_CLAIM_SECONDS):
             claims = await self._claim(states)
         await asyncio.to_thread(self._fold_up_to, claims, states)
-        found, firsts = await asyncio.to_thread(self._look_at_submissions, states)
+        found = await asyncio.to_thread(self._look_at_submissions, states)
         restarted = await self._restart_submissions(found, states)
+        reached = {one.partition: one.offset for one in committed if one.offset >= 0}
+        # What was committed there before is not what lies there now.
+        reached |= {one: states[one].submission_offset + 1 for one in restarted}
+        begins = await asyncio.to_thread(self._begins, states, reached)
         said = claims | restarted
         self.states.update(states)
         for partition, (offset, value) in said.items():
@@ -101,10 +104,7 @@ class Owner:
             seconds=round(time.monotonic() - started_at, 3),
         )
         for place in committed:
-            # Retention takes what is decided, and the watermarks behind it, where all is quiet.
-            decided = states[place.partition].submission_offset
-            place.offset = max(decided + 1, firsts[place.partition])
-        # What was acknowledged there before is not what lies there now.
+            place.offset = begins[place.partition]
         self._guard.read_before([one for one in committed if one.partition in restarted])
         return committed
 
@@ -183,12 +183,16 @@ class Owner:
 
     def _look_at_submissions(
         self, states: Mapping[int, PartitionState]
-    ) -> tuple[dict[int, SubmissionsRestarted], dict[int, int]]:
-        """Which are not those that were decided, and the first offset of each. For a thread."""
+    ) -> dict[int, SubmissionsRestarted]:
+        """Which are not those that were decided. For a thread."""
         with self._context.log_reader() as reader:
-            found = restarts(reader, self._reading(), states)
-            bounds = reader.ends([(SUBMISSIONS.name, partition) for partition in states])
-        return found, {partition: first for (_, partition), (first, _) in bounds.items()}
+            return restarts(reader, self._reading(), states)
+
+    def _begins(
+        self, states: Mapping[int, PartitionState], reached: Mapping[int, int]
+    ) -> dict[int, int]:
+        with self._context.log_reader() as reader:
+            return begins(reader, states, reached)
 
     def _fold_restarts(
         self, said: Mapping[int, Said], states: Mapping[int, PartitionState]

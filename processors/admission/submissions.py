@@ -1,4 +1,9 @@
-"""Whether `chat.submissions` is still the log that was decided, and where to begin if it is not.
+"""Where an owner begins to read `chat.submissions`, and whether it still is the log it decided.
+
+It goes on where the group is, but never behind the last message that is decided: what the group
+committed may come from an owner whose decisions nobody sees. Between the two lie watermarks, whose
+moves may be missing when an owner died: they are taken again, and only rise. Messages there have
+their decisions, and are passed over.
 
 The facts name the last submission that was decided, by its offset and by who sent what. When that
 offset holds another submission, or lies behind the end, the topic was replaced (the facts were
@@ -8,7 +13,7 @@ everything until then. So it begins at the first submission whose append time is
 the newest decision: what was decided is not decided again, and what was lost unanswered is sent
 again by its client. Where retention took the record nothing can be compared, and nothing is wrong:
 offsets that were given anew lie at the end of a log, and reading begins with what is left
-(`owner`). Reads Kafka and nothing else; synchronous.
+(`begins`). Reads Kafka and nothing else; synchronous.
 """
 
 from collections.abc import Mapping
@@ -23,6 +28,31 @@ from infra.log_reader import LogReader, Place, place_of
 from infra.reading import Reading
 from processors.admission.remembered import message_digest
 from processors.admission.state import PartitionState
+
+LOOKED_BACK_MS = 15 * 60_000
+"""So far before the newest decision reading begins when the group has forgotten where it was."""
+
+
+def begins(
+    reader: LogReader, states: Mapping[int, PartitionState], committed: Mapping[int, int]
+) -> dict[int, int]:
+    """The first submission to read of each partition. `committed` names those that the group knows.
+
+    Retention takes what is decided, and the watermarks behind it, where all is quiet.
+    """
+    unknown = {
+        (SUBMISSIONS.name, one): max(state.newest_at - LOOKED_BACK_MS, 0)
+        for one, state in states.items()
+        if one not in committed
+    }
+    looked_back = reader.first_since(unknown)
+    bounds = reader.ends([(SUBMISSIONS.name, one) for one in states])
+    found: dict[int, int] = {}
+    for place, (first, _) in bounds.items():
+        partition = place[1]
+        reached = looked_back[place] if place in unknown else committed[partition]
+        found[partition] = max(first, min(reached, states[partition].submission_offset + 1))
+    return found
 
 
 def restarts(

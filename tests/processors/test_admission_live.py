@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
+from msgspec import structs
 
 from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated, WriterClaimed
 from events.ids import direct_conversation
@@ -169,6 +170,41 @@ async def test_a_killed_writer_is_followed_exactly_where_it_stopped(
     assert [one.seq for one in seen] == [*range(1, total + 1), total]
     offsets = [one.submission_offset for one in seen]
     assert offsets == sorted(set(offsets))
+
+
+async def test_a_watermark_in_front_of_a_decided_message_is_taken_again(
+    admission: Stack, publisher: Publisher, conversation: str
+) -> None:
+    """The owner died when Kafka had the next message's decision, and not yet the move."""
+    partition = partition_of(conversation)
+    await publisher.publish(SUBMISSIONS, message(conversation, 1), key=conversation)
+    await until(lambda: decisions(admission, partition, conversation))
+    admission.stop_part(WORKER)
+    marker = Marker(
+        conversation_id=conversation, user_id=ANN, device_id="phone", kind="delivered", seq=1
+    )
+    await publisher.publish(SUBMISSIONS, MarkersSubmitted(markers=(marker,)), partition=partition)
+    second = message(conversation, 2)
+    offset = await publisher.publish(SUBMISSIONS, second, key=conversation)
+    (first,) = decisions(admission, partition, conversation)
+    assert isinstance(first, MessageSent)
+    fact = structs.replace(
+        first,
+        seq=2,
+        message_number=2,
+        client_message_id=second.client_message_id,
+        submission_offset=offset,
+    )
+    await publisher.publish(CONVERSATIONS, fact, key=conversation)
+    admission.start_part(WORKER)
+
+    def moved() -> bool:
+        decode = codec_of(admission).decode
+        moves = [decode(one.value()) for one in records(admission, RECEIPTS.name, partition)]
+        return conversation in [move.conversation_id for move in moves]  # type: ignore[attr-defined]
+
+    await until(moved, what="the move of the watermark")
+    assert [one.seq for one in decisions(admission, partition, conversation)] == [1, 2]
 
 
 async def test_an_old_writer_with_other_rules_is_seen_by_nobody(

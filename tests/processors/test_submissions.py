@@ -11,7 +11,7 @@ from infra.reading import Reading
 from processors.admission.decider import Place, decide
 from processors.admission.restore import restore
 from processors.admission.state import PartitionState, evolve, initial
-from processors.admission.submissions import restarts
+from processors.admission.submissions import LOOKED_BACK_MS, begins, restarts
 from tests.examples import CONVERSATION, NOON, codec, submitted
 from tests.simulation.kafka import Log, SimulatedReader
 
@@ -186,3 +186,33 @@ def test_a_log_that_was_replaced_twice_says_so_also_behind_the_first_submission(
     found = world.restarts()[PARTITION]
     assert found.submissions_from == 0
     assert found.detail == "it was replaced once more, before 1 was decided"
+
+
+def begin(world: World, **committed: int) -> int:
+    """Where the next owner begins; `at` is where the group is, if it knows."""
+    reader = SimulatedReader(world.log)
+    reached = {PARTITION: at for at in committed.values()}
+    return begins(reader, {PARTITION: world.state}, reached)[PARTITION]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("at", "expected"), [(0, 0), (3, 3), (5, 5), (6, 5), (99, 5)])
+def test_reading_begins_where_the_group_is_but_not_behind_what_is_decided(
+    world: World, at: int, expected: int
+) -> None:
+    world.submit(6, 7)
+    assert begin(world, at=at) == expected
+
+
+def test_reading_begins_with_what_retention_has_left(world: World) -> None:
+    world.log.starts[SUBMITTED] = 4
+    assert begin(world, at=2) == 4
+    assert begin(world) == 4
+
+
+def test_where_the_group_knows_nothing_reading_begins_some_minutes_back(world: World) -> None:
+    assert begin(World()) == 0
+    assert begin(world) == 0
+    world.now += LOOKED_BACK_MS - 2_000  # then two more, a second apart
+    world.submit(6, 7)
+    world.decide_all()
+    assert begin(world) == 4

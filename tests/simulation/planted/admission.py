@@ -114,6 +114,19 @@ def a_submission_offset_is_believed_in_another_log(patch: pytest.MonkeyPatch) ->
 
 
 @planted
+def reading_begins_behind_the_last_decision(patch: pytest.MonkeyPatch) -> None:
+    """Found here: a watermark before it was lost when its move was not in Kafka yet."""
+    begins = owner.begins
+    patch.setattr(
+        owner, "begins", lambda reader, states, _: begins(reader, states, _decided(states))
+    )
+
+
+def _decided(states: Any) -> dict[int, int]:
+    return {partition: one.submission_offset + 1 for partition, one in states.items()}
+
+
+@planted
 def time_may_run_back(patch: pytest.MonkeyPatch) -> None:
     def place(one: state.PartitionState, received: Any) -> decider.Place:
         return decider.Place(one.epoch, received.offset, received.timestamp)
