@@ -188,10 +188,10 @@ def test_a_log_that_was_replaced_twice_says_so_also_behind_the_first_submission(
     assert found.detail == "it was replaced once more, before 1 was decided"
 
 
-def begin(world: World, **committed: int) -> int:
+def begin(world: World, at: int | None = None) -> int:
     """Where the next owner begins; `at` is where the group is, if it knows."""
     reader = SimulatedReader(world.log)
-    reached = {PARTITION: at for at in committed.values()}
+    reached = {} if at is None else {PARTITION: at}
     return begins(reader, {PARTITION: world.state}, reached)[PARTITION]  # type: ignore[arg-type]
 
 
@@ -200,12 +200,12 @@ def test_reading_begins_where_the_group_is_but_not_behind_what_is_decided(
     world: World, at: int, expected: int
 ) -> None:
     world.submit(6, 7)
-    assert begin(world, at=at) == expected
+    assert begin(world, at) == expected
 
 
 def test_reading_begins_with_what_retention_has_left(world: World) -> None:
     world.log.starts[SUBMITTED] = 4
-    assert begin(world, at=2) == 4
+    assert begin(world, 2) == 4
     assert begin(world) == 4
 
 
