@@ -58,6 +58,22 @@ def a_device_is_welcomed_before_it_can_be_reached(patch: pytest.MonkeyPatch) -> 
 
 
 @planted
+def answers_do_not_wait_for_the_welcome(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Session, "_in_turn", lambda self, effects: effects)
+
+
+@planted
+def the_welcome_comes_behind_what_was_routed(patch: pytest.MonkeyPatch) -> None:
+    registered = ClientSocket.registered
+
+    def late(self: ClientSocket) -> None:
+        if not self._session.is_registered:
+            self._hub.loop.call_soon(registered, self)
+
+    patch.setattr(ClientSocket, "registered", late)
+
+
+@planted
 def an_expired_token_is_let_in(patch: pytest.MonkeyPatch) -> None:
     timely = tokens._timely
     patch.setattr(
