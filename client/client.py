@@ -19,11 +19,11 @@ from uuid import uuid4
 from aiohttp import ClientSession
 
 from client import frames
-from client.conversations import Conversation
+from client.chats import Chat, Chats
 from client.engine import Engine
 from client.errors import ClientError
 from client.message_ids import minted
-from client.messages import Link, Message, Notice, direct_conversation, others_in
+from client.messages import Link, Message, Notice, direct_conversation
 from client.options import Options, TokenSource
 from client.outgoing import Outgoing
 from client.state import State
@@ -32,20 +32,6 @@ from client.store import Store
 _HANDED_BATCH = 100
 _PAGE_MAX = 100
 _INBOX_MAX = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Chat:
-    """A conversation as a list of conversations shows it.
-
-    `newest` is its newest message, or a preview without an id while that is on its way.
-    """
-
-    conversation_id: str
-    others: tuple[str, ...]
-    seq: int
-    unread: int
-    newest: Message | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +65,7 @@ class Client:
         self._store = store
         options, random = options or Options(), random or Random()
         self._engine = Engine(urls, token_source, store, on_notice, http, tls, options, random)
+        self._chats = Chats(self._engine.state, store)
         self._unhanded: deque[tuple[int, Message]] = deque()
         self._last_given = 0
 
@@ -203,19 +190,7 @@ class Client:
 
     def chats(self) -> list[Chat]:
         """The conversations of this device, newest first; works offline."""
-        found = [self._chat(conversation) for conversation in self.state.conversations.values()]
-        return sorted(found, key=lambda chat: -(chat.newest.sent_at if chat.newest else 0))
-
-    def _chat(self, conversation: Conversation) -> Chat:
-        """A conversation by what is here, or by the inbox when that is ahead of it."""
-        others = others_in(conversation.id, self.user_id)
-        newest = next(iter(self._store.history(conversation.id, None, 1)), None)
-        listed = conversation.preview
-        if listed is not None and (newest is None or listed.seq > newest.seq):
-            unread = conversation.listed_unread
-            return Chat(conversation.id, others, conversation.cursor, unread, listed)
-        unread = self._store.unread(conversation.id, conversation.read, self.user_id)
-        return Chat(conversation.id, others, conversation.cursor, unread, newest)
+        return self._chats.newest_first()
 
     def unsent(self, conversation: str) -> list[Unsent]:
         """The messages of this device that are not accepted yet, oldest first."""

@@ -6,6 +6,7 @@ does not grow; `forgotten` says how many went unhanded, which is never right in 
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice, takewhile
 
 from client.effects import (
     Change,
@@ -20,7 +21,7 @@ from client.effects import (
     MarkersChanged,
     MessageStored,
 )
-from client.messages import Message
+from client.messages import UNREAD_MAX, Message
 
 
 class MemoryStore:
@@ -30,7 +31,10 @@ class MemoryStore:
         self.forgotten = 0
         self.refused: dict[int, EntryRefused] = {}
         self._messages_max = messages_max
-        self._messages: deque[tuple[int, Message]] = deque()
+        self._messages: dict[str, deque[Message]] = {}
+        """By conversation, rising by seq."""
+        self._arrived: deque[tuple[int, str]] = deque()
+        """The number and the conversation of each message that is held."""
         self._unhanded: deque[tuple[int, Message]] = deque()
         self._arrivals = 0
         self._identity: IdentityLearnt | None = None
@@ -73,10 +77,22 @@ class MemoryStore:
 
     def _keep(self, message: Message) -> None:
         self._arrivals += 1
-        self._messages.append((self._arrivals, message))
+        self._of(message).append(message)
         self._unhanded.append((self._arrivals, message))
-        if len(self._messages) > self._messages_max:
-            arrival, _ = self._messages.popleft()
+        self._arrived.append((self._arrivals, message.conversation_id))
+        self._forget()
+
+    def _of(self, message: Message) -> deque[Message]:
+        return self._messages.setdefault(message.conversation_id, deque())
+
+    def _forget(self) -> None:
+        """Let go of the oldest, when there are too many."""
+        if len(self._arrived) > self._messages_max:
+            arrival, conversation_id = self._arrived.popleft()
+            held = self._messages[conversation_id]
+            held.popleft()
+            if not held:
+                del self._messages[conversation_id]
             if self._unhanded and self._unhanded[0][0] <= arrival:
                 self._unhanded.popleft()
                 self.forgotten += 1
@@ -92,22 +108,16 @@ class MemoryStore:
 
     def history(self, conversation_id: str, before: int | None, limit: int) -> list[Message]:
         """The newest messages below a seq, rising."""
-        found: list[Message] = []
-        for _, message in reversed(self._messages):
-            if message.conversation_id == conversation_id and (
-                before is None or message.seq < before
-            ):
-                found.append(message)
-                if len(found) == limit:
-                    break
-        return found[::-1]
+        newest = reversed(self._messages.get(conversation_id, ()))
+        below = (one for one in newest if before is None or one.seq < before)
+        return list(islice(below, limit))[::-1]
 
     def unread(self, conversation_id: str, after: int, user_id: str) -> int:
-        """How many messages of others lie beyond a seq."""
+        """How many messages of others lie beyond a seq; UNREAD_MAX stands for any larger count."""
+        newest = reversed(self._messages.get(conversation_id, ()))
+        beyond = takewhile(lambda one: one.seq > after, newest)
         return sum(
-            message.seq > after and message.sender_id != user_id
-            for _, message in self._messages
-            if message.conversation_id == conversation_id
+            1 for _ in islice((one for one in beyond if one.sender_id != user_id), UNREAD_MAX)
         )
 
     def close(self) -> None:

@@ -8,6 +8,9 @@ from enum import IntEnum, StrEnum
 
 from client.frames import Event
 
+UNREAD_MAX = 1_000
+"""Stands for any larger number of unread messages, as it does in the inbox of the server."""
+
 
 class Tick(IntEnum):
     """How far a message of one's own has come; it never goes back."""

@@ -27,7 +27,7 @@ from client.effects import (
     MessageStored,
 )
 from client.errors import StoreError
-from client.messages import Message
+from client.messages import UNREAD_MAX, Message
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS device (
@@ -84,7 +84,7 @@ class Store(Protocol):
         ...
 
     def unread(self, conversation_id: str, after: int, user_id: str) -> int:
-        """How many messages of others lie beyond a seq."""
+        """How many messages of others lie beyond a seq; UNREAD_MAX stands for any larger count."""
         ...
 
     def close(self) -> None:
@@ -235,12 +235,12 @@ class SqliteStore:
             return [Message(*row) for row in rows][::-1]  # type: ignore[arg-type]
 
     def unread(self, conversation_id: str, after: int, user_id: str) -> int:
-        """How many messages of others lie beyond a seq."""
+        """How many messages of others lie beyond a seq; UNREAD_MAX stands for any larger count."""
         with _told():
             (count,) = self._db.execute(
-                "SELECT count(*) FROM messages"
-                " WHERE conversation_id = ? AND seq > ? AND sender_id != ?",
-                (conversation_id, after, user_id),
+                "SELECT count(*) FROM (SELECT 1 FROM messages"
+                " WHERE conversation_id = ? AND seq > ? AND sender_id != ? LIMIT ?)",
+                (conversation_id, after, user_id, UNREAD_MAX),
             ).fetchone()
             return int(count)
 

@@ -11,7 +11,8 @@ from functools import lru_cache
 
 from cli.clock import local
 from cli.columns import clip, pad, width, wrap
-from client.client import Chat, Unsent
+from client.chats import Chat
+from client.client import Unsent
 from client.messages import Message, Tick
 from events.text import harmless, on_one_line
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from client.chats import Chat
 from client.checks import check_recipient
-from client.client import Chat, Client
+from client.client import Client
 from client.errors import ClientError
 from client.messages import (
     Arrived,

@@ -18,7 +18,8 @@ from cli.chat.plain import Plain
 from cli.chat.room import Leave, Room
 from cli.chat.screen import Screen
 from cli.columns import width
-from client.client import Chat, Unsent
+from client.chats import Chat
+from client.client import Unsent
 from client.messages import Link, MarkerMoved, Message, Notice, Tick
 from tests.client.devices import device
 from tests.client.server import FakeServer, running, soon

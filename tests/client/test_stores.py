@@ -13,7 +13,7 @@ import pytest
 from client.effects import ConversationChanged, IdentityLearnt, MarkersChanged, MessageStored
 from client.errors import ClientError, StoreError
 from client.memory import MemoryStore
-from client.messages import Message
+from client.messages import UNREAD_MAX, Message
 from client.store import SqliteStore, Store
 from tests.client.devices import bodies, device, take
 from tests.client.server import running
@@ -47,6 +47,12 @@ def test_a_store_gives_back_what_it_was_given(store: Store) -> None:
     arrivals = [arrival for arrival, _ in store.unhanded(3)]
     store.handed(arrivals[1])
     assert [m.seq for _, m in store.unhanded(10)] == [3, 4, 5]
+
+
+def test_unread_is_counted_up_to_a_bound(store: Store) -> None:
+    store.save([MessageStored(message(seq)) for seq in range(1, UNREAD_MAX + 50)])
+    assert store.unread(CONVERSATION, 0, "ann") == UNREAD_MAX
+    assert store.unread(CONVERSATION, 50, "ann") == UNREAD_MAX - 1
 
 
 def test_a_store_in_memory_says_what_it_forgot() -> None:
