@@ -5,8 +5,9 @@
     --seed 162                 one seed: what does not hold, and the shortest story that shows it
     --planted [--write]        whether each planted mistake is found; notes by which seeds
 
-Exit status 0 when all holds (or every planted mistake was found), otherwise 1. Two processes share
-the work. Strings are hashed alike in every run, so that a seed is a seed.
+Exit status 0 when all holds (or every planted mistake was found and made every check fail at least
+once), otherwise 1. Two processes share the work. Strings are hashed alike in every run, so that a
+seed is a seed.
 """
 
 import argparse

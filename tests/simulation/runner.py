@@ -137,7 +137,7 @@ def _tell_sum(runs: int, first: int, seconds: float, bad: int) -> int:
 
 
 def tell_planted(*, write: bool = False) -> int:
-    """Every planted mistake, side by side; and which checks none of them made fail.
+    """Every planted mistake, side by side; and the checks that none made fail, which is as bad.
 
     With `write` it is noted where each was found.
     """
@@ -155,4 +155,4 @@ def tell_planted(*, write: bool = False) -> int:
     print(f"checks that never failed: {', '.join(sorted(never_failed)) or 'none'}")
     if write:
         SEEDS_FILE.write_text(json.dumps(dict(sorted(seeds.items())), indent=2) + "\n")
-    return int(len(seeds) < len(PLANTED))
+    return int(len(seeds) < len(PLANTED) or bool(never_failed))
