@@ -17,6 +17,7 @@ from events.codec import Codec
 from events.topics import GROUPS
 from infra import catalogues
 from infra.checkout import CHECKOUT
+from infra.ids_file import codec_at_start
 from infra.settings import KafkaSettings, SchemaSettings, inherited_environment, load
 from infra.stack import services
 from infra.stack.part import OnProgress, PartStatus
@@ -94,7 +95,7 @@ class World:
 
     def codec(self) -> Codec:
         """What the records of this world's log are read with."""
-        return Codec.from_file(load(_Settings, self.stack.environment()).schemas.ids)
+        return codec_at_start(load(_Settings, self.stack.environment()).schemas.ids)
 
     def statuses(self) -> dict[str, PartStatus]:
         """How each part is, by name."""

@@ -19,6 +19,7 @@ from events.topics import CONVERSATIONS, GROUPS, RECEIPTS, Topic
 from infra import cassandra
 from infra.database import Database
 from infra.errors import UserError
+from infra.ids_file import codec_at_start
 from infra.lag import TOPICS_READ, LagReader
 from infra.log_reader import LogReader, place_of
 from infra.settings import CassandraSettings, KafkaSettings, load
@@ -35,7 +36,7 @@ async def gather(lab: Lab, unsettled: list[int]) -> Evidence:
     """Facts, rows, moves, dead letters, lags, and each read model beside the log."""
     environment = lab.stack.environment()
     settings = load(verify.Settings, environment)
-    codec = Codec.from_file(settings.schemas.ids)
+    codec = codec_at_start(settings.schemas.ids)
     differences = {model: await _difference(model, settings) for model in MODELS}
     facts, moves, letters = await asyncio.to_thread(_read_log, settings.kafka, codec)
     return Evidence(

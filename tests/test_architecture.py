@@ -89,6 +89,16 @@ def test_only_stores_issue_commands_to_cassandra_or_redis() -> None:
     assert users == set()
 
 
+def test_programs_open_the_codec_by_the_function_that_says_what_to_do() -> None:
+    """`codec_at_start` turns a missing or damaged file of schema ids into a sentence."""
+    openers = {
+        str(path.relative_to(ROOT))
+        for path in sources()
+        if "Codec.from_file(" in path.read_text(encoding="utf-8")
+    }
+    assert openers == {"infra/ids_file.py"}
+
+
 def test_importing_anything_opens_nothing() -> None:
     """Every module imports in one process without a socket, a thread or a setting."""
     modules = [

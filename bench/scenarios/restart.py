@@ -20,6 +20,7 @@ from events.codec import Codec
 from events.conversations import MessageSent
 from events.topics import CONVERSATIONS, PARTITIONS, SUBMISSIONS
 from infra.errors import UserError
+from infra.ids_file import codec_at_start
 from infra.lag import LagReader
 from infra.log_reader import LogReader
 from infra.settings import KafkaSettings, SchemaSettings, load
@@ -70,7 +71,7 @@ def measure(world: World, options: Options, tell: Tell) -> RestartResult:
     """Measure on a world without any service."""
     environment = world.stack.environment()
     kafka = load(_Settings, environment).kafka
-    codec = Codec.from_file(load(_Settings, environment).schemas.ids)
+    codec = codec_at_start(load(_Settings, environment).schemas.ids)
     tell(f"writing {options.plan.messages:,} facts …")
     began = time.monotonic()
     long_log.write(kafka, codec, options.plan)

@@ -17,8 +17,8 @@ from bench.scenarios import latency
 from bench.scenarios.latency import Options
 from bench.scenarios.traffic import Traffic
 from bench.world import Shape, Workers, World, world
-from events.codec import Codec
 from infra.errors import UserError
+from infra.ids_file import codec_at_start
 from infra.lag import LagReader
 from infra.settings import SchemaSettings, load
 from infra.stack import services
@@ -114,7 +114,7 @@ def _stored(messages: int, options: Options, progress: Progress, tell: Tell) -> 
     shape = Shape()
     with world(replace(shape, gateways=0), progress) as fresh:
         environment = fresh.stack.environment()
-        codec = Codec.from_file(load(_Settings, environment).schemas.ids)
+        codec = codec_at_start(load(_Settings, environment).schemas.ids)
         plan = long_log.Plan(
             messages=messages,
             conversations=max(1, min(_CONVERSATIONS_MAX, messages // 10)),

@@ -18,6 +18,7 @@ from events.codec import Codec
 from events.conversations import WriterClaimed
 from events.topics import TOPICS, Topic
 from infra.errors import UserError
+from infra.ids_file import codec_at_start
 from infra.lag import TOPICS_READ
 
 _KAFKA_SECONDS = 20.0
@@ -27,7 +28,7 @@ _UNKNOWN_SCHEMA = 0x7FFFFFFF
 @fault("F16", hold_seconds=2.0, bar_seconds=4.0, always=True)
 async def poison(lab: Lab) -> AsyncIterator[None]:
     """Nonsense of many kinds is written into every topic that workers read as a group."""
-    codec = Codec.from_file(Path(lab.stack.environment()["CHAT_SCHEMA_IDS"]))
+    codec = codec_at_start(Path(lab.stack.environment()["CHAT_SCHEMA_IDS"]))
     letters = await asyncio.to_thread(_write, lab, codec)
     lab.planted.extend(letters)
     lab.say(f"poison: {len(letters)} dead letters are due")

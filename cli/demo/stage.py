@@ -19,7 +19,6 @@ from cli.progress import Report
 from client.client import Client
 from client.options import Options
 from client.store import SqliteStore
-from events.codec import Codec
 from events.conversations import MessageSent
 from events.fence import Fence
 from events.ids import direct_conversation
@@ -27,6 +26,7 @@ from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
 from events.topics import CONVERSATIONS, GROUPS, RECEIPTS, Topic, partition_of
 from infra import cassandra, catalogues
 from infra.database import Database
+from infra.ids_file import codec_at_start
 from infra.log_reader import LogReader
 from infra.settings import (
     CassandraSettings,
@@ -194,7 +194,7 @@ class Stage:
         ]
 
     def _read(self, topic: Topic) -> Sequence[tuple[Struct, int]]:
-        codec = Codec.from_file(self._known.schemas.ids)
+        codec = codec_at_start(self._known.schemas.ids)
         place = (topic.name, partition_of(CONVERSATION))
         with LogReader(self._known.kafka) as reader:
             stretch = reader.ends([place])[place]
