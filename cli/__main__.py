@@ -108,15 +108,21 @@ def _asked(error: CycloptsError) -> str:
 
 def _unwritten(error: OSError, what: str) -> int:
     remedy = "Make room, or choose another place." if error.errno == errno.ENOSPC else ""
-    return _say(Exit.INPUT_OUTPUT, f"{what}: {error.strerror}.", remedy)
+    return _say(Exit.INPUT_OUTPUT, f"{what}: {error.strerror}{_noted(error)}.", remedy)
 
 
 def _failed(error: Exception) -> int:
     return _say(
         Exit.INTERNAL,
-        f"this should not have happened: {type(error).__name__}: {error}.",
+        f"this should not have happened: {type(error).__name__}: {error}{_noted(error)}.",
         f"Please report it{_details()}.",
     )
+
+
+def _noted(error: Exception) -> str:
+    """What the command had done before, if somebody noted it."""
+    notes = getattr(error, "__notes__", [])
+    return f" ({'; '.join(notes)})" if notes else ""
 
 
 def _details() -> str:

@@ -12,8 +12,9 @@ from events.topics import TOPICS, Topic
 from infra import registry as registry_catalogue
 from infra import topics as topic_catalogue
 from infra.acls import AclChanges
-from infra.catalogues import CatalogueSettings, apply_rights, require_brokers
+from infra.catalogues import CatalogueSettings
 from infra.catalogues import apply as apply_catalogues
+from infra.catalogues import apply_topics as apply_topics_and_rights
 from infra.settings import KafkaSettings, RegistrySettings, SchemaSettings, load
 
 topics = App(name="topics", help="Apply or list the topic catalogue.")
@@ -63,9 +64,7 @@ def apply_topics(
     Under lock, give every principal its rights on them and no others.
     """
     kafka = load(_TopicSettings).kafka
-    require_brokers(kafka)
-    changes = topic_catalogue.apply(kafka)
-    rights = apply_rights(kafka, gateway)
+    changes, rights = apply_topics_and_rights(kafka, gateway)
     _say_topics(changes)
     _say_rights(rights)
 
