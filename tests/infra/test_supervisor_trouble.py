@@ -103,6 +103,29 @@ def test_an_order_that_is_damaged_is_no_end_of_the_supervisor(instance, living, 
     assert pid_of(instance) is not None
 
 
+def test_an_order_that_cannot_be_taken_is_told_once_and_others_are_carried_out(instance, living):  # noqa: F811
+    """Its folder cannot be renamed into, whatever the rights of the user are."""
+    for name in ("small", "other"):
+        ready_service(instance, name)
+    stuck = instance.folder / "small"
+    (stuck / "order.taken").mkdir(parents=True)
+    (stuck / "order.json").write_text("{}")
+    until(lambda: orders.failure(stuck))
+    assert "Is a directory" in orders.failure(stuck)
+    for _ in range(3):  # each is found by a look at all orders, the one that is stuck among them
+        instance.start_part("other")
+        instance.stop_part("other")
+
+    told = [one for one in log_of(instance) if one["event"] == "an order failed"]
+    assert [one["part"] for one in told] == ["small"]
+    with pytest.raises(UserError, match="small could not be started: Is a directory"):
+        instance.start_part("small")
+    assert not (stuck / "order.json").exists()
+    (stuck / "order.taken").rmdir()
+    instance.start_part("small")
+    assert instance.part_status("small").state == State.READY
+
+
 DAMAGES = {
     "cut": '{"name": "sma',
     "empty": "",

@@ -45,8 +45,9 @@ def main(arguments: list[str]) -> int:
     )
     supervisor.start()
     own = folder / book.SUPERVISOR / PID_FILE_NAME
+    desk = orders.Desk(folder)
     while not stop.wait(_LOOK_FOR_ORDERS_SECONDS):
-        for carried in orders.carry_out_all(folder):
+        for carried in desk.carry_out_all():
             if carried.record is None:
                 log.warning("an order failed", part=carried.part, why=carried.problem)
             else:

@@ -84,6 +84,8 @@ def give(order: Order) -> process.ProcessRecord:
         if record is not None and record != before:
             return record
         if problem := failure(folder):
+            with suppress(OSError):  # one that could not be taken is not to be carried out later
+                (folder / _FILE_NAME).unlink(missing_ok=True)
             raise _failed(folder, problem)
         too_late = time.monotonic() > deadline or not process.is_alive(supervisor)
         if too_late:
@@ -98,18 +100,40 @@ def give(order: Order) -> process.ProcessRecord:
         time.sleep(_POLL_SECONDS)
 
 
-def carry_out_all(folder: Path) -> Iterator[Carried]:
-    """Carry out every order of an instance that nobody has taken. Raises nothing."""
-    for file in folder.glob(f"*/{_FILE_NAME}"):
-        part = file.parent.name
-        try:
-            if _take(file.parent):
+class Desk:
+    """Where the supervisor finds the orders of its instance."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stuck: dict[str, str] = {}
+        """Why an order could not even be taken, by part; it lies there at the next look too."""
+
+    def carry_out_all(self) -> Iterator[Carried]:
+        """Carry out every order that nobody has taken. Raises nothing.
+
+        An order that cannot be taken is told once, until the reason changes.
+        """
+        stuck: dict[str, str] = {}
+        for file in self._folder.glob(f"*/{_FILE_NAME}"):
+            part = file.parent.name
+            try:
+                is_ours = _take(file.parent)
+            except OSError as error:
+                stuck[part] = problem = problem_of(error)
+                if self._stuck.get(part) != problem:
+                    yield Carried(part, None, problem)
+                if not failure(file.parent):  # who gave it waits for this
+                    _note_failure(file.parent, problem)
+                continue
+            if not is_ours:
+                continue
+            try:
                 yield Carried(part, _carry_out_taken(file.parent))
-        except Exception as error:  # whatever it was, the next order is carried out
-            problem = problem_of(error)
-            with suppress(OSError):
-                write_note(file.parent / _FAILED_NAME, problem)
-            yield Carried(part, None, problem)
+            except Exception as error:  # whatever it was, the next order is carried out
+                problem = problem_of(error)
+                _note_failure(file.parent, problem)
+                yield Carried(part, None, problem)
+        self._stuck = stuck
 
 
 def failure(folder: Path) -> str:
@@ -126,6 +150,11 @@ def problem_of(error: Exception) -> str:
     if isinstance(error, ValueError):
         return kept.why_damaged(error)
     return f"{type(error).__name__}: {error}"
+
+
+def _note_failure(folder: Path, problem: str) -> None:
+    with suppress(OSError):
+        write_note(folder / _FAILED_NAME, problem)
 
 
 def _carry_out_taken(folder: Path) -> process.ProcessRecord:
