@@ -6,12 +6,16 @@ their groups for ever, with their partitions; or a coordinator may not be able t
 is such a case. A stop and a start in good order mends the first. For the second the offsets of the
 groups are set aside at last: groups then read the log from its beginning, which costs time only, as
 effects are idempotent by log position.
+
+That it is due is kept in a file until it is done: who starts the broker may end before the groups
+were looked at, and whoever comes next finds a broker that runs.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -29,6 +33,8 @@ COORDINATOR_SECONDS_MAX = 45.0
 RESTARTS_MAX = 2
 _TIMEOUT_SECONDS = 5.0
 _POLL_SECONDS = 0.25
+
+_DUE_FILE_NAME = "groups.due"
 
 log = structlog.get_logger()
 
@@ -104,6 +110,22 @@ def mend(
             "Nothing is lost. Read kafka/server.log in the instance's folder; "
             "then try `chatlog down` and `chatlog up`.",
         )
+
+
+def note_due(kafka_folder: Path) -> None:
+    """The broker ended uncleanly: its groups are to be looked at while none of ours runs."""
+    with suppress(OSError):  # a disk that is full is no reason not to stop or to start
+        (kafka_folder / _DUE_FILE_NAME).touch()
+
+
+def are_due(kafka_folder: Path) -> bool:
+    """Whether `note_due` was called and the groups were not found in order since."""
+    return (kafka_folder / _DUE_FILE_NAME).exists()
+
+
+def note_done(kafka_folder: Path) -> None:
+    """The groups are in order."""
+    (kafka_folder / _DUE_FILE_NAME).unlink(missing_ok=True)
 
 
 def set_aside_offsets(kafka_folder: Path) -> Path | None:

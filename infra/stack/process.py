@@ -178,13 +178,15 @@ def send(record: ProcessRecord, number: signal.Signals) -> bool:
     return True
 
 
-def end(record: ProcessRecord, *, grace_seconds: float) -> None:
-    """Ask the process to end, then make it; returns when it is gone."""
+def end(record: ProcessRecord, *, grace_seconds: float) -> bool:
+    """Ask the process to end, then make it; returns when it is gone: whether asking was enough."""
     if grace_seconds > 0 and send(record, signal.SIGTERM):
         send(record, signal.SIGCONT)
         _wait_until_gone(record, grace_seconds)
     if send(record, signal.SIGKILL):
         _wait_until_gone(record, 10.0)
+        return False
+    return True
 
 
 def marked(marker: str) -> Iterator[ProcessRecord]:

@@ -123,12 +123,12 @@ class Stack:
             artifacts.ensure(self.jars)
             for name in self.names():
                 process.wait_for_the_dying(self.pid_file(name))
-            was_killed = any(self._was_killed(name) for name in self.broker_names())
+            is_due = self._groups_are_due() and not self._a_service_runs()
             if not any(self._record(name) for name in self.names()):
                 process.end_marked(str(self.folder))
                 self.ports.renew_taken()
             for name in service_names(self.folder):
-                if was_killed and self._record(name) is None:
+                if is_due:
                     # The supervisor is not to start it before the groups were looked at.
                     self.pid_file(name).unlink(missing_ok=True)
             if supervised:
@@ -137,7 +137,7 @@ class Stack:
                 [self.part(name) for name in server_names(self.brokers)], on_progress
             )
             self.write_environment()
-            if was_killed:
+            if is_due:
                 self._mend_groups(on_progress)
 
     def stop(self, on_progress: OnProgress = lambda status: None) -> None:
@@ -203,7 +203,7 @@ class Stack:
             self._mend_groups(on_progress)
 
     def _mend_groups(self, on_progress: OnProgress) -> None:
-        if self.brokers > 1 or any(self._record(name) for name in service_names(self.folder)):
+        if self.brokers > 1 or self._a_service_runs():
             return
         (broker,) = self.broker_names()
         kafka = load(_KafkaOnly, self.environment()).kafka
@@ -218,6 +218,7 @@ class Stack:
             self.start_part(broker, on_progress)
 
         groups.mend(lambda: groups.settled(kafka), restart, set_aside)
+        groups.note_done(self.folder / broker)
 
     # One part
 
@@ -284,6 +285,7 @@ class Stack:
         self, names: Iterable[str], on_progress: OnProgress, *, again: bool = False
     ) -> None:
         cluster.decide(self.folder, self._brokers_asked, self._secure_asked)
+        self._groups_are_due()  # noted before a new process makes the end of the old one forgotten
         parts = [replace(self.part(name), needs=()) for name in names]
         start_side_by_side(parts, on_progress, again=again)
 
@@ -315,7 +317,10 @@ class Stack:
         # Said before it ends, so that nobody takes it for one that died.
         stopping = pid_file.with_name(STOPPING_FILE_NAME)
         stopping.touch()
-        process.end(record, grace_seconds=self._stop_seconds(name))
+        was_alive = process.is_alive(record)
+        ended_well = process.end(record, grace_seconds=self._stop_seconds(name))
+        if self.broker_names() == (name,) and not (was_alive and ended_well):
+            groups.note_due(self.folder / name)
         pid_file.unlink(missing_ok=True)
         stopping.unlink(missing_ok=True)
         on_progress(PartStatus(name=name, state=State.STOPPED))
@@ -378,10 +383,19 @@ class Stack:
 
     # Inside
 
-    def _was_killed(self, name: str) -> bool:
-        """Whether it has ended without being stopped."""
-        record = process.read_record(self.pid_file(name))
-        return record is not None and not process.is_alive(record)
+    def _groups_are_due(self) -> bool:
+        """Whether a lone broker has ever ended uncleanly and its groups were not mended since."""
+        if self.brokers > 1:
+            return False
+        (broker,) = self.broker_names()
+        record = process.read_record(self.pid_file(broker))
+        was_killed = record is not None and not process.is_alive(record)
+        if was_killed:
+            groups.note_due(self.folder / broker)
+        return was_killed or groups.are_due(self.folder / broker)
+
+    def _a_service_runs(self) -> bool:
+        return any(self._record(name) for name in service_names(self.folder))
 
     def _status_of_unknown(
         self, name: str, record: process.ProcessRecord | None, why: str

@@ -9,7 +9,7 @@ from cli import stack as commands
 from events.topics import GROUPS
 from infra.lag import TOPICS_READ
 from infra.stack import groups, process
-from infra.stack.part import State
+from infra.stack.part import PartStatus, State
 from infra.stack.stack import Stack
 from tests.live import kafka_of, until
 
@@ -100,6 +100,44 @@ async def test_what_dies_is_started_again_without_a_command(own):
     statuses = {status.name: status for status in own.status()}
     assert statuses["worker-back"].restarts >= 1
     assert statuses["worker-back"].last_exit_status == -9
+
+
+@pytest.fixture
+def servers(tmp_path):
+    """Servers alone, with one broker."""
+    stack = Stack(tmp_path / "instance", quick=True)
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
+
+
+@pytest.mark.timeout(1_800)
+def test_mending_that_was_due_is_done_by_the_next_start(servers):
+    """A start that ends between the broker's answer and the look at the groups leaves it due."""
+    folder = servers.folder / "kafka"
+    servers.kill("kafka")
+
+    def end_early(status: PartStatus) -> None:
+        if (status.name, status.state) == ("kafka", State.READY):
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        servers.start(end_early)
+    assert servers.part_status("kafka").pid is not None
+    assert groups.are_due(folder)
+    servers.start()
+    assert not groups.are_due(folder)
+
+    servers.kill("kafka")
+    servers.stop()
+    assert groups.are_due(folder), "an end that was not clean is not made clean by a stop"
+    servers.start()
+    assert not groups.are_due(folder)
+
+    servers.stop()
+    assert not groups.are_due(folder), "an end in good order"
 
 
 class Kafka:
