@@ -30,7 +30,9 @@ _REFUSED_UPGRADES = {
     426: ("unsupported_protocol", "the gateway speaks another protocol"),
 }
 """The same would happen again. After any other status it is tried again: what stands in between may
-have said it, and be mended."""
+have said it, and be mended. A proxy that is being deployed says 404, which is therefore believed
+only when it is repeated (`Options.not_found_max`)."""
+_NOT_FOUND = 404
 
 _RETRY_AFTER_SECONDS_MAX = 600.0
 
@@ -46,15 +48,20 @@ class Disconnected(Exception):
         close_code: int | None = None,
         unauthorized: bool = False,
         address_code: str = "",
+        may_pass: bool = False,
         retry_after_seconds: float = 0.0,
     ) -> None:
-        """`address_code` is the stable word for an address that is of no use; others may be."""
+        """`address_code` is the stable word for an address that is of no use; others may be.
+
+        `may_pass`: it is of no use only if it says so again and again.
+        """
         super().__init__(detail)
         self.detail = detail
         self.reconnect = reconnect
         self.close_code = close_code
         self.unauthorized = unauthorized
         self.address_code = address_code
+        self.may_pass = may_pass
         self.retry_after_seconds = retry_after_seconds
 
     @property
@@ -172,6 +179,7 @@ def _refused_upgrade(url: str, error: aiohttp.WSServerHandshakeError) -> Disconn
         reconnect=not code and error.status != 401,
         unauthorized=error.status == 401,
         address_code=code,
+        may_pass=error.status == _NOT_FOUND,
         retry_after_seconds=min(float(wait), _RETRY_AFTER_SECONDS_MAX)
         if wait.isascii() and wait.isdigit()
         else 0.0,

@@ -21,6 +21,8 @@ class Options:
     was stable. A token that takes longer than `token_seconds` counts as not given. A gateway may
     take a minute to learn a new signing key, so a token that is refused is followed by a fresh one,
     until `refused_tokens_max` of them were refused, or the same one twice.
+    A proxy may answer 404 while it is deployed, so an address is given up only after
+    `not_found_max` of them in a row.
     """
 
     heartbeat_seconds: float = 30.0
@@ -30,6 +32,7 @@ class Options:
     stable_seconds: float = 5.0
     token_seconds: float = 10.0
     refused_tokens_max: int = 16
+    not_found_max: int = 16
 
     def backoff(self, attempt: int, random: Random, at_least_seconds: float) -> float:
         """Seconds to wait before the next attempt."""

@@ -7,6 +7,7 @@ one after the other, none of which waits.
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from random import Random
 from ssl import SSLContext
@@ -96,6 +97,8 @@ class Wire:
         self._token_refused: str | None = None
         self._useless: set[str] = set()
         """Addresses that were refused for good since the last connection that was stable."""
+        self._not_found: Counter[str] = Counter()
+        """How often in a row each address was not found."""
 
     @property
     def online(self) -> bool:
@@ -158,12 +161,15 @@ class Wire:
 
     def _is_final(self, gone: Disconnected, url: str) -> bool:
         """Whether nothing else is left to try: no fresh token, and no other address."""
+        self._not_found[url] = self._not_found[url] + 1 if gone.may_pass else 0
         if gone.unauthorized:
             is_same = self._token_used == self._token_refused
             self._token_refused = self._token_used
             self._refused_tokens += 1
             return is_same or self._refused_tokens >= self._options.refused_tokens_max
         if gone.address_code:
+            if gone.may_pass and self._not_found[url] < self._options.not_found_max:
+                return False
             self._useless.add(url)
             return self._useless.issuperset(self._urls)
         return not gone.reconnect

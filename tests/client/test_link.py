@@ -113,7 +113,6 @@ async def test_a_gateway_that_learns_a_new_key_later_is_waited_for() -> None:
     [
         (400, "bad_request"),
         (403, "forbidden"),
-        (404, "no_gateway"),
         (405, "no_gateway"),
         (410, "no_gateway"),
         (426, "unsupported_protocol"),
@@ -130,6 +129,28 @@ async def test_an_upgrade_that_is_refused_for_good_ends_it_with_a_word(
         assert stopped.value.code == word
         assert str(status) in stopped.value.detail
         assert server.connections == 1
+
+
+async def test_an_address_that_is_not_found_again_and_again_ends_it() -> None:
+    async with running() as server:
+        server.refuse = lambda: web.Response(status=404)
+        async with device(server, "ann") as ann:
+            with pytest.raises(Stopped) as stopped:
+                await ann.until_online(60)
+        assert stopped.value.code == "no_gateway"
+        assert "404" in stopped.value.detail
+        assert server.connections == Options().not_found_max
+
+
+async def test_an_address_that_is_not_found_while_a_proxy_is_deployed_is_tried_again() -> None:
+    """Never so often in a row that it is believed, and more often in all."""
+    row = Options().not_found_max - 1
+    async with running() as server:
+        others = iter([*[404] * row, 503, *[404] * row])
+        server.refuse = lambda: next((web.Response(status=one) for one in others), None)
+        async with device(server, "ann") as ann:
+            await ann.until_online(60)
+        assert server.connections == 2 * row + 2
 
 
 @pytest.mark.parametrize("status", [200, 204, 408, 409, 421, 425, 429, 500, 502, 503, 504])
