@@ -34,14 +34,24 @@ def write_whole(file: Path, content: str | bytes, mode: int = READABLE) -> None:
 _NOTE_BYTES_MAX = 59
 """ext4 and XFS keep a link's target of up to 59 bytes in the inode, so it needs no free block."""
 
+_NOTE_END_BYTES = 28
+"""Of text that is cut: the end of a path says which file it is, the beginning what happened."""
+_CUT = "…".encode()
+_CONTINUES = bytes(range(0x80, 0xC0))
+"""Bytes of UTF-8 that begin no character."""
+
 
 def write_note(note: Path, text: str) -> None:
     """Say something short on a disk that may be full: the text is the target of a symbolic link.
 
-    Longer text is cut. Raises OSError.
+    Longer text is cut in the middle. Raises OSError.
     """
     said = os.fsencode(text.replace("\0", " ")) or b" "
-    link_whole(note, said[:_NOTE_BYTES_MAX])
+    if len(said) > _NOTE_BYTES_MAX:
+        begin = said[: _NOTE_BYTES_MAX - _NOTE_END_BYTES - len(_CUT)]
+        end = said[-_NOTE_END_BYTES:].lstrip(_CONTINUES)
+        said = begin.decode(errors="ignore").encode() + _CUT + end
+    link_whole(note, said)
 
 
 def link_whole(link: Path, target: bytes) -> None:

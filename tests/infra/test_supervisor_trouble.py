@@ -202,6 +202,20 @@ def test_a_note_needs_no_room_and_is_cut(tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == ["note"]
 
 
+@pytest.mark.parametrize("folder", ["x", "ü", "会", "𝄞"])
+@pytest.mark.parametrize("shift", range(4))
+def test_of_a_long_note_what_happened_and_the_file_stay(tmp_path, folder, shift):
+    path = f"/srv/{'a' * shift}{folder * 100}/local/kafka/order.json"
+    write_note(tmp_path / "note", f"Permission denied: {path}")
+    said = read_note(tmp_path / "note")
+
+    assert said.startswith("Permission denied: /srv/")
+    assert "…" in said
+    assert said.endswith("/local/kafka/order.json")
+    assert "\ufffd" not in said, "no character is cut"
+    assert len(os.readlink(tmp_path / "note").encode()) < 60
+
+
 def test_a_log_that_cannot_be_written_ends_no_program():
     program = (
         "from infra.logs import set_up_logs\n"
