@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,6 +98,15 @@ def test_programs_open_the_codec_by_the_function_that_says_what_to_do() -> None:
         if "Codec.from_file(" in path.read_text(encoding="utf-8")
     }
     assert openers == {"infra/ids_file.py"}
+
+
+def test_every_package_is_shipped_and_has_rules_of_what_it_may_import() -> None:
+    """A new one is not forgotten in either list."""
+    there = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+    assert there == set(PACKAGES)
+    assert there == set(project["tool"]["importlinter"]["root_packages"])
 
 
 def test_importing_anything_opens_nothing() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from infra.exits import MEANINGS, Exit
+from tests.packages import PACKAGES
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("infra", "edge", "processors", "projections", "events", "replay", "client", "cli")
 SECONDS = 60
 
 

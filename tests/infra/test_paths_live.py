@@ -14,15 +14,15 @@ import pytest
 
 from infra.checkout import CHECKOUT
 from infra.stack.place import JARS
+from tests.packages import PACKAGES
 
-PROGRAMS = ("bench", "chaos", "cli", "client", "docs", "edge", "events", "infra")
-FURTHER = ("processors", "projections", "replay", "schemas")
+COPIED = (*PACKAGES, "docs")
 
 
 @pytest.fixture
 def checkout(tmp_path):
     copy = tmp_path / "chat log ü 会話"
-    for name in (*PROGRAMS, *FURTHER):
+    for name in COPIED:
         shutil.copytree(CHECKOUT / name, copy / name)
     shutil.copytree(JARS, copy / ".chatlog" / "jars", copy_function=link_or_copy)
     yield copy
