@@ -19,7 +19,9 @@ logged as a setting that cannot be seen, and not refused.
 - **Each program at its start**: a gateway asks about its topics before it listens, and ends with \
 status 78; a worker asks about its topics, Cassandra and Redis as soon as each answers, and ends \
 with one sentence. A worker waits for no part that is away.
-- **`chatlog doctor`** asks for all of it, also of gateways' own topics.
+- **`chatlog doctor`** asks for all of it, also of gateways' own topics. It warns of a topic \
+of several copies of which all must hold a record: that breaks no promise, but nothing is written \
+to it while one broker is away.
 
 A part that does not know a setting (another release, a managed service that does not show it) is \
 not refused for it. Whether Redis persists or is replicated does not matter: what it holds belongs \

@@ -130,6 +130,8 @@ def doctor(*, as_json: AsJson = False, folder: Folder = None) -> int:
     console = terminal.console(soft_wrap=True)
     for finding in findings:
         mark = "[green]ok   [/]" if finding.ok else "[red]wrong[/]"
+        if finding.is_warning:
+            mark = "[yellow]warns[/]"
         console.print(mark, end=" ")
         said = spoken(f"{finding.sentence} {finding.remedy}".strip())
         console.print(on_one_line(said), markup=False)

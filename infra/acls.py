@@ -24,6 +24,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from infra.access import Grant, Operation, Resource, kafka_grants
 from infra.errors import UserError
+from infra.kafka_answer import answer_of
 
 TIMEOUT_SECONDS = 20.0
 _OPERATIONS = {operation: getattr(AclOperation, operation.name) for operation in Operation}
@@ -51,11 +52,11 @@ def apply(connection: Mapping[str, Any], principals: Iterable[str]) -> AclChange
             taken += present - wanted
         if added:
             for future in admin.create_acls(added, request_timeout=TIMEOUT_SECONDS).values():
-                future.result(TIMEOUT_SECONDS)
+                answer_of(future, TIMEOUT_SECONDS)
         if taken:
             filters = [_exactly(binding) for binding in taken]
             for future in admin.delete_acls(filters, request_timeout=TIMEOUT_SECONDS).values():
-                future.result(TIMEOUT_SECONDS)
+                answer_of(future, TIMEOUT_SECONDS)
     except KafkaException as error:
         raise UserError(
             "acls_failed",
@@ -76,7 +77,7 @@ def _present(admin: AdminClient, principal: str) -> list[AclBinding]:
         AclPermissionType.ANY,
     )
     found = admin.describe_acls(everything, request_timeout=TIMEOUT_SECONDS)
-    return list(found.result(TIMEOUT_SECONDS))
+    return list(answer_of(found, TIMEOUT_SECONDS))
 
 
 def _binding(principal: str, grant: Grant) -> AclBinding:

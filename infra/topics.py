@@ -29,6 +29,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from events.topics import COMMON_CONFIG, TOPICS, Topic
 from infra.errors import UserError
+from infra.kafka_answer import answer_of
 from infra.settings import KafkaSettings
 
 TIMEOUT_SECONDS = 20.0
@@ -151,7 +152,7 @@ def _create(admin: AdminClient, topics: list[Topic], replication_factor: int) ->
     )
     for future in futures.values():
         try:
-            future.result(TIMEOUT_SECONDS)
+            answer_of(future, TIMEOUT_SECONDS)
         except KafkaException as error:
             # Somebody else applied the same catalogue at the same moment.
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
@@ -199,6 +200,19 @@ def differing_config(
     return differing
 
 
+def in_sync_minima(admin: AdminClient, topics: list[Topic]) -> dict[str, int]:
+    """How many copies must hold a record of each topic, as far as the cluster shows it."""
+    if not topics:
+        return {}
+    resources = [ConfigResource(ResourceType.TOPIC, topic.name) for topic in topics]
+    described = admin.describe_configs(resources, request_timeout=TIMEOUT_SECONDS)
+    return {
+        resource.name: int(entry.value)
+        for resource in resources
+        for entry in shown(described[resource], resource.name, [_IN_SYNC_MIN]).values()
+    }
+
+
 def _set_config(
     admin: AdminClient, topics: list[Topic], replication_factor: int
 ) -> dict[str, dict[str, str]]:
@@ -222,7 +236,7 @@ def _set_config(
         for future in admin.incremental_alter_configs(
             alterations, request_timeout=TIMEOUT_SECONDS
         ).values():
-            future.result(TIMEOUT_SECONDS)
+            answer_of(future, TIMEOUT_SECONDS)
     return changed
 
 
@@ -232,7 +246,7 @@ def shown(asked: Future[Any], place: str, wanted: Iterable[str]) -> dict[str, An
     What it hides is said in the log. Raises KafkaException when they cannot be asked.
     """
     try:
-        settings = asked.result(TIMEOUT_SECONDS)
+        settings = answer_of(asked, TIMEOUT_SECONDS)
     except KafkaException as error:
         if error.args[0].code() not in _HIDDEN:
             raise

@@ -55,6 +55,11 @@ def cluster_breaches(kafka: KafkaSettings) -> list[Breach]:
     return demands_of_kafka.broker_breaches(_admin(kafka), kafka)
 
 
+def stopped_by_one_broker(kafka: KafkaSettings, wanted: list[Topic]) -> dict[str, tuple[int, int]]:
+    """Topics that take no records while one broker is away; raises as `kafka_breaches`."""
+    return demands_of_kafka.stopped_by_one_broker(_admin(kafka), wanted)
+
+
 def existing_delivery_topics(kafka: KafkaSettings) -> list[Topic]:
     """The topics that gateways have made; raises as `kafka_breaches`."""
     known = _admin(kafka).list_topics(timeout=topics.TIMEOUT_SECONDS).topics

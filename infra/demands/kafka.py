@@ -54,6 +54,25 @@ def topic_breaches(
     return found
 
 
+def stopped_by_one_broker(
+    admin: AdminClient, wanted: Iterable[Topic]
+) -> dict[str, tuple[int, int]]:
+    """Topics of several copies that take no records while one broker is away.
+
+    Their copies, and how many must hold a record. No promise is broken, so nothing is refused.
+    """
+    existing = admin.list_topics(timeout=topics.TIMEOUT_SECONDS).topics
+    present = [topic for topic in wanted if topic.name in existing]
+    in_sync = topics.in_sync_minima(admin, present)
+    found = {name: (_copies(existing[name]), needed) for name, needed in in_sync.items()}
+    return {name: one for name, one in found.items() if needs_every_copy(*one)}
+
+
+def needs_every_copy(copies: int, needed: int) -> bool:
+    """Whether one broker that is away stops writes that another could take. Pure."""
+    return copies > 1 and needed >= copies
+
+
 def broker_breaches(admin: AdminClient, kafka: KafkaSettings) -> list[Breach]:
     """What is not as demanded of the brokers."""
     metadata = admin.list_topics(timeout=topics.TIMEOUT_SECONDS)

@@ -16,7 +16,12 @@ from redis import RedisError
 from events.topics import TOPICS
 from infra import cassandra
 from infra.demands import redis as demands_of_redis
-from infra.demands.at_start import cluster_breaches, existing_delivery_topics, kafka_breaches
+from infra.demands.at_start import (
+    cluster_breaches,
+    existing_delivery_topics,
+    kafka_breaches,
+    stopped_by_one_broker,
+)
 from infra.demands.catalogue import Breach
 from infra.errors import UserError
 from infra.formats import path_problem
@@ -50,6 +55,8 @@ class Finding:
     code: str = ""
     """Stable name of what is wrong; empty when nothing is."""
     remedy: str = ""
+    is_warning: bool = False
+    """Nothing is wrong now (`ok`), and `remedy` says what would make it better."""
 
     def as_json(self) -> dict[str, object]:
         """The same as plain JSON values."""
@@ -68,6 +75,7 @@ def examine(stack: Stack) -> list[Finding]:
         *_parts(stack),
         *_ports(stack),
         *_settings(stack),
+        *_availability(stack),
         *_log(stack),
     ]
 
@@ -165,6 +173,8 @@ class _Settings:
 def _settings(stack: Stack) -> Iterator[Finding]:
     """Settings that promises rest on (`infra.demands`), of the parts that answer."""
     ready = {status.name for status in stack.status() if status.state == State.READY}
+    if _a_broker_is_ready(stack):  # whichever of three
+        ready.add("kafka")
     if not ready & {"kafka", "cassandra", "redis"}:
         return
     known = load(_Settings, stack.environment())
@@ -192,9 +202,37 @@ def _settings(stack: Stack) -> Iterator[Finding]:
             yield Finding(subject, True, f"{part} is set as the promises need it.")
 
 
+def _availability(stack: Stack) -> Iterator[Finding]:
+    """Topics that take no records while one broker is away, though they have several copies."""
+    if not _a_broker_is_ready(stack):
+        return
+    kafka = load(_Settings, stack.environment()).kafka
+    try:
+        found = stopped_by_one_broker(kafka, [*TOPICS, *existing_delivery_topics(kafka)])
+    except KafkaException:
+        return  # the settings could not be asked either, which is said there
+    for topic, (copies, needed) in found.items():
+        yield Finding(
+            f"topic {topic}",
+            True,
+            f"{topic} has {copies} copies and min.insync.replicas={needed}: while one broker is "
+            "away, nothing is written to it.",
+            "no_spare_copy",
+            f"Set it to {copies - 1} with Kafka's kafka-configs, or add a copy."
+            if copies > 2
+            else "Add a third copy with Kafka's kafka-reassign-partitions.",
+            is_warning=True,
+        )
+
+
+def _a_broker_is_ready(stack: Stack) -> bool:
+    ready = {status.name for status in stack.status() if status.state == State.READY}
+    return not ready.isdisjoint(stack.broker_names())
+
+
 def _log(stack: Stack) -> Iterator[Finding]:
     """Whether the log holds what was read from it."""
-    if "kafka" not in {status.name for status in stack.status() if status.state == State.READY}:
+    if not _a_broker_is_ready(stack):
         return
     kafka = load(_Settings, stack.environment()).kafka
     try:

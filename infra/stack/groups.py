@@ -25,6 +25,7 @@ from confluent_kafka.admin import AdminClient
 
 from events.topics import GROUPS
 from infra.errors import UserError
+from infra.kafka_answer import answer_of
 from infra.settings import KafkaSettings
 
 DEAD_MEMBERS_SECONDS_MAX = 20.0
@@ -54,7 +55,7 @@ def members(kafka: KafkaSettings) -> dict[str, dict[str, set[tuple[str, int]]]]:
     answers = admin.describe_consumer_groups(list(GROUPS), request_timeout=_TIMEOUT_SECONDS)
     found = {}
     for group, answer in answers.items():
-        described = answer.result(_TIMEOUT_SECONDS * 2)
+        described = answer_of(answer, _TIMEOUT_SECONDS * 2)
         found[group] = {
             member.client_id: {
                 (place.topic, place.partition) for place in member.assignment.topic_partitions

@@ -24,6 +24,7 @@ from infra import acls
 from infra.access import BROKER, COMPONENTS, EDGE, OPERATOR, REGISTRY
 from infra.errors import UserError
 from infra.formats import jaas
+from infra.kafka_answer import answer_of
 from infra.stack.cluster import broker_names
 from infra.stack.place import Place
 from infra.stack.vault import Vault
@@ -102,7 +103,7 @@ def admit(place: Place, vault: Vault, names: Iterable[str]) -> None:
     try:
         answers = admin.alter_user_scram_credentials(wanted, request_timeout=_TIMEOUT_SECONDS)
         for answer in answers.values():
-            answer.result(_TIMEOUT_SECONDS)
+            answer_of(answer, _TIMEOUT_SECONDS)
     except KafkaException as error:
         raise UserError(
             "not_admitted",

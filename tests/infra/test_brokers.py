@@ -9,7 +9,13 @@ from threading import Event, Thread
 
 import pytest
 from confluent_kafka import KafkaError, Message, Producer
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 
 from events.topics import SUBMISSIONS, TOPICS
 from infra import topics
@@ -167,6 +173,38 @@ def test_another_command_sees_all_three(three):
 
     assert {states[name] for name in three.broker_names()} == {State.READY}
     assert all(finding.ok for finding in examine(other) if finding.subject.startswith("kafka"))
+
+
+def in_sync_min(stack: Stack, value: str) -> None:
+    entry = ConfigEntry("min.insync.replicas", value, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, TOPIC, incremental_configs=[entry])
+    admin = AdminClient(kafka(stack).connection())  # an answer needs it to be there
+    admin.incremental_alter_configs([resource])[resource].result(60)
+
+
+def test_the_doctor_warns_of_a_topic_that_one_broker_stops(three):
+    """The apply step lowers nothing, and no promise is broken."""
+
+    def said():
+        found = [one for one in examine(three) if one.subject == f"topic {TOPIC}"]
+        assert all(one.ok and one.is_warning for one in found)
+        return [(one.code, one.remedy) for one in found]
+
+    before = said()
+    in_sync_min(three, "3")
+    try:
+        wait(said, "a warning")
+        assert topics.apply(kafka(three)).changed == {}
+        assert said() == [
+            ("no_spare_copy", "Set it to 2 with Kafka's kafka-configs, or add a copy.")
+        ]
+        three.kill("kafka")
+        wait(said, "a warning, whichever of the brokers answers")
+    finally:
+        three.start_parts("kafka")
+        in_sync_min(three, "2")
+    wait(lambda: all_in_sync(three) and not said(), "no warning")
+    assert before == []
 
 
 def test_the_registrys_schemas_survive_the_loss_of_a_broker(three):

@@ -22,6 +22,7 @@ from infra.demands.catalogue import (
     number_of,
     refuse,
 )
+from infra.demands.kafka import needs_every_copy
 from infra.demands.redis import values_of
 from infra.errors import UserError
 from infra.settings import CassandraSettings
@@ -53,6 +54,17 @@ BAD = {
 ASKED = (*BROKER_DEMANDS, *NODE_DEMANDS, *REDIS_DEMANDS)
 SIMPLE = "org.apache.cassandra.locator.SimpleStrategy"
 BY_DATACENTER = "org.apache.cassandra.locator.NetworkTopologyStrategy"
+
+
+@pytest.mark.parametrize(
+    ("copies", "needed", "is_stopped"),
+    [(1, 1, False), (2, 1, False), (2, 2, True), (3, 2, False), (3, 3, True)],
+)
+def test_one_broker_stops_a_topic_of_which_every_copy_must_hold_a_record(
+    copies, needed, is_stopped
+):
+    """One copy cannot be asked to spare one."""
+    assert needs_every_copy(copies, needed) is is_stopped
 
 
 @pytest.mark.parametrize("demand", ASKED, ids=lambda demand: demand.name)
