@@ -28,34 +28,7 @@ from client.effects import (
 )
 from client.errors import StoreError
 from client.messages import UNREAD_MAX, Message
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS device (
-    one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL,
-    user_id TEXT NOT NULL DEFAULT '', device_id TEXT NOT NULL DEFAULT '',
-    handed INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE IF NOT EXISTS heads (
-    one INTEGER PRIMARY KEY CHECK (one = 1), token TEXT NOT NULL);
-INSERT OR IGNORE INTO device (one, version) VALUES (1, 1);
-CREATE TABLE IF NOT EXISTS conversations (
-    conversation_id TEXT PRIMARY KEY, cursor INTEGER NOT NULL, delivered INTEGER NOT NULL,
-    read INTEGER NOT NULL, mine INTEGER NOT NULL, unsettled INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS markers (
-    conversation_id TEXT NOT NULL, user_id TEXT NOT NULL, delivered INTEGER NOT NULL,
-    read INTEGER NOT NULL, PRIMARY KEY (conversation_id, user_id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS messages (
-    arrival INTEGER PRIMARY KEY AUTOINCREMENT, conversation_id TEXT NOT NULL, seq INTEGER NOT NULL,
-    id TEXT NOT NULL, sender_id TEXT NOT NULL, device_id TEXT NOT NULL, kind TEXT NOT NULL,
-    body TEXT NOT NULL, reply_to INTEGER, sent_at INTEGER NOT NULL,
-    UNIQUE (conversation_id, seq));
-CREATE TABLE IF NOT EXISTS outbox (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL, recipient TEXT NOT NULL,
-    conversation_id TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, reply_to INTEGER,
-    first_sent_at INTEGER);
-CREATE TABLE IF NOT EXISTS refused (
-    id TEXT PRIMARY KEY, recipient TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL,
-    code TEXT NOT NULL, detail TEXT NOT NULL);
-"""
+from client.migrations import migrate
 
 _COLUMNS = "conversation_id, seq, id, sender_id, device_id, kind, body, reply_to, sent_at"
 
@@ -93,7 +66,11 @@ class Store(Protocol):
 
 
 class SqliteStore:
-    """A store in one file. Raises StoreError when another process has it or it is no store."""
+    """A store in one file.
+
+    Raises StoreError: `in_use` by another process, `newer_store` when a newer release wrote it,
+    `unusable` when it is none or fails.
+    """
 
     def __init__(self, path: Path | str) -> None:
         with _told():
@@ -107,17 +84,14 @@ class SqliteStore:
     def _open(self, path: Path | str) -> None:
         try:
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            migrate(self._db, path)
             self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.executescript(_TABLES)
-            (version,) = self._db.execute("SELECT version FROM device").fetchone()
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 raise StoreError("in_use", f"{path} is in use by another process") from error
             raise StoreError("unusable", f"{path} cannot be opened: {error}") from error
         except sqlite3.DatabaseError as error:
             raise StoreError("unusable", f"{path} is not a message store: {error}") from error
-        if version != 1:
-            raise StoreError("unusable", f"{path} was written by a newer version of this program")
 
     def load(self) -> list[Change]:
         """What the core is restored from."""

@@ -159,6 +159,7 @@ async def _first_welcome(client: Client, urls: tuple[str, ...]) -> None:
 
 def _remedy(error: ClientError) -> str:
     return {
+        "newer_store": "Use the newer release, or name another --device.",
         "in_use": "Close the other chat, or name another --device.",
         "replaced": "This device chats somewhere else; name another --device.",
         "not_authenticated": "The gateway knows another key: is it of this checkout?",

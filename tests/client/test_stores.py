@@ -210,9 +210,9 @@ def test_a_file_that_fails_is_a_sentence_whatever_is_asked(tmp_path: Path) -> No
 def test_a_file_that_could_not_be_opened_is_let_go(tmp_path: Path) -> None:
     path = tmp_path / "ann.db"
     store = SqliteStore(path)
-    store._db.execute("UPDATE device SET version = 2")
+    store._db.execute("PRAGMA user_version=1000000")
     store.close()
-    with pytest.raises(StoreError, match="newer version"):
+    with pytest.raises(StoreError, match="newer release"):
         SqliteStore(path)
-    with pytest.raises(StoreError, match="newer version"):  # and not: in use
+    with pytest.raises(StoreError, match="newer release"):  # and not: in use
         SqliteStore(path)
