@@ -96,6 +96,9 @@ def secrecy(seen: Seen) -> Iterator[str]:
                     yield f"{socket.principal.user_id} was told of {conversation_id}: {frame}"
 
 
+_ANSWERS = (frames.Page, frames.Inbox, frames.Heads, frames.Error)
+
+
 @check("deliveries", "I6")
 def deliveries(seen: Seen) -> Iterator[str]:
     """A socket that is open was written every frame that was routed to its session, in order."""
@@ -109,12 +112,16 @@ def deliveries(seen: Seen) -> Iterator[str]:
                     for session_id in one.session_ids:
                         key = (event.gateway_id, event.gateway_epoch, session_id)
                         routed.setdefault(key, []).append(one.frame)
+    # Who may write there may ask in the name of a session that opens only later.
+    any_may_ask = any(place[0] == QUERIES.name for place, _ in seen.world.hostile)
     for socket, wire in seen.world.parts.sockets:
         if wire.closed is not None or socket.ended.done() or socket._closing:
             continue
         hub = socket._hub
         said = iter(wire.said)
         for frame in routed.get((hub.gateway_id, hub.gateway_epoch, socket.session_id), ()):
+            if any_may_ask and isinstance(frames.decode(frame), _ANSWERS):
+                continue
             if not any(one == frame for one in said):
                 yield f"{hub.gateway_id} did not write {frame!r} in its turn"
                 break
