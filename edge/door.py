@@ -26,8 +26,12 @@ _LOG_AWAY_SECONDS = 5.0
 class Door:
     """The way in."""
 
-    def __init__(self, hub: Hub, handshakes: Handshakes) -> None:
+    def __init__(
+        self, hub: Hub, handshakes: Handshakes, opens: type[ClientSocket] = ClientSocket
+    ) -> None:
+        """`opens` is what a connection becomes."""
         self.is_open = True
+        self._opens = opens
         self._hub = hub
         self._handshakes = handshakes
 
@@ -98,7 +102,7 @@ class Door:
             bytes_max=settings.outbox_bytes_max,
             budget=self._hub.waiting,
         )
-        socket = ClientSocket(self._hub, transport, outbox, address)
+        socket = self._opens(self._hub, transport, outbox, address)
         request.protocol.keep_alive(False)
         if upgrade.spoken:
             socket.open(principal, hardening.since(request.headers))

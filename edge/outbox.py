@@ -67,6 +67,7 @@ class Outbox:
         "_bytes_max",
         "_flow",
         "_frames_max",
+        "_is_last",
         "_slowly",
         "_transport",
         "_waiting",
@@ -93,6 +94,7 @@ class Outbox:
         self._bytes_max = bytes_max
         self._waiting: deque[bytes] | list[bytes] = []
         self._bytes = 0
+        self._is_last = False
         self._slowly: asyncio.Task[None] | None = None
 
     def put(self, frame: bytes) -> bool:
@@ -115,9 +117,15 @@ class Outbox:
                 self._transport.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
                 waiting.clear()
                 self._bytes = 0
+            if self._is_last:
+                self._end()
             return
         self._slowly = asyncio.get_running_loop().create_task(self._write_slowly())
         self._budget.changed(self, self._bytes)
+
+    def end(self) -> None:
+        """Nothing is put any more: once it is flushed, the client sees the end of the stream."""
+        self._is_last = True
 
     def abandon(self, last: bytes) -> None:
         """Drop what waits, and write one last frame behind what is on its way."""
@@ -147,6 +155,8 @@ class Outbox:
                 written = size
                 self._transport.write(b"".join(chunk))
                 await asyncio.sleep(0)
+            if self._is_last:
+                self._end()
         except ConnectionError:
             return
         finally:
@@ -154,3 +164,13 @@ class Outbox:
             self._waiting = []
             self._bytes = 0
             self._budget.left(self)
+
+    def _end(self) -> None:
+        self._is_last = False
+        if self._transport.is_closing():
+            return
+        if self._transport.can_write_eof():
+            # Not closed: what the client still says would reset it, and with it what was written.
+            self._transport.write_eof()
+        else:  # TLS ends in both directions, and says so to the client before it does
+            self._transport.close()

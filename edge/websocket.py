@@ -29,7 +29,8 @@ ANNOUNCE_SECONDS = 12 * 3_600.0
 """A session is announced again so often: the registry forgets it after three times as long."""
 
 CLOSE_SECONDS = 3.0
-"""For a client to answer a close, or to read what was said before its own; then it is cut."""
+"""For a client to answer a close, to read what was said before its own, or to end its side where
+nothing is read any more; then it is cut."""
 
 _DEAF = frozenset((CloseCode.RATE_LIMITED, CloseCode.POLICY_VIOLATION))
 """Closes after which nothing is read any more: reading is what the client made too much of."""
@@ -41,6 +42,8 @@ log = structlog.get_logger()
 
 class ClientSocket:
     """One client's socket, from its upgrade to its end."""
+
+    close_seconds = CLOSE_SECONDS
 
     __slots__ = (
         "_address",
@@ -58,7 +61,12 @@ class ClientSocket:
     )
 
     def __init__(
-        self, hub: Hub, transport: asyncio.Transport, outbox: Outbox, address: str
+        self,
+        hub: Hub,
+        transport: asyncio.Transport,
+        outbox: Outbox,
+        address: str,
+        reader: wire.Reader | None = None,
     ) -> None:
         """`address` is what counts as the client's."""
         now = hub.loop.time()
@@ -70,7 +78,7 @@ class ClientSocket:
         self._outbox = outbox
         outbox.too_slow = self._overflow
         self._session = Session((hub.gateway_id, hub.gateway_epoch), hub.limits, hub.users, now)
-        self._reader = wire.Reader(wire.BYTES_MAX)
+        self._reader = reader or wire.Reader(wire.BYTES_MAX)
         settings = hub.settings
         self._liveness = Liveness(settings.heartbeat_seconds, settings.frame_seconds, now)
         self._timer: asyncio.TimerHandle | None = None
@@ -148,6 +156,7 @@ class ClientSocket:
             return
         if code in _DEAF:
             self._reader.stop()
+            self._outbox.end()
         self._begin_to_close(code)
 
     def announce(self) -> None:
@@ -203,20 +212,27 @@ class ClientSocket:
                 self._closed_by_client(content)
             elif self._closing:
                 continue
-            elif opcode == wire.TEXT:
+            elif opcode < wire.CLOSE:
                 whole = True
                 self._hub.count_received(1)
-                assert type(content) is str
-                self._apply(self._session.receive(content, now), now)
+                self._said(content, now)
             else:
                 if opcode == wire.PING:
                     assert type(content) is bytes
                     self.send(wire.pong_frame(content))
                 self._apply(self._session.control(now), now)
         if self._reader.failure is not None:
+            # The client's answer will not be read, so it is not waited for.
             self.close(self._reader.failure.code, self._reader.failure.reason)
+            self._outbox.end()
+            self.flush()
         else:
             self._liveness.read(now, whole=whole, is_midway=self._reader.is_midway)
+
+    def _said(self, content: str | bytes | int, now: float) -> None:
+        """A whole message came; text, as the reader takes nothing else."""
+        assert type(content) is str
+        self._apply(self._session.receive(content, now), now)
 
     def _apply(self, effects: Effects, now: float) -> None:
         for effect in effects:
@@ -333,7 +349,7 @@ class ClientSocket:
         self._closing = True
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._hub.loop.call_later(CLOSE_SECONDS, self._transport.abort)
+        self._timer = self._hub.loop.call_later(self.close_seconds, self._transport.abort)
 
     def _count_close(self, code: str) -> None:
         self._hub.telemetry.count(EDGE_CLOSES, 1, code)

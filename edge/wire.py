@@ -11,6 +11,7 @@ from edge.frames import FRAME_BYTES_MAX
 from events.frames import CloseCode
 
 TEXT = 1
+BINARY = 2
 CLOSE = 8
 PING = 9
 PONG = 10
@@ -22,10 +23,9 @@ CONTROL_BYTES_MAX = 125
 PING_FRAME = b"\x89\x00"
 
 Message = tuple[int, str | bytes | int]
-"""An opcode with the text, the payload of a ping or pong, or the code of a close."""
+"""An opcode with the text, the bytes of a ping, pong or binary message, or the code of a close."""
 
 _CONTINUATION = 0
-_BINARY = 2
 _NOTHING: tuple[Message, ...] = ()
 _NO_CODE = 1005
 
@@ -42,13 +42,29 @@ class Failure(Exception):
 class Reader:
     """Reads one client's frames. After a failure it reads nothing more."""
 
-    __slots__ = ("_buffer", "_bytes_max", "_needed", "_parts", "_parts_bytes", "failure")
+    __slots__ = (
+        "_buffer",
+        "_bytes_max",
+        "_fragments_max",
+        "_needed",
+        "_opcode",
+        "_parts",
+        "_parts_bytes",
+        "_takes_binary",
+        "failure",
+    )
 
-    def __init__(self, bytes_max: int) -> None:
+    def __init__(
+        self, bytes_max: int, *, fragments_max: int = FRAGMENTS_MAX, takes_binary: bool = False
+    ) -> None:
+        """The gateway takes no binary messages; the check of conformance does."""
         self.failure: Failure | None = None
         self._bytes_max = bytes_max
+        self._fragments_max = fragments_max
+        self._takes_binary = takes_binary
         self._buffer: bytearray | None = None
         self._needed = 0
+        self._opcode = TEXT
         self._parts: list[bytes] | None = None
         self._parts_bytes = 0
 
@@ -92,6 +108,8 @@ class Reader:
             opcode = first & 0x0F
             length = second & 0x7F
             _check_header(first, second, opcode, length)
+            if opcode == BINARY and not self._takes_binary:
+                raise Failure(CloseCode.UNSUPPORTED_DATA, "text_only")
             body = start + 6
             if length > CONTROL_BYTES_MAX:
                 body += 2 if length == 126 else 8
@@ -123,13 +141,15 @@ class Reader:
         elif self._parts is not None:
             raise Failure(CloseCode.PROTOCOL_ERROR, "message_within_message")
         else:
+            self._opcode = opcode
             self._parts = []
         self._parts.append(payload)
         self._parts_bytes += len(payload)
-        if len(self._parts) > FRAGMENTS_MAX:
+        if len(self._parts) > self._fragments_max:
             raise Failure(CloseCode.POLICY_VIOLATION, "too_many_fragments")
         if last:
-            messages.append((TEXT, _text(b"".join(self._parts))))
+            whole = b"".join(self._parts)
+            messages.append((self._opcode, _text(whole) if self._opcode == TEXT else whole))
             self._parts = None
             self._parts_bytes = 0
 
@@ -166,9 +186,7 @@ def _check_header(first: int, second: int, opcode: int, length: int) -> None:
             raise Failure(CloseCode.PROTOCOL_ERROR, "reserved_opcode")
         if length > CONTROL_BYTES_MAX or not first & 0x80:
             raise Failure(CloseCode.PROTOCOL_ERROR, "bad_control_frame")
-    elif opcode == _BINARY:
-        raise Failure(CloseCode.UNSUPPORTED_DATA, "text_only")
-    elif opcode > _BINARY:
+    elif opcode > BINARY:
         raise Failure(CloseCode.PROTOCOL_ERROR, "reserved_opcode")
 
 

@@ -64,3 +64,31 @@ async def test_clients_that_read_are_not_counted() -> None:
         outbox.put(FRAME)
         outbox.flush()
     assert budget.bytes == 0
+
+
+async def test_the_end_comes_behind_what_waits_also_for_a_slow_client() -> None:
+    outbox, wire = slow(Budget(10 * len(FRAME)), [])
+    written: list[int] = []
+    wire.write = lambda data: written.append(len(data))  # type: ignore[method-assign]
+    outbox.put(FRAME)
+    outbox.put(FRAME)
+    outbox.end()
+    outbox.flush()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not wire.is_at_end
+    wire.read_on()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert (sum(written), wire.is_at_end) == (2 * len(FRAME), True)
+
+
+async def test_the_end_comes_with_the_flush() -> None:
+    outbox, wire = slow(Budget(len(FRAME)), [])
+    wire.write = lambda data: None  # type: ignore[method-assign]
+    wire.read_on()
+    outbox.put(FRAME)
+    outbox.end()
+    assert not wire.is_at_end
+    outbox.flush()
+    assert wire.is_at_end

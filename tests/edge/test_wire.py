@@ -100,6 +100,13 @@ def test_messages_before_a_failure_are_kept_and_none_come_after_it() -> None:
     assert code == 1002
 
 
+def test_binary_messages_are_taken_where_they_are_asked_for() -> None:
+    reader = Reader(LIMIT, takes_binary=True)
+    fragments = frame(b"\xfe", first=0x02) + frame(b"\xfd", first=0x80)
+    messages = reader.feed(frame(b"\xff", 2) + fragments + frame("x"))
+    assert messages == [(wire.BINARY, b"\xff"), (wire.BINARY, b"\xfe\xfd"), (wire.TEXT, "x")]
+
+
 def test_a_frame_that_is_too_long_fails_at_its_header() -> None:
     reader = Reader(LIMIT)
     reader.feed(frame("x" * (LIMIT + 1))[:4])

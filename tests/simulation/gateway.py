@@ -71,6 +71,8 @@ class Wire:
         self.closed_at = float("inf")
         self.said: list[bytes] = []
         """Every message that the gateway ever wrote, in its order."""
+        self.is_at_end = False
+        """Whether the gateway said that it writes nothing more."""
         self._reader = FrameReader()
         self._reads = asyncio.Event()
         self._ended = ended
@@ -102,6 +104,12 @@ class Wire:
             elif opcode == 8:
                 self.closed = int.from_bytes(content[:2], "big")
                 self.closed_at = self._clock()
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.is_at_end = True
 
     def is_closing(self) -> bool:
         return self.closed is not None
