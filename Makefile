@@ -3,7 +3,7 @@
 CHATLOG := .venv/bin/chatlog
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down test check simulate mutants demo bench bench-gate bench-peers chaos docs lock clean
+.PHONY: help setup up down test check simulate mutants demo bench bench-gate bench-peers chaos conformance docs lock clean
 
 help: ## Show this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ bench-peers: setup ## ejabberd, Prosody and Synapse beside chatlog, in turns: ra
 
 chaos: setup ## Faults on a real stack under load, eight minutes of them, and a check of what people saw
 	@$(CHATLOG) chaos
+
+conformance: setup ## Autobahn's WebSocket cases against the gateway's own parts (installs the suite)
+	@.venv/bin/python -m tests.conformance $(foreach case,$(CASES),'$(case)')
+	@$(CHATLOG) docs
 
 docs: setup ## Write the generated pages anew
 	@$(CHATLOG) docs

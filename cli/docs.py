@@ -2,9 +2,9 @@
 
 In: the vocabulary, the client protocol, the settings, the metrics, the rights, the decisions, the
 settings that promises rest on, the capacity model, what was measured, the commands. Out:
-`docs/catalog.md`, `docs/access.md`, `docs/demands.md`, `docs/capacity.md`, `docs/commands.md`, the
-index of `docs/decisions/` and the tables of `docs/performance.md`. `--check` writes nothing and
-fails when a page is not what it would write; a test calls it.
+`docs/catalog.md`, `docs/access.md`, `docs/demands.md`, `docs/capacity.md`, `docs/commands.md`,
+`docs/conformance.md`, the index of `docs/decisions/` and the tables of `docs/performance.md`.
+`--check` writes nothing and fails when a page is not what it would write; a test calls it.
 """
 
 import re
@@ -23,6 +23,8 @@ from cli import performance
 from cli.__main__ import build
 from cli.access_page import access_page
 from cli.commands_page import commands_page
+from cli.conformance_page import conformance_page
+from cli.conformance_page import load as conformance
 from cli.demands_page import demands_page
 from edge.frames import TYPES
 from edge.limits import MEANINGS, Limits
@@ -75,6 +77,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs/decisions/README.md": decisions(ROOT / "docs/decisions"),
         ROOT / "docs/capacity.md": capacity(TARGET, load()),
         ROOT / "docs/commands.md": "\n\n".join(commands_page(build())) + "\n",
+        ROOT / "docs/conformance.md": "\n\n".join(conformance_page(conformance())) + "\n",
         PERFORMANCE: performance.filled(PERFORMANCE.read_text("utf-8")),
     }
 

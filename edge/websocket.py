@@ -29,8 +29,8 @@ ANNOUNCE_SECONDS = 12 * 3_600.0
 """A session is announced again so often: the registry forgets it after three times as long."""
 
 CLOSE_SECONDS = 3.0
-"""For a client to answer a close, to read what was said before its own, or to end its side where
-nothing is read any more; then it is cut."""
+"""For a client to answer a close, to read what was said before its own, and to end its side when we
+have ended ours; then it is cut."""
 
 _DEAF = frozenset((CloseCode.RATE_LIMITED, CloseCode.POLICY_VIOLATION))
 """Closes after which nothing is read any more: reading is what the client made too much of."""
@@ -68,7 +68,7 @@ class ClientSocket:
         address: str,
         reader: wire.Reader | None = None,
     ) -> None:
-        """`address` is what counts as the client's."""
+        """`address` is what counts as the client's; `reader` is one with limits of its own."""
         now = hub.loop.time()
         self._address = address
         self._announce_at = float("inf")
@@ -224,8 +224,7 @@ class ClientSocket:
         if self._reader.failure is not None:
             # The client's answer will not be read, so it is not waited for.
             self.close(self._reader.failure.code, self._reader.failure.reason)
-            self._outbox.end()
-            self.flush()
+            self._end()
         else:
             self._liveness.read(now, whole=whole, is_midway=self._reader.is_midway)
 
@@ -341,8 +340,12 @@ class ClientSocket:
             answer = code if isinstance(code, int) and code != 1005 else CloseCode.NORMAL
             self.send(wire.close_frame(answer, ""))
             self._cut_soon()
+        self._end()
+
+    def _end(self) -> None:
+        """Nothing follows what waits: behind it the stream ends, which the client is to answer."""
+        self._outbox.end()
         self.flush()
-        self._transport.close()  # waits for a client that does not read
 
     def _cut_soon(self) -> None:
         """Nothing is said any more; the other side has a moment to take what was."""

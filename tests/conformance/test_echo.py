@@ -30,6 +30,19 @@ async def test_whatever_the_suite_sends_is_echoed() -> None:
         client.end()
 
 
+@pytest.mark.parametrize("size", [5, wire.BYTES_MAX])
+async def test_what_was_said_before_a_goodbye_is_answered_before_it(size: int) -> None:
+    """Also when that is more than is written at once, and though the client says more."""
+    async with echo(AS_SHIPPED) as port:
+        client = await Client.connect(port)
+        goodbye = frame((1000).to_bytes(2, "big"), CLOSE)
+        client.writer.write(frame("x" * size) + goodbye + frame("y", PING))
+        assert await client.read_frame() == (TEXT, b"x" * size)
+        assert await client.read_frame() == (CLOSE, (1000).to_bytes(2, "big"))
+        await client.ended()
+        client.end()
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [
