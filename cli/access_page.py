@@ -19,10 +19,10 @@ _GATEWAY = "<gateway>"
 _VERBS = {
     Operation.WRITE: "writes",
     Operation.READ: "reads",
-    Operation.CREATE: "makes",
-    Operation.DESCRIBE: "asks about",
-    Operation.DESCRIBE_CONFIGS: "asks for the settings of",
-    Operation.ALTER_CONFIGS: "sets",
+    Operation.CREATE: "creates",
+    Operation.DESCRIBE: "describes",
+    Operation.DESCRIBE_CONFIGS: "describes the settings of",
+    Operation.ALTER_CONFIGS: "alters the settings of",
 }
 
 
@@ -30,18 +30,18 @@ def access_page() -> list[str]:
     """The page, paragraph by paragraph."""
     return [
         "# Who may do what",
-        "Made from `infra/access.py` and the topic catalogue by `make docs`; a test fails when it "
-        "is not current. It holds under lock (`chatlog up --secure`); what is not listed is "
-        "refused. How and why: [security](security.md).",
+        "Generated from `infra/access.py` and the topic catalogue by `make docs`; a test fails "
+        "when it is not current. It applies in secured mode (`chatlog up --secure`); what is not "
+        "listed is refused. How and why: [security](security.md).",
         "## Kafka",
         _table("principal | topics | groups", _kafka()),
         f"`{OPERATOR}` may do everything: deployment and the command line. A `*` stands for "
-        "every name that begins so.",
+        "every name with that prefix.",
         "## Cassandra",
         _table("role | writes rows of | reads rows of", _cassandra()),
-        f"`{OPERATOR}` is superuser; the server's own `cassandra` may not log in.",
+        f"`{OPERATOR}` is a superuser; the server's own `cassandra` may not log in.",
         "## Redis",
-        _table("user | commands | keys (`%R` read, `%W` written, else both)", _redis()),
+        _table("user | commands | keys (`%R` read, `%W` written, otherwise both)", _redis()),
         f"`{OPERATOR}` may do everything; `default` is off.",
     ]
 

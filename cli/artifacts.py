@@ -28,7 +28,7 @@ def fetch() -> None:
 
 @app.command
 def check() -> int:
-    """Say whether the jars that are here were checked against the lock as it is now."""
+    """Say whether the jars on this machine were checked against the current lock."""
     complete = artifacts.is_complete(JARS)
     print("The jars match the lock." if complete else "The jars are missing or out of date.")
     return 0 if complete else 1
@@ -36,7 +36,7 @@ def check() -> int:
 
 @app.command
 def lock() -> None:
-    """Take what Maven brings now as the truth: writes infra/stack/artifacts.lock anew."""
+    """Accept what Maven delivers now: rewrites infra/stack/artifacts.lock."""
     with tempfile.TemporaryDirectory() as folder:
         artifacts.download(Path(folder), _counting())
         count = artifacts.write_lock(Path(folder))

@@ -50,7 +50,7 @@ def everything(
     workers: Sharing = Workers.SPLIT,
     report_file: ReportFile = REPORT,
 ) -> int:
-    """Run every benchmark, each on a fresh stack; exit status 0 when every bar is met."""
+    """Run every benchmark, each on a fresh stack; exit status 0 when every target is met."""
     shape = Shape(gateways=gateways, workers=workers)
     return _run(
         report_file,
@@ -92,7 +92,7 @@ def measure_capacity(
     workers: Sharing = Workers.SPLIT,
     report_file: ReportFile = REPORT,
 ) -> int:
-    """The highest rate at which every receipt comes and nothing falls behind."""
+    """The highest rate at which every receipt arrives and nothing falls behind."""
     options = capacity.Options(
         pairs=pairs, rates=rates, warm_up_seconds=warm_up_seconds, seconds=seconds
     )
@@ -131,7 +131,7 @@ def measure_restart(
 
 @app.command(name="reconnect")
 def measure_reconnect(*, devices: Count = 2_000, report_file: ReportFile = REPORT) -> int:
-    """All sockets are cut at once: until everybody is back, caught up, and nothing is missing."""
+    """Cut all sockets at once: time until everybody is back and caught up, nothing missing."""
     options = reconnect.Options(devices=devices)
     shape = Shape()
     return _run(report_file, shape, (shape, lambda world: reconnect.measure(world, options)))
@@ -146,7 +146,7 @@ def measure_storm(
     seconds: Seconds = 20.0,
     report_file: ReportFile = REPORT,
 ) -> int:
-    """What those who are connected notice of a storm of handshakes."""
+    """What connected clients notice of a storm of handshakes."""
     options = storm.Options(
         pairs=pairs, rate=rate, handshakes_a_second=handshakes_a_second, seconds=seconds
     )
@@ -164,7 +164,7 @@ def measure_overload(
     seconds: Seconds = 20.0,
     report_file: ReportFile = REPORT,
 ) -> int:
-    """Load beyond capacity: what is still done, how long it takes, and that it recovers."""
+    """Load beyond capacity: what is still delivered, how long it takes, and whether it recovers."""
     options = overload.Options(pairs=pairs, rates=rates, seconds=seconds)
     shape = Shape()
     return _run(
@@ -183,7 +183,7 @@ def compare_with_peers(
     measure: Annotated[bool, Parameter(help="Measure; else tell the last report.")] = True,
     report_file: ReportFile = peers.REPORT,
 ) -> int:
-    """ejabberd, Prosody and Synapse beside chatlog: installed, loaded in turns, compared."""
+    """Compare chatlog with ejabberd, Prosody and Synapse: installed, loaded in turns."""
     return peers.compare(
         only=[name.strip() for name in only.split(",") if name.strip()],
         rounds=1 if quick else rounds,

@@ -55,7 +55,7 @@ def profiles(
     seconds: Annotated[Seconds, Parameter(help="How long each process is looked at.")] = 30.0,
     folder: Folder = record.FOLDER,
 ) -> int:
-    """A flame graph of each hot process under load, and a table of what each area costs."""
+    """A flame graph of each hot process under load, and a table of the cost of each area."""
     options = profile.Options(
         folder=folder, pairs=pairs, rate=rate, warm_up_seconds=warm_up_seconds, seconds=seconds
     )
@@ -82,7 +82,7 @@ def edge_alone(
     seconds: Annotated[Seconds, Parameter(help="For each kind of frame.")] = 10.0,
     folder: Folder = record.FOLDER,
 ) -> int:
-    """One gateway and Kafka, no workers: CPU of a frame that comes in, memory of an idle socket."""
+    """One gateway and Kafka, no workers: CPU per inbound frame, memory per idle socket."""
     options = edge.Options(
         sockets=sockets,
         idle_sockets=idle_sockets,
@@ -106,7 +106,7 @@ def measure_opens(
     times: Annotated[Count, Parameter(help="How often each thing is done.")] = 100,
     folder: Folder = record.FOLDER,
 ) -> int:
-    """What opening a session and reading the inbox cost, by the user's conversations."""
+    """Cost of opening a session and reading the inbox, by number of conversations of the user."""
     options = opens.Options(conversations=numbers(conversations), times=times)
     with world(Shape(), progress) as fresh:
         result = opens.measure(fresh, options, tell)
@@ -136,7 +136,7 @@ def scale(
     seconds: Annotated[Seconds, Parameter(help="Of measured load at each point.")] = 20.0,
     folder: Folder = record.FOLDER,
 ) -> int:
-    """CPU of a message as one thing grows, one line each: --workers 1,2,3 --sockets 2,100,1000."""
+    """CPU per message as one thing grows, a line each: --workers 1,2,3 --sockets 2,100,1000."""
     options = latency.Options(rate=rate, warm_up_seconds=warm_up_seconds, seconds=seconds)
     lines = {
         Axis.PARTITIONS: numbers(partitions),

@@ -37,7 +37,7 @@ def capacity(
     as_json_: Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")] = False,
     inputs: Annotated[ExistingFile, Parameter(help="The data file.")] = FILE,
 ) -> int:
-    """What so many users take, what it costs a month, and which number breaks first."""
+    """What a number of users takes, what it costs per month, and which number breaks first."""
     known, usual = load(inputs), TARGET.scaled_to(users)
     demand = Demand(
         users=users,

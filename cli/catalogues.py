@@ -35,12 +35,12 @@ class _SchemaSettings:
 def apply(
     *,
     gateway: Annotated[
-        tuple[str, ...], Parameter(help="Gateways that get their rights too, under lock.")
+        tuple[str, ...], Parameter(help="Gateways that get their rights too, in secured mode.")
     ] = (),
 ) -> None:
     """Make Kafka, the registry and Cassandra match the catalogues, and start nothing.
 
-    Topics, schemas, keyspace and tables, and under lock every principal's rights. Harmless to
+    Topics, schemas, keyspace and tables, and in secured mode every principal's rights. Harmless to
     repeat: says what it did.
     """
     registry_catalogue.check_lock()
@@ -56,12 +56,12 @@ def apply(
 def apply_topics(
     *,
     gateway: Annotated[
-        tuple[str, ...], Parameter(help="Gateways that get their rights too, under lock.")
+        tuple[str, ...], Parameter(help="Gateways that get their rights too, in secured mode.")
     ] = (),
 ) -> None:
     """Create missing topics and set what differs; a partition count is never changed.
 
-    Under lock, give every principal its rights on them and no others.
+    In secured mode, give every principal its rights on them and no others.
     """
     kafka = load(_TopicSettings).kafka
     changes, rights = apply_topics_and_rights(kafka, gateway)
@@ -94,7 +94,7 @@ def check_schemas() -> None:
 
 @schemas.command(name="lock")
 def lock_schemas() -> None:
-    """Write schemas/registry.lock.json anew: the contract is meant to change."""
+    """Rewrite schemas/registry.lock.json: for an intended change of the contract."""
     print(f"{registry_catalogue.lock_file()} names {registry_catalogue.write_lock()} subjects.")
 
 

@@ -42,7 +42,7 @@ def play(
     everything: Annotated[bool, Parameter(negative="", help="Every fault once.")] = False,
     folder: Folder = FOLDER,
 ) -> int:
-    """Break these faults, or a mix of many; exit status 0 when every promise and bar held."""
+    """Inject these faults, or a mix of many; exit status 0 when every promise and target held."""
     chosen = _plan(faults, brokers, seed, minutes, everything)
     print(f"seed {chosen.seed}: {len(chosen.steps)} steps", flush=True)
     for name, why in chosen.left_out.items():
@@ -60,7 +60,7 @@ def play(
 
 @app.command(name="check")
 def check(folder: Folder = FOLDER) -> int:
-    """Check the recorded history of a run again, and write its report anew."""
+    """Check the recorded history of a run again, and rewrite its report."""
     try:
         return _tell(run.recheck(folder), folder)
     except (OSError, msgspec.DecodeError) as error:
@@ -73,7 +73,7 @@ def check(folder: Folder = FOLDER) -> int:
 
 @app.command(name="list")
 def listed() -> None:
-    """Every fault there is."""
+    """List every fault."""
     rows = [
         (
             one.number,

@@ -11,15 +11,16 @@ from cyclopts import App
 from infra.exits import MEANINGS
 
 _INSTANCE = """\
-Commands work on one instance of the stack, wherever they are run:
+Commands work on one instance of the stack, whichever folder they are run in:
 
-1. the one that an option names: `--folder` of `up`, `down`, `status`, `doctor`;
-2. else the one that the settings name: `CHAT_…` variables, or the file that `CHAT_ENV_FILE` names,
-   which `up` writes as `environment` into the folder of an instance;
-3. else that of the checkout whose `chatlog` it is, in `.chatlog/local`.
+1. the one named by an option: `--folder` of `up`, `down`, `status`, `doctor`;
+2. otherwise the one named by the settings: `CHAT_…` variables, or the file that `CHAT_ENV_FILE`
+   names, which `up` writes as `environment` into the folder of an instance;
+3. otherwise the one of the checkout that this `chatlog` belongs to, in `.chatlog/local`.
 
-Output: in a pipe no line is broken, and `--json` is for programs. Text that people wrote is shown
-as it is, except for what could harm a terminal or the lines around it, which becomes U+FFFD."""
+Output: lines are not wrapped in a pipe, and `--json` is for programs. Text that people wrote is
+shown unchanged, except for characters that could harm a terminal or the lines around them, which
+become U+FFFD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,10 @@ def leaves(app: App, words: tuple[str, ...] = ()) -> Iterator[Leaf]:
 def commands_page(app: App) -> Iterator[str]:
     """The paragraphs of the page."""
     yield "# Commands"
-    yield "Made from the code by `make docs`. `chatlog <command> --help` says more."
+    yield "Generated from the code by `make docs`. `chatlog <command> --help` gives details."
     yield _INSTANCE
     yield "## Exit statuses"
-    yield _table(("status", "says"), ((str(int(one)), said) for one, said in MEANINGS.items()))
+    yield _table(("status", "meaning"), ((str(int(one)), said) for one, said in MEANINGS.items()))
     yield "## All of them"
     yield _table(
         ("command", "does", "takes"),

@@ -34,7 +34,7 @@ app = App(name="dead", help="Records that were set aside.", result_action="retur
 
 @app.command(name="list")
 def list_letters(group: str = "", *, as_json: AsJson = False) -> None:
-    """List what was set aside, of one group or of all."""
+    """List dead letters, of one group or of all."""
     letters = list(letters_of(settings().kafka, [group] if group else list(GROUPS)))
     if as_json:
         print(json.dumps([letter.as_json() for letter in letters]))
@@ -58,7 +58,7 @@ def list_letters(group: str = "", *, as_json: AsJson = False) -> None:
 
 @app.command
 def show(group: str, offset: Offset, *, as_json: AsJson = False) -> None:
-    """Show one letter: where and why, and what its bytes say, if anything."""
+    """Show one dead letter: position, reason, and its decoded contents if it has any."""
     known = settings()
     record = record_at(known.kafka, group, offset)
     letter = letter_of(group, record)
@@ -93,7 +93,7 @@ def replay(
     all_of_them: Annotated[bool, Parameter(name="--all", negative="")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Publish letters again to where they came from; those named, or --all of a group."""
+    """Publish dead letters to their original topics again; those named, or --all of a group."""
     kafka = settings().kafka
     if all_of_them == bool(offsets):
         raise UserError(

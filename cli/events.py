@@ -71,7 +71,7 @@ def tail(
         bool, Parameter(name="--json", negative="", help="A JSON line each.")
     ] = False,
 ) -> None:
-    """Tell what happens, as it happens."""
+    """Show events as they happen, one sentence per event."""
     instant_ms = instant_of(begin, int(time.time() * 1000))
     known = settings()
     codec = codec_at_start(known.schemas.ids)

@@ -54,12 +54,12 @@ def up(
     secure: Annotated[
         bool | None,
         Parameter(
-            negative="", help="Under lock, for ever: TLS and passwords everywhere, least rights."
+            negative="", help="Secured mode, for ever: TLS and passwords everywhere, least rights."
         ),
     ] = None,
     folder: Folder = None,
 ) -> None:
-    """Start Kafka, the registry, Cassandra and Redis, apply the catalogues, start our services.
+    """Start Kafka, the registry, Cassandra and Redis, apply the catalogues, start our programs.
 
     Harmless to repeat: what runs stays, what died is started again. A supervisor stays too, which
     does the same from then on until `chatlog down`.
@@ -70,7 +70,7 @@ def up(
     if nginx and stack.secure:
         raise UserError(
             "nginx_unlocked",
-            "nginx speaks plain text to gateways, which end TLS themselves under lock.",
+            "nginx speaks plain text to gateways, which end TLS themselves in secured mode.",
             "Give one of --nginx and --secure.",
             exit_status=Exit.USAGE,
         )
@@ -94,7 +94,7 @@ def down(
     wipe: Annotated[bool, Parameter(negative="", help="Delete all its data too.")] = False,
     folder: Folder = None,
 ) -> None:
-    """End every process of the stack, also what was half-started; data stays."""
+    """Stop every process of the stack, including half-started ones; data stays."""
     stack = Stack(instance(folder))
     with progress() as report:
         stack.stop(report)
@@ -104,7 +104,7 @@ def down(
 
 
 def status(*, as_json: AsJson = False, folder: Folder = None) -> int:
-    """Say how each part is; the exit status is 0 when all are ready."""
+    """Show the state of each part; the exit status is 0 when all are ready."""
     stack = Stack(instance(folder))
     statuses = stack.status()
     ok = all(status.state == State.READY for status in statuses)

@@ -54,7 +54,7 @@ def trace(
     ] = "start",
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")] = False,
 ) -> int:
-    """Show where one message is: each step with its place and time."""
+    """Show where one message is: each step with its position and time."""
     message_id = message_id.lower()
     if not is_client_message_id(message_id):
         raise UserError(

@@ -49,7 +49,7 @@ class _Frame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
 class Hello(_Frame, frozen=True, gc=False, tag="hello"):
     """The first frame of a client that sent no Authorization header.
 
-    `since` is the token of the last heads that this device was told in whole.
+    `since` is the token of the last heads that this device received completely.
     """
 
     token: str
@@ -59,7 +59,7 @@ class Hello(_Frame, frozen=True, gc=False, tag="hello"):
 class Token(_Frame, frozen=True, gc=False, tag="token"):
     """A fresh token for the same device, before the old one expires.
 
-    Answered with `token`, or with an error under its `id`; the session goes on in either case.
+    Answered with `token`, or with an error that carries its `id`; the session continues either way.
     """
 
     token: str
@@ -69,7 +69,7 @@ class Token(_Frame, frozen=True, gc=False, tag="token"):
 class Send(_Frame, frozen=True, kw_only=True, gc=False, tag="send"):
     """A message. `to` names a user (or a conversation); otherwise `conversation_id` is given.
 
-    `id` is a UUID of version 7, made by the server's clock; a message that is sent again keeps it.
+    `id` is a UUID of version 7, created by the server's clock; a message that is resent keeps it.
     """
 
     id: Id

@@ -47,27 +47,27 @@ class CloseCode(IntEnum):
 
 CLOSE_MEANINGS: dict[CloseCode, str] = {
     CloseCode.NORMAL: "The client asked for it.",
-    CloseCode.PROTOCOL_ERROR: "The bytes are no WebSocket frames (RFC 6455).",
-    CloseCode.UNSUPPORTED_DATA: "A binary message; this subprotocol speaks text.",
+    CloseCode.PROTOCOL_ERROR: "The bytes are not valid WebSocket frames (RFC 6455).",
+    CloseCode.UNSUPPORTED_DATA: "A binary message; this subprotocol uses text only.",
     CloseCode.INVALID_TEXT: "A text message that is not UTF-8.",
-    CloseCode.POLICY_VIOLATION: "Three texts within a minute that were no frames at all.",
-    CloseCode.TOO_BIG: "A message larger than any frame may be.",
-    CloseCode.INTERNAL_ERROR: "A fault of the gateway.",
-    CloseCode.RESTARTING: "The gateway is going down; another one takes over.",
+    CloseCode.POLICY_VIOLATION: "Three text messages within a minute that were not frames.",
+    CloseCode.TOO_BIG: "A message that exceeds the maximum frame size.",
+    CloseCode.INTERNAL_ERROR: "An internal error of the gateway.",
+    CloseCode.RESTARTING: "The gateway is shutting down; another one takes over.",
     CloseCode.TRY_LATER: "The session could not be registered in time; connect again later.",
-    CloseCode.TOO_SLOW: "The client read too slowly, so that its queue was full, or a frame "
-    "took too long to arrive; it syncs by seq.",
+    CloseCode.TOO_SLOW: "The client read too slowly and its queue filled up, or a frame took too "
+    "long to arrive; the client syncs by seq.",
     CloseCode.TOKEN_EXPIRED: "The access token expired; connect again with a fresh one.",
-    CloseCode.RATE_LIMITED: "Too many frames, or too many that were refused; an error says so.",
+    CloseCode.RATE_LIMITED: "Too many frames, or too many refused ones; an `error` says which.",
     CloseCode.BAD_FRAMES: "A frame that is not allowed in this state.",
-    CloseCode.NOT_AUTHENTICATED: "No valid access token came in time.",
-    CloseCode.UNSUPPORTED_PROTOCOL: "No subprotocol that both sides speak.",
+    CloseCode.NOT_AUTHENTICATED: "No valid access token was received in time.",
+    CloseCode.UNSUPPORTED_PROTOCOL: "There is no subprotocol that both sides support.",
     CloseCode.REPLACED: "A newer connection of the same device took over.",
 }
 
 
 class ErrorCode(StrEnum):
-    """Why a frame was not taken, in an `error` frame."""
+    """Why a frame was not accepted, in an `error` frame."""
 
     BAD_REQUEST = "bad_request"
     UNKNOWN_TYPE = "unknown_type"
@@ -79,14 +79,14 @@ class ErrorCode(StrEnum):
 
 
 ERROR_MEANINGS: dict[ErrorCode, str] = {
-    ErrorCode.BAD_REQUEST: "The frame is no JSON object with the fields it needs.",
+    ErrorCode.BAD_REQUEST: "The frame is not a JSON object with the required fields.",
     ErrorCode.UNKNOWN_TYPE: "There is no such type of frame.",
-    ErrorCode.FORBIDDEN: "The user is in no such conversation.",
-    ErrorCode.TOO_LARGE: "The body is larger than a message may be.",
-    ErrorCode.RATE_LIMITED: "Too many frames; wait as long as the frame says.",
-    ErrorCode.UNAVAILABLE: "Not taken now; send the same again, with the same id, later.",
-    ErrorCode.NOT_AUTHENTICATED: "The token is not valid; an open session goes on until its own "
-    "token ends.",
+    ErrorCode.FORBIDDEN: "The user is not in such a conversation.",
+    ErrorCode.TOO_LARGE: "The body exceeds the maximum size of a message.",
+    ErrorCode.RATE_LIMITED: "Too many frames; wait for the time given in the frame.",
+    ErrorCode.UNAVAILABLE: "Not accepted now; send the same frame again later, with the same id.",
+    ErrorCode.NOT_AUTHENTICATED: "The token is not valid; an open session continues until its "
+    "own token expires.",
 }
 
 
@@ -105,16 +105,17 @@ class RejectionCode(StrEnum):
 
 REJECTION_MEANINGS: dict[RejectionCode, str] = {
     RejectionCode.FORBIDDEN: "The user is not in this conversation, whether or not it exists.",
-    RejectionCode.STALE: "The id was made more than ten minutes before the log's time `at`, and "
-    "whether it was accepted is not remembered: sync; if it is missing, send it under a new id.",
-    RejectionCode.TOO_EARLY: "The id was made more than five minutes ahead of the log's time `at`: "
-    "send the same again when its time has come, and make further ids by the server's clock.",
+    RejectionCode.STALE: "The id was created more than ten minutes before the log's time `at`, and "
+    "whether it was accepted is no longer known: sync; if it is missing, send it with a new id.",
+    RejectionCode.TOO_EARLY: "The id was created more than five minutes ahead of the log's time "
+    "`at`: send the same again when that time is reached, and create further ids by the server's "
+    "clock.",
     RejectionCode.OUT_OF_ORDER: "The message named by `after` is missing: send that one first.",
     RejectionCode.UNKNOWN_AFTER: "The message named by `after` is too old to be remembered: sync, "
-    "see to that one, then send this again under the same id.",
-    RejectionCode.TOO_LARGE: "The body is larger than a message may be.",
+    "resolve that one, then send this again with the same id.",
+    RejectionCode.TOO_LARGE: "The body exceeds the maximum size of a message.",
     RejectionCode.UNKNOWN_KIND: "There is no such kind of message.",
-    RejectionCode.UNKNOWN_REPLY: "The message to answer does not exist.",
+    RejectionCode.UNKNOWN_REPLY: "The message that is replied to does not exist.",
 }
 
 
@@ -128,8 +129,8 @@ def welcome(
     token_expires_at: int,
     limits: Mapping[str, int],
 ) -> bytes:
-    """The first frame after authentication, as soon as answers reach the session; what is sent
-    before it is answered with `unavailable`."""
+    """The first frame after authentication, sent as soon as answers can reach the session. Frames
+    that the client sends before it are answered with `unavailable`."""
     return _encode(
         {
             "type": "welcome",
@@ -145,7 +146,7 @@ def welcome(
 
 
 def token(*, expires_at: int, request_id: str | None) -> bytes:
-    """A renewal was believed: the session goes on until this instant, the later of both ends."""
+    """A renewal was accepted: the session continues until this time, the later of both expiries."""
     frame: dict[str, Any] = {"type": "token", "expires_at": expires_at}
     if request_id is not None:
         frame["id"] = request_id
@@ -160,9 +161,10 @@ def heads(
     token: str | None = None,
     request_id: str | None = None,
 ) -> bytes:
-    """How far conversations of the user go, newest first. `more` says that these are not all: the
-    client asks for what follows with `next`, and where that is null the server will tell the rest.
-    The last one brings a `token`, to be shown at the next connect: only changes are told then."""
+    """The newest seq of conversations of the user, newest first. `more` says that there are
+    others: the client requests them with `next`; where that is null, the server sends the rest by
+    itself. The last one carries a `token` to present at the next connect: then only changes are
+    sent."""
     body: dict[str, Any] = {
         "type": "heads",
         "heads": conversations,
@@ -221,7 +223,7 @@ def message_object(sent: MessageSent) -> dict[str, Any]:
 
 
 def event(sent: MessageSent) -> bytes:
-    """A message, for every device but the one that sent it."""
+    """A message, for every device except the one that sent it."""
     return _encode(message_object(sent))
 
 
@@ -247,7 +249,7 @@ def page(
     next_seq: int | None,
     receipts: Iterable[Mapping[str, Any]],
 ) -> bytes:
-    """Facts of a conversation, rising by seq; `next` is the cursor of the following page."""
+    """Facts of a conversation, in ascending order of seq; `next` is the cursor of the next page."""
     return _encode(
         {
             "type": "page",
@@ -263,11 +265,11 @@ def page(
 def inbox(
     *, request_id: str, conversations: Iterable[Mapping[str, Any]], next_cursor: str | None
 ) -> bytes:
-    """Conversations of the user, newest first; `next` is the cursor of those that follow.
+    """Conversations of the user, newest first; `next` is the cursor of the next page.
 
-    A `preview` is the beginning of the newest message, whole characters of at most 200 code points
-    together, and `preview_cut` says that there is more. `seq` is the head; `unread` and `newest`
-    are as far as history has come, and `newest` is null where it has nothing of the conversation.
+    A `preview` is the beginning of the newest message: whole characters, at most 200 code points in
+    total; `preview_cut` says that there is more. `seq` is the head. `unread` and `newest` are as
+    current as history is, and `newest` is null where history has nothing of the conversation.
     """
     return _encode(
         {
@@ -280,7 +282,7 @@ def inbox(
 
 
 def marked(request_id: str) -> bytes:
-    """The watermarks of a `marks` frame are in the log and need not be told again."""
+    """The watermarks of a `marks` frame are in the log and need not be sent again."""
     return _encode({"type": "marked", "id": request_id})
 
 
@@ -291,7 +293,7 @@ def error(
     request_id: str | None = None,
     retry_after_seconds: float | None = None,
 ) -> bytes:
-    """A frame that was not taken."""
+    """A frame that was not accepted."""
     body: dict[str, Any] = {"type": "error", "code": code.value, "detail": detail}
     if request_id is not None:
         body["id"] = request_id

@@ -58,7 +58,7 @@ SUBMISSIONS = Topic(
 )
 CONVERSATIONS = Topic(
     name="chat.conversations",
-    holds="the facts: every decision, in order",
+    holds="facts: every decision, in order",
     key="conversation_id; claims: none, placed at their partition",
     events=(
         conversations.WriterClaimed,
@@ -110,7 +110,7 @@ GATEWAYS = Topic(
 )
 QUERIES = Topic(
     name="chat.queries",
-    holds="questions that need a store",
+    holds="queries that need a store",
     key="user_id",
     events=(queries.HistoryRequested, queries.InboxRequested, queries.HeadsRequested),
     producers=("edge",),
@@ -120,7 +120,7 @@ QUERIES = Topic(
 )
 DELIVERIES = Topic(
     name="chat.deliveries",
-    holds="frames for one gateway; the gateway makes `chat.deliveries.<gateway>` when it starts",
+    holds="frames for one gateway, which creates `chat.deliveries.<gateway>` when it starts",
     key="none",
     events=(
         deliveries.FramesRouted,
@@ -149,7 +149,8 @@ GROUPS = ("admission", "fanout", "history", "receipts", "sessions", "queries", "
 DEAD_LETTERS = tuple(
     Topic(
         name=f"{group}.dead",
-        holds=f"records that {group} could not take: bytes as they were, where and why in headers",
+        holds=f"records that {group} could not process: original bytes, with position and reason "
+        "in headers",
         key="as in the source",
         events=(),
         producers=(group,),

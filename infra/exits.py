@@ -19,18 +19,18 @@ class Exit(IntEnum):
 
 
 MEANINGS = {
-    Exit.DONE: "Done; of `status`, `doctor` and of checks: nothing is wrong. Nothing changes when "
+    Exit.DONE: "Done; for `status`, `doctor` and checks: nothing is wrong. This also holds when "
     "the reader of the output leaves, as `head` does: `events tail` and `chat` end, everything "
-    "else is done all the same.",
+    "else is completed.",
     Exit.FAILED: "It could not be done, or something is wrong; a sentence says what.",
     Exit.USAGE: "The command line was not understood.",
     Exit.INTERNAL: "The program itself failed; a sentence, or the last line of its log, says "
     "where the details are.",
-    Exit.INPUT_OUTPUT: "A file, or the output, could not be read or written: a full disk, a right "
-    "that is missing.",
-    Exit.DISTURBED: "The machine was too disturbed to say (`chatlog bench gate`).",
+    Exit.INPUT_OUTPUT: "A file, or the output, could not be read or written: a full disk, a "
+    "missing permission.",
+    Exit.DISTURBED: "The machine was too busy for a verdict (`chatlog bench gate`).",
     Exit.SETTINGS: "The settings, or files that they name, cannot be used. "
-    "Programs say the same of parts that are not set as demanded (docs/demands.md).",
+    "Programs also end with it when a service is not configured as required (docs/demands.md).",
     Exit.INTERRUPTED: "Ended with Ctrl-C.",
 }
 """The table of `docs/commands.md`."""

@@ -42,14 +42,14 @@ WORKER_RECORDS = Metric(
     "chat.worker.records",
     "counter",
     "{record}",
-    "Records that a worker role took, by what became of them.",
+    "Records that a worker role processed, by outcome.",
     ("group", "outcome"),
 )
 WORKER_RETRIES = Metric(
     "chat.worker.retries",
     "counter",
     "{batch}",
-    "Times that a worker role began a batch again because a store or Kafka was away.",
+    "Batches that a worker role retried because a store or Kafka was down.",
     ("group",),
 )
 EDGE_SOCKETS = Metric(
@@ -57,10 +57,16 @@ EDGE_SOCKETS = Metric(
 )
 EDGE_SESSIONS = Metric("chat.edge.sessions", "gauge", "{session}", "Authenticated devices now.")
 EDGE_FRAMES_RECEIVED = Metric(
-    "chat.edge.frames.received", "counter", "{frame}", "Client frames, control frames apart."
+    "chat.edge.frames.received",
+    "counter",
+    "{frame}",
+    "Client frames received, not counting control frames.",
 )
 EDGE_FRAMES_SENT = Metric(
-    "chat.edge.frames.sent", "counter", "{frame}", "Frames put on sockets, control frames apart."
+    "chat.edge.frames.sent",
+    "counter",
+    "{frame}",
+    "Frames written to sockets, not counting control frames.",
 )
 EDGE_REFUSALS = Metric(
     "chat.edge.refusals",
@@ -73,7 +79,7 @@ EDGE_HANDSHAKES = Metric(
     "chat.edge.handshakes",
     "counter",
     "{handshake}",
-    "Upgrades asked for, by outcome.",
+    "Requested upgrades, by outcome.",
     ("outcome",),
 )
 EDGE_CLOSES = Metric(

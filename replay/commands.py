@@ -25,7 +25,7 @@ def verify(
         Patience, Parameter(help="How long its worker may take to come to the log's end.")
     ] = 30.0,
 ) -> int:
-    """Compare a read model with the log, folded anew; the exit status is 0 when they are equal."""
+    """Compare a read model with a new fold of the log; the exit status is 0 when they are equal."""
     settings = load(verifying.Settings)
     found = asyncio.run(
         verifying.verify(model, settings, conversation_id=conversation, wait_seconds=wait_seconds)
@@ -36,6 +36,6 @@ def verify(
 
 @app.command
 def rebuild(*, yes: Annotated[bool, Parameter(negative="", help="Really do it.")] = False) -> None:
-    """Delete every row and have the workers write all of them again, from the log."""
+    """Delete every row and have the workers write all of them again from the log."""
     rebuilding.rebuild(load(rebuilding.RebuildSettings), sure=yes)
     print("The keyspace is empty. Start the workers: they write every row again, from the log.")

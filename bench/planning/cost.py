@@ -83,7 +83,7 @@ def checks(inputs: Inputs) -> list[Check]:
     line = line_of(inputs)
     found = [
         Check(
-            f"CPU a message at {point.messages_a_second:,.0f}/s, ms",
+            f"CPU per message at {point.messages_a_second:,.0f}/s, ms",
             round(line.milliseconds_at(point.messages_a_second), 2),
             point.milliseconds,
             COST_FACTOR_MAX,

@@ -56,7 +56,7 @@ def chat(
         bool, Parameter(negative="", help="Lines of text, as in a pipe or on a dumb terminal.")
     ] = False,
 ) -> int:
-    """Chat as a user, at once with somebody if that is said.
+    """Chat as a user, directly with another one if named.
 
     Parameters
     ----------

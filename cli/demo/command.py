@@ -55,7 +55,8 @@ def demo(
         arguments.Folder, Parameter(help="Where it keeps its data; emptied first.")
     ] = FOLDER,
     secure: Annotated[
-        bool, Parameter(negative="", help="Under lock: TLS and passwords everywhere, least rights.")
+        bool,
+        Parameter(negative="", help="Secured mode: TLS and passwords everywhere, least rights."),
     ] = False,
     as_json: Annotated[
         bool, Parameter(name="--json", negative="", help="Print the outcome as JSON too.")

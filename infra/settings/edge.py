@@ -19,15 +19,15 @@ class TokenSettings(Section):
     issuer: str = Field("https://chatlog.local", description="The `iss` a token must name.")
     audience: str = Field("chatlog", description="The `aud` a token must name.")
     jwks_file: Path = Field(
-        INSTANCE / "keys" / "jwks.json", description="Public keys (JWKS) that sign tokens."
+        INSTANCE / "keys" / "jwks.json", description="Public keys (JWKS) that verify tokens."
     )
     signing_key_file: Path = Field(
         INSTANCE / "keys" / "signing.pem",
-        description="Private key that `chatlog token` signs with; made at first start.",
+        description="Private key that `chatlog token` signs with; created at the first start.",
     )
     leeway_seconds: float = Field(30.0, ge=0, le=300, description="How far clocks may differ.")
     environment: Literal["development", "production"] = Field(
-        "development", description="`production` refuses keys made for development."
+        "development", description="`production` refuses keys created for development."
     )
 
 
@@ -46,7 +46,8 @@ class EdgeSettings(Section):
     port: int = Field(8080, ge=1, le=65_535, description="Port for clients.")
     health_port: int = Field(8090, ge=1, le=65_535, description="Port for health and metrics.")
     tls_certificate_file: Path | None = Field(
-        None, description="Chain (PEM) to show clients; without it, TLS ends before the gateway."
+        None,
+        description="Certificate chain (PEM) for clients; without it, TLS ends before the gateway.",
     )
     tls_key_file: Path | None = Field(None, description="Private key of that certificate (PEM).")
     allowed_origins: CommaSeparated = Field(
@@ -54,24 +55,26 @@ class EdgeSettings(Section):
     )
     trusted_proxies: Networks = Field(
         (),
-        description="Addresses and networks of our own proxies, whose X-Forwarded-For is believed.",
+        description="Addresses and networks of our own proxies, whose X-Forwarded-For is trusted.",
     )
     sockets_max: int = Field(20_000, ge=1, description="Sockets held at once.")
     address_sockets_max: int = Field(
         2_000, ge=1, description="Sockets held at once for one address (of IPv6: one /64 network)."
     )
-    devices_max: int = Field(10, ge=1, description="Devices of a user connected at once.")
+    devices_max: int = Field(10, ge=1, description="Connected devices per user.")
     handshake_rate_per_second: float = Field(
-        250.0, gt=0, description="Handshakes let through a second; others wait, then come later."
+        250.0,
+        gt=0,
+        description="Handshakes admitted per second; others wait, then are told to retry.",
     )
     handshake_queue_seconds: float = Field(
-        2.0, ge=0, description="A handshake waits so long at most; beyond it the answer is 503."
+        2.0, ge=0, description="The longest time a handshake waits; beyond it the answer is 503."
     )
     address_handshake_rate_per_minute: int = Field(
         1_200,
         ge=1,
-        description="Handshakes of one address a minute; beyond it the answer is 429. Connections, "
-        "also those that ask for nothing, may be twice as many.",
+        description="Handshakes of one address per minute; beyond it the answer is 429. "
+        "Twice as many connections are allowed, including those that send no request.",
     )
     address_handshake_burst: int = Field(
         500, ge=1, description="Handshakes of one address at once."
@@ -79,39 +82,43 @@ class EdgeSettings(Section):
     bad_token_rate_per_minute: int = Field(
         60,
         ge=1,
-        description="Bad tokens of one address a minute; who brings more is told to wait. A good "
-        "token is believed all the same.",
+        description="Invalid tokens of one address per minute; beyond it the client is told to "
+        "wait. A valid token is still accepted.",
     )
     send_rate_per_minute: int = Field(
-        100, ge=1, description="Messages a user may send a minute, all devices here together."
+        100,
+        ge=1,
+        description="Messages a user may send per minute, all devices on this gateway together.",
     )
     send_burst: int = Field(50, ge=1, description="Messages a user may send at once.")
     open_rate_per_minute: int = Field(
-        60, ge=1, description="Sessions a user may open a minute; beyond it 4008 and when to come."
+        60,
+        ge=1,
+        description="Sessions a user may open per minute; beyond it 4008 with the time to retry.",
     )
     open_burst: int = Field(60, ge=1, description="Sessions a user may open at once.")
     query_rate_per_minute: int = Field(
-        600, ge=1, description="Questions (history, inbox) a user may ask a minute."
+        600, ge=1, description="Queries (history, inbox) a user may send per minute."
     )
-    query_burst: int = Field(300, ge=1, description="Questions a user may ask at once.")
+    query_burst: int = Field(300, ge=1, description="Queries a user may send at once.")
     mark_rate_per_minute: int = Field(
-        12_000, ge=1, description="Watermarks (delivered, read) a user may tell a minute."
+        12_000, ge=1, description="Watermarks (delivered, read) a user may send per minute."
     )
-    mark_burst: int = Field(2_000, ge=10, description="Watermarks a user may tell at once.")
+    mark_burst: int = Field(2_000, ge=10, description="Watermarks a user may send at once.")
     unanswered_max: int = Field(
         2_048,
         ge=1,
-        description="Messages of this gateway that may wait for an answer; others are told to come "
-        "again, unless no answers come at all.",
+        description="Messages of this gateway that may wait for an answer; others are told to "
+        "retry, unless no answers arrive at all.",
     )
     unsaid_max: int = Field(
         50_000,
         ge=1,
-        description="Sessions that began or ended and are not in the log yet; with more of them no "
-        "socket is opened.",
+        description="Sessions that started or ended and are not in the log yet; beyond it no "
+        "socket is accepted.",
     )
     frame_rate_per_minute: int = Field(
-        12_000, ge=1, description="Frames of any kind from a socket a minute; more closes it."
+        12_000, ge=1, description="Frames of any kind from a socket per minute; more closes it."
     )
     frame_burst: int = Field(2_000, ge=1, description="Frames of any kind from a socket at once.")
     in_flight_max: int = Field(
@@ -126,27 +133,33 @@ class EdgeSettings(Section):
     outboxes_bytes_max: int = Field(
         536_870_912,
         ge=1_048_576,
-        description="Bytes that may wait for all slow clients together; beyond it those are closed "
-        "for whom most waits.",
+        description="Bytes that may wait for all slow clients together; beyond it the clients with "
+        "the longest queues are closed.",
     )
-    hello_seconds: float = Field(5.0, gt=0, description="Time to authenticate in.")
+    hello_seconds: float = Field(
+        5.0, gt=0, description="Time within which a client must authenticate."
+    )
     register_seconds: float = Field(
         10.0,
         gt=0,
-        description="Time for a new session to be registered, and so to be reached by answers; its "
-        "client is welcomed then, or told to come later.",
+        description="Time for a new session to be registered, so that answers can reach it; then "
+        "its client is welcomed, or told to retry later.",
     )
     heartbeat_seconds: float = Field(
-        30.0, gt=0, description="A socket silent for so long is pinged; for twice as long, closed."
+        30.0,
+        gt=0,
+        description="A socket that is silent for this long is pinged; for twice as long, closed.",
     )
     frame_seconds: float = Field(
-        20.0, gt=0, description="Time for a frame to arrive in whole once it has begun."
+        20.0, gt=0, description="Time for a frame to arrive completely once it has begun."
     )
     message_timeout_seconds: float = Field(
-        10.0, gt=0, description="Time for Kafka to confirm; then a client is told `unavailable`."
+        10.0,
+        gt=0,
+        description="Time for Kafka to confirm; after it the client is answered `unavailable`.",
     )
     drain_seconds: float = Field(
-        10.0, ge=0, description="At a stop, sockets are closed evenly over this time."
+        10.0, ge=0, description="On shutdown, sockets are closed evenly over this time."
     )
 
     @model_validator(mode="after")

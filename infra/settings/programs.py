@@ -18,7 +18,8 @@ class ClientSettings(Section):
         ("ws://127.0.0.1:8080/v1/ws",), description="WebSocket addresses of gateways: url,…"
     )
     ca_file: Path | None = Field(
-        None, description="Who may vouch for gateways (PEM), for wss; else whom the system trusts."
+        None,
+        description="CA certificates for gateways (PEM), for wss; without it, those of the system.",
     )
 
 
@@ -41,6 +42,6 @@ class BalancerSettings(Section):
         Path("/etc/nginx/gateways.conf"), description="nginx's list of gateways."
     )
     nginx_pid_file: Path = Field(Path("/run/nginx.pid"), description="Where nginx keeps its pid.")
-    ask_seconds: float = Field(1.0, gt=0, description="Time from one question to the next.")
+    ask_seconds: float = Field(1.0, gt=0, description="Time from one health check to the next.")
     host: str = Field("127.0.0.1", description="Address to listen on for health.")
     health_port: int = Field(8092, ge=1, le=65_535, description="Port for health.")

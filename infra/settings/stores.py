@@ -18,12 +18,13 @@ class KafkaSettings(Section):
 
     bootstrap: str = Field("127.0.0.1:9092", description="Brokers to start from: host:port,…")
     security: Literal["plaintext", "sasl_ssl"] = Field(
-        "plaintext", description="`sasl_ssl`: TLS, and a name and password (SCRAM-SHA-512)."
+        "plaintext", description="`sasl_ssl`: TLS, with a user name and password (SCRAM-SHA-512)."
     )
-    username: str = Field("", description="Who this program is to Kafka.")
+    username: str = Field("", description="This program's user name in Kafka.")
     password: str = Field("", repr=False, description="The password of that name.")
     ca_file: Path | None = Field(
-        None, description="Who may vouch for the brokers (PEM); without it, whom the system trusts."
+        None,
+        description="CA certificates for the brokers (PEM); without it, those of the system.",
     )
     replication_factor: int = Field(
         1,
@@ -35,8 +36,8 @@ class KafkaSettings(Section):
         0,
         ge=0,
         le=511,
-        description="Raised by one when the log lost records or was restored: it orders the write "
-        "times of rows, and positions of an older generation are not believed.",
+        description="Increase it by one when the log lost records or was restored: it orders the "
+        "write times of rows, and positions of an older generation are not trusted.",
     )
 
     @model_validator(mode="after")
@@ -67,10 +68,12 @@ class RegistrySettings(Section):
     prefix = "CHAT_REGISTRY_"
 
     url: str = Field(
-        "http://127.0.0.1:8081/apis/ccompat/v7", description="Base of the Confluent interface."
+        "http://127.0.0.1:8081/apis/ccompat/v7",
+        description="Base URL of the Confluent-compatible API.",
     )
     ca_file: Path | None = Field(
-        None, description="Who may vouch for it (PEM), for https; else whom the system trusts."
+        None,
+        description="CA certificates for it (PEM), for https; without it, those of the system.",
     )
 
 
@@ -96,13 +99,15 @@ class CassandraSettings(Section):
     datacenter: str = Field(
         "datacenter1",
         pattern=r"^[A-Za-z0-9_.-]+$",
-        description="The data centre this program is in.",
+        description="The data centre in which this program runs.",
     )
     replication_factor: int = Field(1, ge=1, description="Copies of each row; 3 in production.")
-    username: str = Field("", description="Who this program is to Cassandra; empty: nobody asks.")
+    username: str = Field(
+        "", description="This program's role in Cassandra; empty: no authentication."
+    )
     password: str = Field("", repr=False, description="The password of that name.")
     ca_file: Path | None = Field(
-        None, description="Who may vouch for the nodes (PEM); without it, no TLS."
+        None, description="CA certificates for the nodes (PEM); without it, no TLS."
     )
 
 
@@ -114,8 +119,8 @@ class RedisSettings(Section):
     url: str = Field(
         "redis://127.0.0.1:6379/0",
         repr=False,
-        description="Server and database: rediss://name:password@host:port/0 speaks TLS.",
+        description="Server and database; rediss://name:password@host:port/0 uses TLS.",
     )
     ca_file: Path | None = Field(
-        None, description="Who may vouch for it (PEM); without it, whom the system trusts."
+        None, description="CA certificates for it (PEM); without it, those of the system."
     )

@@ -84,7 +84,7 @@ def decide(folder: Path, brokers: int | None = None, secure: bool | None = None)
             raise UserError(
                 "other_profile",
                 f"The instance in {folder} has data of one that is "
-                f"{'' if known.secure else 'not '}under lock.",
+                f"{'' if known.secure else 'not '}in secured mode.",
                 "Start it as it is; the other kind needs another folder (--folder).",
             )
         write_whole(folder / FILE_NAME, json.dumps(asdict(known), indent=2) + "\n")

@@ -418,7 +418,7 @@ class Stack:
         if self.secure and not service.principal:
             raise UserError(
                 "roles_together",
-                f"{service.name} has no name of its own, which it needs under lock.",
+                f"{service.name} has no name of its own, which it needs in secured mode.",
                 "Give each role a process of its own: who shares a process shares its secrets.",
             )
         return self.environment(service.principal)

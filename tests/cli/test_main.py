@@ -127,6 +127,6 @@ def test_nginx_is_not_put_before_gateways_that_end_tls_themselves(tmp_path, caps
 
     assert status == 2
     assert said == (
-        "chatlog: nginx speaks plain text to gateways, which end TLS themselves under lock.\n"
+        "chatlog: nginx speaks plain text to gateways, which end TLS themselves in secured mode.\n"
         "Give one of --nginx and --secure.\n"
     )
