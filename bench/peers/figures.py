@@ -119,7 +119,7 @@ def _deliveries(turn: Turn) -> float | None:
 def _under_way(in_flight: str) -> Figure:
     return Figure(
         name=f"flow_{in_flight}",
-        heading=f"messages/s, {in_flight} under way",
+        heading=f"messages/s, {in_flight} in flight",
         read=_flow(in_flight),
         more_is_better=True,
     )
@@ -133,20 +133,20 @@ FIGURES = (
     Figure(name="delivered_p99", heading="delivered p99 ms", read=_latency("delivered", "p99_ms")),
     Figure(
         name="steady_cpu",
-        heading="CPU us a message, steady",
+        heading="CPU us per message, steady",
         read=_cost(_steady, "server", "database"),
     ),
     Figure(
         name="busy_cpu",
-        heading="CPU us a message, busiest",
+        heading="CPU us per message, busiest",
         read=_cost(_busiest, "server", "database"),
     ),
-    Figure(name="busy_server", heading="of it server", read=_cost(_busiest, "server")),
-    Figure(name="busy_database", heading="of it database", read=_cost(_busiest, "database")),
-    Figure(name="busy_client", heading="client beside it", read=_cost(_busiest, "client")),
+    Figure(name="busy_server", heading="of which server", read=_cost(_busiest, "server")),
+    Figure(name="busy_database", heading="of which database", read=_cost(_busiest, "database")),
+    Figure(name="busy_client", heading="load generator", read=_cost(_busiest, "client")),
     Figure(
         name="socket",
-        heading="KiB an idle socket",
+        heading="KiB per idle socket",
         read=lambda turn: turn.sockets.kib_each if turn.sockets else None,
     ),
     Figure(name="group", heading="group deliveries/s", read=_deliveries, more_is_better=True),

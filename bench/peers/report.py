@@ -57,14 +57,14 @@ def page(comparison: Comparison) -> str:
 
 def _page(comparison: Comparison) -> Iterator[str]:
     systems = comparison.systems
-    yield "# chatlog beside other chat servers"
+    yield "# chatlog compared with other chat servers"
     yield ""
     yield f"Written by `chatlog bench peers --write` from [peers.json](peers.json), which holds every turn. Command: `{comparison.command}`; {comparison.measured_at}; {comparison.machine}."  # noqa: E501
     yield ""
-    yield "Only ratios are worth much: server, database and load share the same cores. CPU a message is the steadiest figure."  # noqa: E501
+    yield "Only the ratios are meaningful: server, database and load generator share the same cores. CPU per message is the most stable figure."  # noqa: E501
     yield ""
     yield f"## Ratios to {systems[0].title}"
-    yield "Of medians. Messages and deliveries a second: more is better. Milliseconds, CPU and memory: less is better."  # noqa: E501
+    yield "Ratios of medians. Messages and deliveries per second: higher is better. Milliseconds, CPU and memory: lower is better."  # noqa: E501
     yield ""
     yield from _table(comparison, _ratio)
     yield ""
@@ -75,10 +75,10 @@ def _page(comparison: Comparison) -> Iterator[str]:
     yield ""
     remarks = list(_remarks(comparison))
     if remarks:
-        yield "What to know about these figures:"
+        yield "Notes on these figures:"
         yield from (f"- {line}" for line in remarks)
         yield ""
-    yield "## What the words mean"
+    yield "## Definitions"
     for system in systems:
         versions = ", ".join(f"{name} {version}" for name, version in system.versions.items())
         yield f"**{system.title}** ({versions})"
@@ -99,20 +99,20 @@ def _page(comparison: Comparison) -> Iterator[str]:
 
 _METHOD = """\
 ## How it was measured
-- Systems take turns: each in every round, in the same order, all others stopped. A turn starts the system in an empty folder, loads it and ends it. A sleeper looks at the machine before and after each turn; where it lost more than 5 % of its time, or other programs took more than a tenth of a core from a load, the turn is taken again.
-- The same workload for all but where *differs* says so: 50 pairs, {body} bytes a message. *Acked* and *delivered*: 500 messages a second for {steady:g} s at due times that do not look at the system, after a warm-up of 5 s; latency counts from the due time. *{under_way} under way*: the next message of a pair goes when the last was delivered to the other device, for {flow:g} s. *Steady* is CPU at the due rate, *busiest* with the most under way of which none was left behind.
-- One ledger judges all: lost, doubled, out of order, missing. A load that a system did not settle within 15 s gives no figure, and it is said why.
-- One lean load program a system on the same event loop, beside it on the same machine: raw XMPP over TCP, Matrix over HTTP, our WebSocket. What it costs is in the table.
-- CPU is user and system time of all processes of a system, from /proc. Memory of a socket: growth (PSS) of the process that holds 1,000 idle authenticated sockets, divided by their number (accounts of XMPP servers are made meanwhile, and some keep them in memory); memory that workers, Java machines or the kernel hold for them is not in it.
-- Archives are counted afterwards: each message must be there in as many copies as the archive promises.
+- Systems take turns: each in every round, in the same order, all others stopped. A turn starts the system in an empty folder, loads it and stops it. A sleeping process probes the machine before and after each turn. If it lost more than 5 % of its time, or if other programs used more than a tenth of a core during a load, the turn is repeated.
+- The workload is the same for all systems except where *differs* says otherwise: 50 pairs, {body} bytes per message. *Acked* and *delivered*: 500 messages per second for {steady:g} s at due times that do not depend on the system, after a warm-up of 5 s; latency counts from the due time. *{under_way} in flight*: a pair sends its next message when the last one was delivered to the other device, for {flow:g} s. *Steady* is CPU at the due rate; *busiest* is CPU with the highest number in flight at which nothing was left behind.
+- The same ledger checks all systems for messages that are lost, duplicated, out of order or missing. A load that a system did not settle within 15 s gives no figure, and the reason is stated.
+- Each system has one lean load generator on the same event loop, on the same machine: raw XMPP over TCP, Matrix over HTTP, our WebSocket. Its cost is in the table.
+- CPU is user and system time of all processes of a system, from /proc. Memory of a socket: growth (PSS) of the process that holds 1,000 idle authenticated sockets, divided by their number (XMPP servers create the accounts at the same time, and some keep them in memory); memory that workers, JVMs or the kernel hold for the sockets is not included.
+- Archives are counted afterwards: each message must be present in as many copies as the archive promises.
 
 ## How fair it is
 - For chatlog: the others send no receipts. A message of chatlog is three facts (sent, delivered, read) with ticks back to the sender, in every figure above.
-- For chatlog: it keeps one order for both sides and the history, and recognises a retry. With XMPP each side has an archive and an order of its own, and a message that is sent again is another one.
-- Against chatlog: an ack of PostgreSQL has waited for the disk. Kafka's has not; with three brokers it has waited for a second copy. On one machine that protects from the end of a process, not from a loss of power.
+- For chatlog: it keeps one order for both sides and the history, and recognises a retry. With XMPP each side has an archive and an order of its own, and a resent message is a new message.
+- Against chatlog: an ack of PostgreSQL has waited for the disk. Kafka's has not; with three brokers it has waited for a second copy. On one machine this protects against the end of a process, not against power loss.
 - Against chatlog: the others have groups, federation, and years of tuning by those who run them.
-- XMPP clients ask for acks (XEP-0198) at the steady rate only; closed loops count deliveries and spare the servers the acks.
-- Everything shares two cores; a system that uses more processes is punished more than it would be on a larger machine.
+- XMPP clients request acks (XEP-0198) only at the steady rate; closed loops count deliveries and spare the servers the acks.
+- Everything shares two cores; this penalises a system with more processes more than a larger machine would.
 - The servers are those of the distribution and of PyPI, with default tables and indexes; newer releases may differ.
 """  # noqa: E501
 

@@ -75,8 +75,8 @@ def test_a_report_is_read_as_it_was_written_and_shown(tmp_path):
     printed = io.StringIO()
     report.show(told, Console(file=printed, width=120))
     lines = [line.split() for line in printed.getvalue().splitlines()]
-    assert ["messages/s,", "8", "under", "way", "300", "300"] in lines
-    assert ["messages/s,", "8", "under", "way", "1.00", "1.00"] in lines
+    assert ["messages/s,", "8", "in", "flight", "300", "300"] in lines
+    assert ["messages/s,", "8", "in", "flight", "1.00", "1.00"] in lines
 
 
 def test_the_page_in_the_tree_is_that_of_its_report():
