@@ -6,6 +6,7 @@ is put in the outbox again. What is taken differs by `Profile`, as arguments of 
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -66,7 +67,7 @@ class _Nobody:
 
 
 @asynccontextmanager
-async def echo(profile: Profile) -> AsyncIterator[int]:
+async def echo(profile: Profile, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """An endpoint on this loop; its port."""
     hub = _hub(EdgeSettings(**_settings(profile)))
     handshakes = Handshakes(rules_of(hub.settings))
@@ -83,7 +84,7 @@ async def echo(profile: Profile) -> AsyncIterator[int]:
         lambda status: None,
     )
     visits = asyncio.create_task(hub.connections.visit())
-    listening = await hub.loop.create_server(porch, "127.0.0.1", 0)
+    listening = await hub.loop.create_server(porch, "127.0.0.1", 0, ssl=tls)
     try:
         yield listening.sockets[0].getsockname()[1]
     finally:

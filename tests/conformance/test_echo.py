@@ -1,9 +1,13 @@
 """The endpoint that the suite is run against: it echoes, and it ends as a gateway does."""
 
+from pathlib import Path
+
 import pytest
 
 from edge import wire
 from edge.gateway import SOCKET_PATH
+from infra.stack.vault import Vault
+from infra.tls import client_context, server_context
 from tests.conformance.echo import AS_SHIPPED, UNLIMITED, echo
 from tests.edge.socket import CLOSE, PING, PONG, TEXT, Client, frame
 
@@ -72,6 +76,20 @@ async def test_the_stream_also_ends_when_the_answer_to_a_close_is_none() -> None
         opcode, payload = await client.read_frame()
         assert (opcode, int.from_bytes(payload[:2], "big")) == (CLOSE, 4504)
         client.writer.write(b"\x81\x02hi")
+        await client.ended()
+        client.end()
+
+
+async def test_the_stream_also_ends_where_it_is_encrypted(tmp_path: Path) -> None:
+    """TLS has no half close."""
+    vault = Vault(tmp_path)
+    certificate = vault.certificate("gateway")
+    async with echo(AS_SHIPPED, server_context(certificate, certificate)) as port:
+        client = await Client.connect(port, tls=client_context(vault.ca_file))
+        client.writer.write(frame("x" * wire.BYTES_MAX) + frame(b"x", BINARY))
+        assert await client.read_frame() == (TEXT, b"x" * wire.BYTES_MAX)
+        opcode, payload = await client.read_frame()
+        assert (opcode, int.from_bytes(payload[:2], "big")) == (CLOSE, 1003)
         await client.ended()
         client.end()
 
