@@ -53,8 +53,8 @@ def budget(folder: Path, _: Path) -> str:
             (_NAMES.get(name, name), f"{cost:.0f}", f"{cost / total:.0%}")
             for name, cost in costs.items()
         ]
-        return _table(("process", "CPU, us a message", "of all"), lines) + _source(
-            kept, f"At {result.traffic.offered_per_second:.0f} messages a second, all receipts."
+        return _table(("process", "CPU, us per message", "of all"), lines) + _source(
+            kept, f"At {result.traffic.offered_per_second:.0f} messages per second, all receipts."
         )
 
     return _of(folder / "profile.json", ProfileResult, rows, "chatlog bench profile")
@@ -75,7 +75,7 @@ def areas(folder: Path, _: Path) -> str:
             for number, (area, share) in enumerate(process.areas.items())
             if share >= 0.01
         ]
-        return _table(("process", "on what", "us a message", "of the process"), lines) + _source(
+        return _table(("process", "on what", "us per message", "of the process"), lines) + _source(
             kept, "Areas below one percent are left out."
         )
 
@@ -110,10 +110,10 @@ def edge(folder: Path, _: Path) -> str:
             )
             for one in result.inbound
         ]
-        head = ("frames in", "a second", "us each", "us each, pings counted", "Kafka, us each")
+        head = ("frames in", "per second", "us each", "us each, pings counted", "Kafka, us each")
         idle = (
             f"{result.idle_sockets:,} idle sockets: {result.kib_a_socket:g} KiB each, "
-            f"{result.idle_microseconds_a_socket_and_second:g} us a second each, "
+            f"{result.idle_microseconds_a_socket_and_second:g} us per second each, "
             f"{result.ended} closed."
         )
         return _table(head, lines) + _source(kept, idle)
@@ -138,7 +138,7 @@ def loads(folder: Path, _: Path) -> str:
             met = "met" if bar.met else "**missed**"
             told_once = "" if number else f"`{command}`"
             rows.append((told_once, bar.what, bar.measured, bar.wanted, met))
-    head = ("command", "what", "measured", "wanted", "")
+    head = ("command", "what", "measured", "target", "")
     said = "; ".join(", ".join(words) for words in dates)
     return _table(head, rows) + (f"\n\n{said}." if said else "")
 
@@ -163,7 +163,7 @@ def line(axis: Axis, head: str, example: str) -> Callable[[Path, Path], str]:
                 for point in result.points
             ]
             heads = (head, *columns, "delivered p50, ms", "arrived", "all stored after, s")
-            return _table(heads, lines) + _source(kept, "CPU microseconds a message.")
+            return _table(heads, lines) + _source(kept, "CPU microseconds per message.")
 
         command = f"chatlog bench scale --{axis} {example}"
         return _of(folder / f"scale-{axis}.json", ScaleResult, rows, command)
@@ -215,7 +215,7 @@ def gate(_: Path, baseline: Path) -> str:
         )
         for name, ratio in kept.ratios.items()
     ]
-    head = ("process", "ratio to the reference", "rounds apart", "us a message")
+    head = ("process", "ratio to the reference", "rounds apart", "us per message")
     return f"{_table(head, lines)}\n\n{kept.measured_at}, {kept.machine}: `{kept.command}`."
 
 
