@@ -139,15 +139,15 @@ def markdown(told: Outcome, pictures: Sequence[str]) -> str:
         f"`{told.command}` on {told.machine}, load "
         f"and all servers on the same machine: {told.seconds:.0f} s, {told.sent:,} messages sent, "
         f"{told.accepted:,} accepted, {told.refused} refused, {told.facts:,} facts, "
-        f"{told.moves:,} moves of markers, {told.dead_letters} dead letters, {told.restarts} "
-        "starts by the supervisor.",
+        f"{told.moves:,} marker moves, {told.dead_letters} dead letters, {told.restarts} "
+        "restarts by the supervisor.",
         "",
         _verdict(told),
         "",
-        "*Felt*: from the strike until the last message that was more than 1.5 s late had come. "
-        "*Whole*: from the heal until nobody waits, every part runs and no group lags.",
+        "*Felt*: from the fault until the arrival of the last message that was more than 1.5 s "
+        "late. *Whole*: from the heal until nobody waits, every part runs and no group lags.",
         "",
-        "| | fault | what | held s | felt s | after heal s | whole s | late | bar | |",
+        "| | fault | what | held s | felt s | after heal s | whole s | late | target | |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for step in told.steps:
@@ -161,14 +161,18 @@ def markdown(told: Outcome, pictures: Sequence[str]) -> str:
             f"{one.late} of {one.sent} | {step.bar} | {verdict} |"
         )
     for name, why in told.left_out.items():
-        lines.append(f"\nLeft out: {name}, since {why}.")
-    lines += ["", "Sent (grey), accepted (blue) and shown (green) a second; red while it held.", ""]
+        lines.append(f"\nLeft out: {name}, because {why}.")
+    lines += [
+        "",
+        "Sent (grey), accepted (blue) and shown (green) per second; red while the fault lasted.",
+        "",
+    ]
     lines += [f"![{name.removesuffix('.svg')}]({name})" for name in pictures]
     return "\n".join(lines) + "\n"
 
 
 def _verdict(told: Outcome) -> str:
     if told.safe:
-        return "Nothing was lost, doubled, reordered or leaked; every read model equals the log."
+        return "Nothing was lost, duplicated, reordered or leaked; every read model equals the log."
     found = [f"- {one.name}: {one.sentence}" for one in told.anomalies[:50]]
     return "\n".join([f"**{len(told.anomalies)} anomalies:**", "", *found])
