@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import msgspec
 from confluent_kafka import Producer
@@ -20,12 +21,13 @@ from msgspec import Struct
 from events.codec import Codec
 from events.conversations import WriterClaimed
 from events.ids import direct_conversation, timed_id
-from events.submissions import MessageSubmitted
+from events.messages import MessageSubmitted
 from events.topics import CONVERSATIONS, PARTITIONS, SUBMISSIONS, Topic, partition_of
 from infra.errors import UserError
 from infra.log_reader import LogReader
 from infra.settings import KafkaSettings
-from processors.admission.decider import Place, decide
+from processors.admission.decider import decide
+from processors.admission.place import Place
 from processors.admission.state import PartitionState, evolve, initial
 
 _BODY = "On my way, see you at eight."
@@ -64,7 +66,7 @@ def write(kafka: KafkaSettings, codec: Codec, plan: Plan) -> None:
         partition = partition_of(submitted.conversation_id)
         place = Place(epoch=0, submission_offset=offsets[partition], at=at)
         offsets[partition] += 1
-        fact = decide(states[partition], submitted, place)
+        fact: Any = decide(states[partition], submitted, place)
         evolve(states[partition], fact)
         key = submitted.conversation_id.encode()
         writer.put(SUBMISSIONS, submitted, partition, key)

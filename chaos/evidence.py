@@ -11,10 +11,10 @@ from msgspec import Struct
 from chaos.evidence_form import Evidence, Fact, Letter, Move
 from chaos.faults.poison import digest_of
 from chaos.lab import Lab
+from events import receipts
 from events.codec import Codec, DecodeError, UnknownSchema
-from events.conversations import MessageSent
 from events.fence import Fence
-from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
+from events.messages import MessageSent
 from events.topics import CONVERSATIONS, GROUPS, RECEIPTS, Topic
 from infra import cassandra
 from infra.database import Database
@@ -85,9 +85,8 @@ def _facts(reader: LogReader, codec: Codec) -> Iterator[Fact]:
 
 def _moves(reader: LogReader, codec: Codec) -> Iterator[Move]:
     for _, event in _events(reader, codec, RECEIPTS):
-        if isinstance(event, DeliveredMarkerMoved | ReadMarkerMoved):
-            kind = "delivered" if isinstance(event, DeliveredMarkerMoved) else "read"
-            yield Move(event.conversation_id, event.user_id, kind, event.seq)
+        if isinstance(event, receipts.Move):
+            yield Move(event.conversation_id, event.user_id, event.kind, event.seq)
 
 
 def _letters(reader: LogReader, group: str) -> Iterator[Letter]:

@@ -17,7 +17,7 @@ from cli import table, terminal
 from cli.clock import local
 from cli.letters import letter_of, letters_of, publish_again, record_at
 from cli.log import readable, settings
-from cli.story import quoted
+from cli.quoting import quoted
 from events.text import on_one_line
 from events.topics import GROUPS
 from infra.arguments import Offset

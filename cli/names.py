@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from cli.log import Readable
-from events.ids import members_of
+from events.members import members_of
 
 
 def names_in(found: Readable) -> set[str]:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.log import Readable
-from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
+from events.conversations import SubmissionRejected, SubmissionRepeated
 from events.deliveries import FramesRouted
-from events.ids import members_of
-from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
-from events.submissions import MessageSubmitted
+from events.members import members_of
+from events.messages import MessageSent, MessageSubmitted
+from events.receipts import MARKER_KINDS, Move
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Receipts:
     def __init__(self, sent: MessageSent) -> None:
         self._sent = sent
         others = [m for m in members_of(sent.conversation_id) if m != sent.sender_id]
-        self._missing = {(user, kind) for user in others for kind in ("delivered", "read")}
+        self._missing = {(user, kind) for user in others for kind in MARKER_KINDS}
 
     @property
     def complete(self) -> bool:
@@ -75,9 +75,9 @@ class Receipts:
     def step(self, found: Readable) -> Step | None:
         """The step that a record of receipts is for this message, if any."""
         move = found.event
-        if not isinstance(move, DeliveredMarkerMoved | ReadMarkerMoved):
+        if not isinstance(move, Move):
             return None
-        kind = "read" if isinstance(move, ReadMarkerMoved) else "delivered"
+        kind = move.kind
         covers = move.conversation_id == self._sent.conversation_id and move.seq >= self._sent.seq
         if not covers or (move.user_id, kind) not in self._missing:
             return None

@@ -1,47 +1,33 @@
 """Events as sentences: what `chatlog events tail` and `chatlog trace` say about a record.
 
-In: a decoded event. Out: one line of plain text. Pure. Text that people wrote is quoted, cut and
-made harmless, so that a message cannot write on the reader's terminal.
+In: a decoded event. Out: one line of plain text; features tell their own (`cli.features`). Pure.
+Text that people wrote is quoted, cut and made harmless, so that a message cannot write on the
+reader's terminal.
 """
 
 import json
 
 from msgspec import Struct
 
-from cli.columns import clip
-from events import conversations, deliveries, gateways, queries, receipts, sessions, snapshots
-from events import submissions as asked
-from events.text import on_one_line
+from cli.quoting import quoted
+from events import conversations, deliveries, gateways, queries, sessions, snapshots
+from events.features import table
 
-QUOTED_COLUMNS_MAX = 60
-
-
-def quoted(text: str, columns_max: int = QUOTED_COLUMNS_MAX) -> str:
-    """Text of a person, on one line, harmless, and not too long."""
-    return f'"{clip(on_one_line(text), columns_max)}"'
+_SENTENCES = table("cli.features", "SENTENCES")
+_FRAMES = table("cli.features", "FRAMES")
 
 
 def sentence(event: Struct) -> str:
     """What happened, in one line."""
+    if tell := _SENTENCES.get(type(event)):
+        return str(tell(event))
     match event:
-        case asked.MessageSubmitted():
-            return (
-                f"{event.sender_id} ({event.device_id}) asks to send {quoted(event.body)} "
-                f"to {event.conversation_id}"
-            )
-        case asked.MarkersSubmitted():
-            return "; ".join(_marker(marker) for marker in event.markers)
         case conversations.WriterClaimed():
             return f"{event.writer_id} takes over as writer (this partition, and maybe more)"
         case conversations.SubmissionsRestarted():
             return (
                 f"submissions are not those that were decided ({event.detail}): "
                 f"reading begins at {event.submissions_from}"
-            )
-        case conversations.MessageSent():
-            return (
-                f"message {event.seq} of {event.conversation_id}: "
-                f"{event.sender_id} says {quoted(event.body)}"
             )
         case conversations.SubmissionRejected():
             return (
@@ -59,16 +45,6 @@ def sentence(event: Struct) -> str:
 
 def _of_readers(event: Struct) -> str:
     match event:
-        case receipts.DeliveredMarkerMoved():
-            return (
-                f"{event.user_id} has {event.conversation_id} up to {event.seq} "
-                f"(on {event.device_id})"
-            )
-        case receipts.ReadMarkerMoved():
-            return (
-                f"{event.user_id} has read {event.conversation_id} up to {event.seq} "
-                f"(on {event.device_id})"
-            )
         case queries.HistoryRequested():
             side, seq = "after", event.after_seq
             if event.after_seq is None:
@@ -125,29 +101,16 @@ def described(frame: bytes) -> str:
         kind = content["type"]
     except (ValueError, TypeError, KeyError):
         return f"{len(frame)} bytes"
+    if tell := _FRAMES.get(kind):
+        return str(tell(content))
     match kind:
-        case "event":
-            return f"message {content.get('seq')} of {content.get('conversation_id')}"
         case "accepted" | "rejected":
             return f"{kind} {content.get('id')}"
-        case "receipt":
-            return (
-                f"{content.get('user_id')} has {content.get('kind')} "
-                f"{content.get('conversation_id')} up to {content.get('seq')}"
-            )
         case "heads":
             return f"heads of {len(content.get('heads', ()))} conversations"
         case "page":
             return f"page of {len(content.get('events', ()))} facts"
     return str(kind)
-
-
-def _marker(marker: asked.Marker) -> str:
-    verb = "has read" if marker.kind == "read" else "has"
-    return (
-        f"{marker.user_id} ({marker.device_id}) says it {verb} "
-        f"{marker.conversation_id} up to {marker.seq}"
-    )
 
 
 def _sessions(count: int) -> str:

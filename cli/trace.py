@@ -19,11 +19,11 @@ from cyclopts import Parameter
 from cli import table, terminal
 from cli.clock import to_the_millisecond
 from cli.log import LogSettings, instant_of
+from cli.quoting import quoted
 from cli.steps import Step, summary
-from cli.story import quoted
 from cli.tracing import Trace, Tracer
-from events.conversations import MessageSent
 from events.ids import is_client_message_id
+from events.messages import MessageSent
 from events.text import on_one_line
 from infra import cassandra
 from infra.database import Database

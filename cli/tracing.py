@@ -23,7 +23,7 @@ from cli.log import (
     unreachable,
 )
 from cli.steps import Receipts, Step, delivery_steps, first_of_each, own_step
-from events.conversations import MessageSent
+from events.messages import MessageSent
 from events.topics import CONVERSATIONS, DELIVERIES, RECEIPTS, SUBMISSIONS, partition_of
 from infra.ids_file import codec_at_start
 from infra.log_reader import LogReader, Place

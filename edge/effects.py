@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from events.frames import CloseCode, ErrorCode
-from events.submissions import Marker
+from events.receipts import Marker
 
 
 class Submit(Struct, frozen=True, gc=False):

@@ -10,7 +10,7 @@ not taken.
 
 from collections.abc import Iterable
 
-from events.submissions import Marker, MarkersSubmitted
+from events.receipts import Marker, MarkersSubmitted
 from events.topics import partition_of
 
 MARKERS_MAX = 1_000

@@ -18,7 +18,7 @@ from msgspec import Struct
 from edge.backlog import Backlog
 from edge.markers import Markers
 from events.codec import Codec
-from events.submissions import Marker, MarkersSubmitted
+from events.receipts import Marker, MarkersSubmitted
 from events.topics import QUERIES, SUBMISSIONS, Topic, partition_of
 from infra.producer import Publisher
 from infra.telemetry import EDGE_PUBLISHED, EDGE_UNAVAILABLE, Telemetry

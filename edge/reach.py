@@ -6,7 +6,7 @@ in its id (a group) would pass here, since only admission knows them; today ther
 decides in any case: this spares the log, and grants nothing. Pure.
 """
 
-from events.ids import members_of
+from events.members import members_of
 
 
 def is_in_reach(user_id: str, conversation_id: str) -> bool:

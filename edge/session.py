@@ -8,7 +8,7 @@ socket may say and have waiting for Kafka, is limited; some texts in a row that 
 flood, or the end of its token end it. Pure: no socket, no clock.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct
 
@@ -43,8 +43,9 @@ from edge.tokens import Principal, Refusal
 from events import frames
 from events.frames import CloseCode, ErrorCode
 from events.ids import direct_conversation
+from events.messages import MessageSubmitted
 from events.queries import HeadsRequested, HistoryRequested, InboxRequested
-from events.submissions import Marker, MessageSubmitted
+from events.receipts import Marker, MarkerKind
 
 STRIKES_MAX = 3
 """Within a short time; each is forgotten after a minute."""
@@ -53,8 +54,6 @@ _STRIKES_FORGOTTEN_PER_MINUTE = 1
 
 EARLY_MAX = 50
 """Answers that wait for the welcome; who asks for more before it is too fast."""
-
-Kind = Literal["delivered", "read"]
 
 _NONE: Effects = ()
 _OVER: Effects = (Close(CloseCode.TOKEN_EXPIRED, "token_expired"),)
@@ -276,7 +275,7 @@ class Session:
             return self._mistake(out_of_reach(None), now)
         if wait_seconds := self._users.marks.take(sender.user_id, now):
             return (rate_limited(None, wait_seconds),)
-        kind: Kind = "read" if type(frame) is Read else "delivered"
+        kind: MarkerKind = "read" if type(frame) is Read else "delivered"
         return (Mark(_marker(sender, kind, frame.conversation_id, frame.seq)),)
 
     def _mark_all(self, frame: Marks, sender: Principal, now: float) -> Effects:
@@ -340,7 +339,7 @@ class Session:
         return self._mistake(error, now)
 
 
-def _marker(sender: Principal, kind: Kind, conversation_id: str, seq: int) -> Marker:
+def _marker(sender: Principal, kind: MarkerKind, conversation_id: str, seq: int) -> Marker:
     return Marker(
         conversation_id=conversation_id,
         user_id=sender.user_id,

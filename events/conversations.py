@@ -1,18 +1,25 @@
-"""What was decided: the facts of conversations, on `chat.conversations`.
+"""What all decisions on `chat.conversations` have in common, whichever feature they belong to.
 
-Every message submission gets exactly one of MessageSent, SubmissionRejected or SubmissionRepeated,
-in submission order, at its own partition number. `submission_offset` makes the log its own exact
-resume point; `epoch` is the number of the WriterClaimed record of the writer that decided, and a
-reader ignores records of every other epoch than the one in force (`events.fence`, ADR 0002).
+Every submission that asks for a fact gets exactly one of that fact (a type of `events.features`),
+SubmissionRejected or SubmissionRepeated, in submission order, at its own partition number.
+`submission_offset` makes the log its own exact resume point; `epoch` is the number of the
+WriterClaimed record of the writer that decided, and a reader ignores records of every other epoch
+than the one in force (`events.fence`, ADR 0002).
 """
 
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from events.ids import ClientMessageId, ConversationId, DeviceId, Milliseconds, Seq, UserId
-
-Offset = Annotated[int, Meta(ge=0)]
+from events.ids import (
+    ClientMessageId,
+    ConversationId,
+    DeviceId,
+    Milliseconds,
+    Offset,
+    Seq,
+    UserId,
+)
 
 
 class WriterClaimed(Struct, frozen=True, kw_only=True):
@@ -28,23 +35,6 @@ class SubmissionsRestarted(Struct, frozen=True, kw_only=True):
     submissions_from: Offset
     detail: str
     epoch: Offset
-
-
-class MessageSent(Struct, frozen=True, kw_only=True):
-    """A message was accepted as the next fact of its conversation."""
-
-    conversation_id: ConversationId
-    seq: Seq
-    message_number: Seq
-    sender_id: UserId
-    device_id: DeviceId
-    client_message_id: ClientMessageId
-    kind: str
-    body: str
-    reply_to_seq: Seq | None = None
-    sent_at: Milliseconds
-    epoch: Offset
-    submission_offset: Offset
 
 
 class SubmissionRejected(Struct, frozen=True, kw_only=True):
@@ -72,6 +62,3 @@ class SubmissionRepeated(Struct, frozen=True, kw_only=True):
     sent_at: Milliseconds
     epoch: Offset
     submission_offset: Offset
-
-
-Fact = MessageSent | SubmissionRejected | SubmissionRepeated

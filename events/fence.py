@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 from events.conversations import (
-    MessageSent,
     SubmissionRejected,
     SubmissionRepeated,
     SubmissionsRestarted,
     WriterClaimed,
 )
+from events.features import FACT_TYPES
 
-_DECISIONS = frozenset({MessageSent, SubmissionRejected, SubmissionRepeated, SubmissionsRestarted})
+_DECISIONS = frozenset({*FACT_TYPES, SubmissionRejected, SubmissionRepeated, SubmissionsRestarted})
 
 NO_EPOCH = -1
 """Before any claim was passed."""

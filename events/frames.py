@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
-from events.receipts import Move, ReadMarkerMoved
+from events.conversations import SubmissionRejected, SubmissionRepeated
+from events.messages import MessageSent
+from events.receipts import Move
 
 SUBPROTOCOL = "chat.v1.json"
 
@@ -234,7 +235,7 @@ def receipt(move: Move) -> bytes:
             "type": "receipt",
             "conversation_id": move.conversation_id,
             "user_id": move.user_id,
-            "kind": "read" if type(move) is ReadMarkerMoved else "delivered",
+            "kind": move.kind,
             "seq": move.seq,
             "at": move.moved_at,
         }

@@ -6,7 +6,6 @@ ids therefore never hold the separator. Nothing here knows a clock or a random s
 """
 
 import re
-from functools import lru_cache
 from typing import Annotated
 
 from msgspec import Meta
@@ -22,6 +21,9 @@ SessionId = Annotated[int, Meta(ge=1)]
 
 Seq = Annotated[int, Meta(ge=1)]
 """The gap-free number of a fact within its conversation, from 1."""
+
+Offset = Annotated[int, Meta(ge=0)]
+"""The place of a record in its partition."""
 
 Milliseconds = Annotated[int, Meta(ge=0)]
 """An instant: milliseconds since 1970-01-01 UTC."""
@@ -68,12 +70,8 @@ def direct_conversation(one: str, other: str) -> str:
     return f"{_DIRECT}{_SEPARATOR}{low}{_SEPARATOR}{high}"
 
 
-@lru_cache(maxsize=65_536)
-def members_of(conversation_id: str) -> tuple[str, ...]:
-    """The users of a direct conversation; empty when the id names none.
-
-    A conversation with oneself has one member.
-    """
+def users_of_direct(conversation_id: str) -> tuple[str, ...]:
+    """The users that the id of a direct conversation names; none when it is no such id."""
     parts = conversation_id.split(_SEPARATOR)
     if len(parts) != 3 or parts[0] != _DIRECT:
         return ()

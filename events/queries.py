@@ -7,8 +7,16 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from events.conversations import Offset
-from events.ids import ConversationId, DeviceId, GatewayEpoch, GatewayId, Seq, SessionId, UserId
+from events.ids import (
+    ConversationId,
+    DeviceId,
+    GatewayEpoch,
+    GatewayId,
+    Offset,
+    Seq,
+    SessionId,
+    UserId,
+)
 
 PAGE_MAX = 100
 """Facts in one page."""

@@ -8,12 +8,12 @@ before them say whether the log still is the one that was folded (`events.marks`
 """
 
 from hashlib import blake2b
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from events.conversations import Offset
-from events.ids import ConversationId, Milliseconds, Seq, UserId
+from events.ids import ConversationId, Milliseconds, Offset, Seq, UserId
+from events.receipts import MarkerKind
 
 Count = Annotated[int, Meta(ge=0)]
 
@@ -22,7 +22,7 @@ class MemberMarker(Struct, frozen=True, kw_only=True):
     """One member's watermark of one kind."""
 
     user_id: UserId
-    kind: Literal["delivered", "read"]
+    kind: MarkerKind
     seq: Seq
 
 

@@ -11,16 +11,8 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from events import (
-    conversations,
-    deliveries,
-    gateways,
-    queries,
-    receipts,
-    sessions,
-    snapshots,
-    submissions,
-)
+from events import conversations, deliveries, gateways, queries, sessions, snapshots
+from events.features import FACT_TYPES, MOVE_TYPES, SUBMISSION_TYPES
 
 PARTITIONS = 4
 """Partitions of the topics whose order belongs to a conversation; for ever (ADR 0014)."""
@@ -51,7 +43,7 @@ SUBMISSIONS = Topic(
     name="chat.submissions",
     holds="what clients asked for, in the broker's order and time",
     key="conversation_id; markers: none, placed at their partition",
-    events=(submissions.MessageSubmitted, submissions.MarkersSubmitted),
+    events=SUBMISSION_TYPES,
     producers=("edge",),
     consumers=("admission",),
     retention_ms=7 * _DAY,
@@ -63,7 +55,7 @@ CONVERSATIONS = Topic(
     events=(
         conversations.WriterClaimed,
         conversations.SubmissionsRestarted,
-        conversations.MessageSent,
+        *FACT_TYPES,
         conversations.SubmissionRejected,
         conversations.SubmissionRepeated,
     ),
@@ -74,7 +66,7 @@ RECEIPTS = Topic(
     name="chat.receipts",
     holds="moves of delivered and read markers",
     key="conversation_id",
-    events=(receipts.DeliveredMarkerMoved, receipts.ReadMarkerMoved),
+    events=MOVE_TYPES,
     producers=("admission",),
     consumers=("admission", "fanout", "receipts", "snapshots"),
 )

@@ -11,7 +11,7 @@ from typing import Any
 from events.queries import UNREAD_MAX
 from events.text import cut
 from projections.heads.keys import Marker
-from projections.history.projection import TimelineRow
+from projections.history.rows import TimelineRow
 
 PREVIEW_LENGTH_MAX = 200
 """Code points of a preview; the character that would pass this bound is left out whole."""

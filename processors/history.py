@@ -8,6 +8,7 @@ records for a moment, since a row of a large batch costs a third.
 import asyncio
 from collections.abc import Sequence
 
+from events.members import members_of
 from events.topics import CONVERSATIONS
 from processors.app import WorkerApp
 from processors.context import Context
@@ -39,5 +40,5 @@ def attach(app: WorkerApp, context: Context) -> None:
         for received in batch:
             position = write_time(generation, received.offset)
             rows += history.project(received.event, position)
-            joined += inbox.project(received.event, position)
+            joined += inbox.project(received.event, position, members_of)
         await asyncio.gather(timeline.apply(rows), conversations.apply(joined))

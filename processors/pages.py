@@ -14,9 +14,9 @@ from typing import Any, cast
 import msgspec
 
 from events import frames
-from events.conversations import MessageSent
+from events.messages import MessageSent
 from events.queries import HistoryRequested
-from projections.history.projection import TimelineRow
+from projections.history.rows import TimelineRow
 from projections.positions import offset_of
 
 PAGE_BYTES = 262_144

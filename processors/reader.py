@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from events import frames
 from events.frames import ErrorCode
-from events.ids import members_of
+from events.members import members_of
 from events.queries import UNREAD_MAX, HeadsRequested, HistoryRequested, InboxRequested
+from events.receipts import MARKER_KINDS
 from events.topics import partition_of
 from processors.context import Context
 from processors.entries import entry, read_seq, receipts_of, unread
@@ -20,9 +21,9 @@ from processors.session_changes import HEADS_A_FRAME, told
 from projections.heads.keys import Marker
 from projections.heads.places import cursor_of
 from projections.heads.store import Wanted
-from projections.history.projection import TimelineRow, bucket_of
+from projections.history.projection import bucket_of
+from projections.history.rows import TimelineRow
 from projections.history.store import Newest, TimelineStore
-from projections.receipts.projection import KINDS
 from projections.receipts.store import ReceiptStore
 
 WAIT_SECONDS = 3.0
@@ -194,7 +195,7 @@ class Reader:
             conversation_id: users
             for conversation_id, users in members.items()
             for user in users
-            if not {(conversation_id, user, kind) for kind in KINDS} <= markers.keys()
+            if not {(conversation_id, user, kind) for kind in MARKER_KINDS} <= markers.keys()
         }
         held = await self._receipts.markers(lacking)
         return {

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from events.ids import members_of
+from events.members import members_of
+from events.receipts import MARKER_KINDS
 from events.topics import CONVERSATIONS, RECEIPTS, Topic, partition_of
 from infra.database import Database
 from projections.cells import Cell, Key
@@ -19,7 +20,6 @@ from projections.history.store import TimelineStore
 from projections.inbox import projection as inbox
 from projections.inbox.store import InboxStore
 from projections.receipts import projection as receipts
-from projections.receipts.projection import KINDS
 from projections.receipts.store import ReceiptStore
 
 
@@ -65,7 +65,11 @@ class History:
         written = [
             cell for write in history.project(event, position) for cell in history.cells(write)
         ]
-        joined = [cell for write in inbox.project(event, position) for cell in inbox.cells(write)]
+        joined = [
+            cell
+            for write in inbox.project(event, position, members_of)
+            for cell in inbox.cells(write)
+        ]
         return written + joined
 
     async def survey(self) -> None:
@@ -129,7 +133,7 @@ class Receipts:
         moved = {(key[1], key[2], key[3]) for key in expected}
         members = members_of(conversation_id)
         return await self._moves(
-            moved | {(conversation_id, member, kind) for member in members for kind in KINDS}
+            moved | {(conversation_id, member, kind) for member in members for kind in MARKER_KINDS}
         )
 
     async def _moves(self, markers: Iterable[tuple[str, str, str]]) -> list[Cell]:

@@ -2,8 +2,8 @@
 
 from events.codec import EVENTS, Codec, schema_of
 from events.ids import direct_conversation, timed_id
+from events.messages import MessageSubmitted
 from events.queries import HistoryRequested, InboxRequested
-from events.submissions import MessageSubmitted
 
 ANN, BOB, EVE = "ann", "bob", "eve"
 PHONE, LAPTOP = "phone", "laptop"

@@ -6,11 +6,10 @@ together. Kafka adds some bytes a record, and once for each batch; that is an in
 
 from events import frames
 from events.codec import EVENTS, Codec, schema_of
-from events.conversations import MessageSent
 from events.deliveries import FramesRouted, RoutedFrame
 from events.ids import direct_conversation
-from events.receipts import ReadMarkerMoved
-from events.submissions import Marker, MarkersSubmitted, MessageSubmitted
+from events.messages import MessageSent, MessageSubmitted
+from events.receipts import Marker, MarkersSubmitted, ReadMarkerMoved
 
 BODY = "x" * 80
 """As `chatlog bench` sends."""

@@ -27,7 +27,7 @@ from bench.jitter import lost_share
 from bench.world import World
 from events.frames import SUBPROTOCOL
 from events.ids import direct_conversation, timed_id
-from events.submissions import MessageSubmitted
+from events.messages import MessageSubmitted
 from events.topics import SUBMISSIONS, partition_of
 from infra.errors import UserError
 from infra.lag import LagReader

@@ -17,7 +17,7 @@ from bench import long_log
 from bench.cost import cpu_seconds, resident_bytes
 from bench.world import World
 from events.codec import Codec
-from events.conversations import MessageSent
+from events.messages import MessageSent
 from events.topics import CONVERSATIONS, PARTITIONS, SUBMISSIONS
 from infra.errors import UserError
 from infra.ids_file import codec_at_start

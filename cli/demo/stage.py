@@ -19,10 +19,10 @@ from cli.progress import Report
 from client.client import Client
 from client.options import Options
 from client.store import SqliteStore
-from events.conversations import MessageSent
 from events.fence import Fence
 from events.ids import direct_conversation
-from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
+from events.messages import MessageSent
+from events.receipts import Move
 from events.topics import CONVERSATIONS, GROUPS, RECEIPTS, Topic, partition_of
 from infra import cassandra, catalogues
 from infra.database import Database
@@ -41,7 +41,7 @@ from infra.stack import services
 from infra.stack.stack import Stack
 from infra.tls import client_context
 from infra.tokens import ensure_development_key, mint
-from projections.history.projection import TimelineRow
+from projections.history.rows import TimelineRow
 from projections.history.store import TimelineStore
 from replay import verify
 from replay.compare import Difference
@@ -189,8 +189,7 @@ class Stage:
         return [
             (event.user_id, type(event).__name__, event.seq)
             for event, _ in self._read(RECEIPTS)
-            if isinstance(event, DeliveredMarkerMoved | ReadMarkerMoved)
-            and event.conversation_id == CONVERSATION
+            if isinstance(event, Move) and event.conversation_id == CONVERSATION
         ]
 
     def _read(self, topic: Topic) -> Sequence[tuple[Struct, int]]:

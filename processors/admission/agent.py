@@ -8,17 +8,21 @@ log is skipped: its answer is there already (D1).
 
 import asyncio
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from events.receipts import Move, ReadMarkerMoved
-from events.submissions import Marker, MarkersSubmitted, MessageSubmitted
+from events.features import table
+from events.receipts import Move
 from events.topics import CONVERSATIONS, RECEIPTS, SUBMISSIONS, partition_of
-from processors.admission.decider import AHEAD_MS, Place, decide, move
+from processors.admission.decider import AHEAD_MS, decide
 from processors.admission.owner import Owner
+from processors.admission.place import Place
 from processors.admission.state import PartitionState, evolve
 from processors.app import WorkerApp
 from processors.context import Context
 from processors.received import Confirmation, Poison, Received
+
+_MOVE = table("processors.admission.features", "MOVE")
+_CONVERSATIONS_OF = table("processors.admission.features", "CONVERSATIONS_OF")
 
 
 class Decided(NamedTuple):
@@ -39,15 +43,17 @@ def attach(app: WorkerApp, context: Context) -> None:
         for received in batch:
             _check(received)
         decided: list[Decided] = []
-        moves: dict[tuple[str, str, bool], Move] = {}
+        # Of the moves of one kind in a batch only the last is published: it covers the others.
+        moves: dict[tuple[str, str, str], Move] = {}
         for received in batch:
             state = owner.states[received.partition]
             place = _place(state, received)
-            if isinstance(received.event, MarkersSubmitted):
-                for marker in _reads_first(received.event.markers):
-                    _admit_marker(state, marker, place, moves)
+            if move := _MOVE.get(type(received.event)):
+                for moved in move(state.conversations, state.members, received.event, place):
+                    evolve(state, moved)
+                    moves[moved.conversation_id, moved.user_id, moved.kind] = moved
             elif received.offset > state.submission_offset:
-                fact = decide(state, received.event, place)  # type: ignore[arg-type]
+                fact: Any = decide(state, received.event, place)  # type: ignore[arg-type]
                 evolve(state, fact)
                 partition, value = received.partition, encode(fact)
                 confirmation = context.publisher.publish_bytes(
@@ -83,22 +89,6 @@ async def _confirmed(
         raise RuntimeError("decisions were not confirmed") from error
 
 
-def _reads_first(markers: Sequence[Marker]) -> list[Marker]:
-    """What was read was delivered, so a read that comes first spares the other move."""
-    return sorted(markers, key=lambda marker: marker.kind != "read")
-
-
-def _admit_marker(
-    state: PartitionState, marker: Marker, place: Place, moves: dict[tuple[str, str, bool], Move]
-) -> None:
-    """Of the moves of one kind in a batch only the last is published: it covers the others."""
-    moved = move(state, marker, place)
-    if moved is not None:
-        evolve(state, moved)
-        key = (moved.conversation_id, moved.user_id, type(moved) is ReadMarkerMoved)
-        moves[key] = moved
-
-
 def _place(state: PartitionState, received: Received) -> Place:
     """Time never falls within a partition, and no single clock makes it run ahead.
 
@@ -115,12 +105,9 @@ def _place(state: PartitionState, received: Received) -> Place:
 
 def _check(received: Received) -> None:
     """Refuse what can never be decided, before anything of the batch has an effect."""
-    event = received.event
-    if isinstance(event, MessageSubmitted):
-        named = [event.conversation_id]
-    else:
-        assert isinstance(event, MarkersSubmitted)
-        named = [marker.conversation_id for marker in event.markers]
+    event: Any = received.event
+    conversations_of = _CONVERSATIONS_OF.get(type(event))
+    named = [event.conversation_id] if conversations_of is None else conversations_of(event)
     for conversation_id in named:
         if partition_of(conversation_id) != received.partition:
             raise Poison(received, "wrong_partition", f"{conversation_id} does not belong here")

@@ -6,44 +6,28 @@ a copy for each fact would cost more than the decision. Client message ids are r
 (`decider.STALE_MS` and `AHEAD_MS`), so no window lets a double through (invariant I3).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 from zlib import crc32
 
-from msgspec import Struct
-
 from events.conversations import (
-    Fact,
-    MessageSent,
     SubmissionRejected,
     SubmissionRepeated,
     SubmissionsRestarted,
 )
+from events.features import FACT_TYPES, MOVE_TYPES, Fact, table
 from events.fence import NO_EPOCH
-from events.receipts import DeliveredMarkerMoved, Move, ReadMarkerMoved
+from events.members import members_of
+from events.receipts import Move
 from events.snapshots import ConversationSnapshot, MemberMarker
+from processors.admission.conversation import ConversationState
 from processors.admission.remembered import Remembered, message_digest
 
 REMEMBERED_MS = 15 * 60_000
 _SORTED_AT_ONCE = 4_096
-
-
-@dataclass(slots=True)
-class ConversationState:
-    """One conversation: its newest numbers and its members' markers."""
-
-    seq: int = 0
-    message_number: int = 0
-    markers: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    def marker(self, user_id: str, kind: str) -> int:
-        """The highest seq that is delivered to, or read by, a member; 0 for none.
-
-        What was read was delivered.
-        """
-        read = self.markers.get((user_id, "read"), 0)
-        return read if kind == "read" else max(read, self.markers.get((user_id, kind), 0))
+_EVOLVE = table("processors.admission.features", "EVOLVE")
 
 
 @dataclass(slots=True)
@@ -63,6 +47,10 @@ class PartitionState:
     receipt_fingerprint: str = ""
     """Of a restored snapshot: what the records just before the offsets are known by."""
 
+    def members(self, conversation_id: str) -> tuple[str, ...]:
+        """Who is in a conversation."""
+        return members_of(conversation_id)
+
     def conversation(self, conversation_id: str) -> ConversationState:
         """The conversation's state, made when it is new."""
         found = self.conversations.get(conversation_id)
@@ -76,54 +64,67 @@ def initial() -> PartitionState:
     return PartitionState()
 
 
-def evolve(state: PartitionState, event: Struct) -> None:
+def evolve(state: PartitionState, event: Any) -> None:
     """Fold one decision or move. Folding a move again changes nothing.
 
     Raises TypeError for an event that is neither.
     """
-    match event:
-        case MessageSent():
-            _sent(state, event)
-        case SubmissionRejected():
-            _decided(state, event, message_digest(event, event.client_message_id))
-            state.newest_at = max(state.newest_at, event.rejected_at)
-        case SubmissionRepeated():
-            _decided(state, event, message_digest(event, event.client_message_id))
-        case SubmissionsRestarted():
-            state.submission_offset = event.submissions_from - 1
-            state.submission_digest = b""
-        case ReadMarkerMoved():
-            _moved(state, event, "read")
-        case DeliveredMarkerMoved():
-            _moved(state, event, "delivered")
-        case _:
-            raise TypeError(f"{type(event).__name__} is no part of admission's state")
+    fold = _FOLD.get(type(event))
+    if fold is None:
+        raise TypeError(f"{type(event).__name__} is not part of admission's state")
+    fold(state, event)
 
 
-def _sent(state: PartitionState, sent: MessageSent) -> None:
-    conversation = state.conversation(sent.conversation_id)
-    assert sent.seq == conversation.seq + 1, (
-        f"{sent.conversation_id}: seq {sent.seq} after {conversation.seq}"
+def _fold_move(state: PartitionState, moved: Move) -> None:
+    _EVOLVE[type(moved)](state.conversation(moved.conversation_id), moved)
+
+
+def _fold_refusal(state: PartitionState, rejected: SubmissionRejected) -> None:
+    _decided(state, rejected)
+    state.newest_at = max(state.newest_at, rejected.rejected_at)
+
+
+def _fold_repeat(state: PartitionState, repeated: SubmissionRepeated) -> None:
+    _decided(state, repeated)
+
+
+def _fold_restart(state: PartitionState, restarted: SubmissionsRestarted) -> None:
+    state.submission_offset = restarted.submissions_from - 1
+    state.submission_digest = b""
+
+
+def _fold_fact(state: PartitionState, fact: Fact) -> None:
+    """What all facts change: the newest seq, the time, the ids that a retry would repeat."""
+    conversation = state.conversation(fact.conversation_id)
+    assert fact.seq == conversation.seq + 1, (
+        f"{fact.conversation_id}: seq {fact.seq} after {conversation.seq}"
     )
-    conversation.seq = sent.seq
-    conversation.message_number = sent.message_number
-    digest = message_digest(sent, sent.client_message_id)
-    _decided(state, sent, digest)
-    state.newest_at = max(state.newest_at, sent.sent_at)
-    state.remembered.add(digest, sent.seq, sent.sent_at)
-    state.remembered.forget(sent.sent_at - REMEMBERED_MS)
+    conversation.seq = fact.seq
+    _EVOLVE[type(fact)](conversation, fact)
+    digest = _decided(state, fact)
+    state.newest_at = max(state.newest_at, fact.sent_at)
+    state.remembered.add(digest, fact.seq, fact.sent_at)
+    state.remembered.forget(fact.sent_at - REMEMBERED_MS)
 
 
-def _decided(state: PartitionState, fact: Fact, digest: bytes) -> None:
-    if fact.submission_offset > state.submission_offset:
-        state.submission_offset = fact.submission_offset
+def _decided(
+    state: PartitionState, decision: Fact | SubmissionRejected | SubmissionRepeated
+) -> bytes:
+    """Keep how far submissions are decided; the digest of this one."""
+    digest = message_digest(decision, decision.client_message_id)
+    if decision.submission_offset > state.submission_offset:
+        state.submission_offset = decision.submission_offset
         state.submission_digest = digest
+    return digest
 
 
-def _moved(state: PartitionState, moved: Move, kind: str) -> None:
-    markers = state.conversation(moved.conversation_id).markers
-    if moved.seq > markers.get((moved.user_id, kind), 0):
-        markers[moved.user_id, kind] = moved.seq
+_FOLD: dict[type, Callable[[PartitionState, Any], None]] = {
+    **dict.fromkeys(FACT_TYPES, _fold_fact),
+    **dict.fromkeys(MOVE_TYPES, _fold_move),
+    SubmissionRejected: _fold_refusal,
+    SubmissionRepeated: _fold_repeat,
+    SubmissionsRestarted: _fold_restart,
+}
 
 
 def to_snapshot(state: PartitionState) -> Iterator[ConversationSnapshot]:

@@ -22,7 +22,7 @@ from confluent_kafka import Message
 
 from events.codec import DecodeError
 from events.conversations import SubmissionsRestarted
-from events.submissions import MessageSubmitted
+from events.messages import MessageSubmitted
 from events.topics import SUBMISSIONS
 from infra.log_reader import LogReader, Place, place_of
 from infra.reading import Reading

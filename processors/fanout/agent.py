@@ -8,10 +8,10 @@ round, so one of the two always sees the other, and nothing falls between sync a
 """
 
 from collections.abc import Sequence
+from typing import Any
 
-from events.conversations import MessageSent
-from events.ids import members_of
-from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
+from events.features import FACT_TYPES, MOVE_TYPES
+from events.members import members_of
 from events.topics import CONVERSATIONS, RECEIPTS
 from processors.app import WorkerApp
 from processors.context import Context
@@ -20,6 +20,8 @@ from processors.fanout.routing import answered, audience, route
 from processors.received import Confirmation, Received
 from projections.heads.keys import Marker
 from projections.routing.store import RoutingStore
+
+_FACTS, _MOVES = frozenset(FACT_TYPES), frozenset(MOVE_TYPES)
 
 
 def attach(app: WorkerApp, context: Context) -> None:
@@ -33,19 +35,16 @@ def attach(app: WorkerApp, context: Context) -> None:
         changed: dict[str, None] = {}
         users: dict[str, None] = {}
         for received in batch:
-            event = received.event
-            users.update(dict.fromkeys(audience(event)))
-            match event:
-                case MessageSent(conversation_id=conversation_id, seq=seq):
-                    heads[conversation_id] = seq
-                    changed.pop(conversation_id, None)
-                    changed[conversation_id] = None
-                case ReadMarkerMoved():
-                    markers[event.conversation_id, event.user_id, "read"] = event.seq
-                case DeliveredMarkerMoved():
-                    markers[event.conversation_id, event.user_id, "delivered"] = event.seq
+            event: Any = received.event
+            users.update(dict.fromkeys(audience(event, members_of)))
+            if type(event) in _FACTS:
+                heads[event.conversation_id] = event.seq
+                changed.pop(event.conversation_id, None)
+                changed[event.conversation_id] = None
+            elif type(event) in _MOVES:
+                markers[event.conversation_id, event.user_id, event.kind] = event.seq
         by_user = [(user, one) for one in changed for user in members_of(one)]
         sessions = await store.record_and_find(heads, markers, by_user, users.keys())
-        routed = route((received.event for received in batch), sessions)
+        routed = route((received.event for received in batch), sessions, members_of)
         places = answered((received.partition, received.event) for received in batch)
         return confirmed(context, "fanout", publish_frames(context, routed, places))

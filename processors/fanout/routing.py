@@ -1,58 +1,49 @@
-"""Who is shown what: a fact or move, and its audience's sessions, to frames for gateways. Pure.
+"""Who is shown what: events and their audience's sessions, to frames for gateways. Pure.
 
-The sending device gets `accepted` or `rejected`; every other device of every member gets the
-message. A delivered move goes to the other members, a read move to the reader's own devices too; in
-notes to oneself both do.
-Each frame is encoded once, whoever gets it (invariant: order of frames to one session is the order
-of the log).
+Features say who gets which frame (`features`); of what all decisions have in common, the asking
+device gets `accepted` or `rejected`. Each frame is encoded once, whoever gets it (invariant: the
+order of frames to one session is the order of the log). `members` says who is in a conversation at
+the place of the event.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from msgspec import Struct
 
 from events import frames
-from events.conversations import (
-    MessageSent,
-    SubmissionRejected,
-    SubmissionRepeated,
-    SubmissionsRestarted,
-)
+from events.conversations import SubmissionRejected, SubmissionRepeated, SubmissionsRestarted
 from events.deliveries import AnsweredUpTo, FramesRouted, RoutedFrame
-from events.ids import members_of
-from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
-from projections.sessions.keys import Session
+from events.features import FACT_TYPES, table
+from events.members import Members
+from processors.fanout.receivers import Sessions, Shown, nobody, of_device
 
 Gateway = tuple[str, str]
 """A gateway's id and epoch."""
-
-Sessions = Mapping[str, Sequence[Session]]
-"""The live sessions of each user."""
 
 RECORD_BYTES_MAX = 400_000
 """Frames in one record; well below what a topic takes."""
 
 
-def audience(event: Struct) -> tuple[str, ...]:
+def audience(event: Any, members: Members) -> tuple[str, ...]:
     """The users some device of whom is shown something of an event."""
-    match event:
-        case MessageSent():
-            return members_of(event.conversation_id)
-        case SubmissionRejected() | SubmissionRepeated():
-            return (event.sender_id,)
-        case ReadMarkerMoved() | DeliveredMarkerMoved():
-            return members_of(event.conversation_id)
-        case SubmissionsRestarted():
-            return ()
-        case _:
-            raise TypeError(f"{type(event).__name__} has no audience")
+    if isinstance(event, SubmissionRejected | SubmissionRepeated):
+        return (event.sender_id,)
+    if isinstance(event, SubmissionsRestarted):
+        return ()
+    return members(event.conversation_id)
 
 
-def route(events: Iterable[Struct], sessions: Sessions) -> dict[Gateway, list[RoutedFrame]]:
-    """The frames for each gateway, in the order of the events."""
+def route(
+    events: Iterable[Struct], sessions: Sessions, members: Members
+) -> dict[Gateway, list[RoutedFrame]]:
+    """The frames for each gateway, in the order of the events.
+
+    Raises TypeError for an event of which nothing says who is shown it.
+    """
     routed: dict[Gateway, list[RoutedFrame]] = {}
     for event in events:
-        for frame, receivers in _shown(event, sessions):
+        for frame, receivers in _shown(event, sessions, members):
             by_gateway: dict[Gateway, list[int]] = {}
             for session in receivers:
                 gateway = (session.gateway_id, session.gateway_epoch)
@@ -64,11 +55,11 @@ def route(events: Iterable[Struct], sessions: Sessions) -> dict[Gateway, list[Ro
     return routed
 
 
-def answered(facts: Iterable[tuple[int, Struct]]) -> tuple[AnsweredUpTo, ...]:
+def answered(facts: Iterable[tuple[int, Any]]) -> tuple[AnsweredUpTo, ...]:
     """How far submissions are answered by these facts, each with its partition."""
     places: dict[int, int] = {}
     for partition, fact in facts:
-        if isinstance(fact, MessageSent | SubmissionRepeated | SubmissionRejected):
+        if type(fact) in _ANSWERS:
             places[partition] = max(fact.submission_offset, places.get(partition, 0))
     return tuple(
         AnsweredUpTo(partition=partition, submission_offset=offset)
@@ -98,45 +89,30 @@ def _record(
     )
 
 
-def _shown(event: Struct, sessions: Sessions) -> Iterator[tuple[bytes, list[Session]]]:
-    """Each frame of an event with the sessions that get it; nothing is encoded for nobody."""
-    match event:
-        case MessageSent():
-            own = _device(sessions, event.sender_id, event.device_id)
-            if own:
-                yield frames.accepted(event), own
-            others = [
-                session
-                for member in members_of(event.conversation_id)
-                for session in sessions.get(member, ())
-                if member != event.sender_id or session.device_id != event.device_id
-            ]
-            if others:
-                yield frames.event(event), others
-        case SubmissionRepeated():
-            own = _device(sessions, event.sender_id, event.device_id)
-            if own:
-                yield frames.accepted(event), own
-        case SubmissionRejected():
-            own = _device(sessions, event.sender_id, event.device_id)
-            if own:
-                yield frames.rejected(event), own
-        case ReadMarkerMoved() | DeliveredMarkerMoved():
-            members = members_of(event.conversation_id)
-            to_own = type(event) is ReadMarkerMoved or len(members) == 1
-            receivers = [
-                session
-                for member in members
-                for session in sessions.get(member, ())
-                if to_own or member != event.user_id
-            ]
-            if receivers:
-                yield frames.receipt(event), receivers
-        case SubmissionsRestarted():
-            return
-        case _:
-            raise TypeError(f"{type(event).__name__} is shown to nobody")
+def _shown(event: Struct, sessions: Sessions, members: Members) -> Shown:
+    shown = _SHOWN.get(type(event))
+    if shown is None:
+        raise TypeError(f"nothing says who is shown {type(event).__name__}")
+    frames_of: Shown = shown(event, audience(event, members), sessions)
+    return frames_of
 
 
-def _device(sessions: Sessions, user_id: str, device_id: str) -> list[Session]:
-    return [session for session in sessions.get(user_id, ()) if session.device_id == device_id]
+def _accepted(event: SubmissionRepeated, _: Sequence[str], sessions: Sessions) -> Shown:
+    own = of_device(sessions, event.sender_id, event.device_id)
+    if own:
+        yield frames.accepted(event), own
+
+
+def _rejected(event: SubmissionRejected, _: Sequence[str], sessions: Sessions) -> Shown:
+    own = of_device(sessions, event.sender_id, event.device_id)
+    if own:
+        yield frames.rejected(event), own
+
+
+_ANSWERS = frozenset({*FACT_TYPES, SubmissionRepeated, SubmissionRejected})
+_SHOWN = {
+    **table("processors.fanout.features", "SHOWN"),
+    SubmissionRepeated: _accepted,
+    SubmissionRejected: _rejected,
+    SubmissionsRestarted: nobody,
+}

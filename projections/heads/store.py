@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha1
 from typing import NamedTuple
 
+from events.receipts import MARKER_KINDS
 from projections.heads import keys
 from projections.heads.keys import Marker
 from projections.heads.places import Cursor, Token
@@ -126,7 +127,7 @@ class HeadsStore:
         """The markers of these members of conversations; absent where unknown."""
         wanted = {
             conversation_id: [
-                (conversation_id, user, kind) for user in users for kind in ("delivered", "read")
+                (conversation_id, user, kind) for user in users for kind in MARKER_KINDS
             ]
             for conversation_id, users in members.items()
             if users

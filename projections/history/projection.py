@@ -1,35 +1,18 @@
 """Facts to rows of the timeline. Pure.
 
-In: a fact and its position. Out: its row; with the first fact of a bucket also where the
-conversation now ends. The row of a seq is the same whoever projects it and how often (I9).
+In: a fact and its position. Out: the rows that its feature makes of it (`features`); with the first
+fact of a bucket also where the conversation now ends. The rows of a seq are the same whoever
+projects it and how often (I9).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from msgspec import Struct
-
-from events.conversations import MessageSent
+from events.features import FACT_TYPES, table
 from projections.cells import Cell
+from projections.history.rows import TimelineRow
 
 BUCKET_SEQS = 4096
 """Facts in one partition of the timeline."""
-
-
-class TimelineRow(NamedTuple):
-    """One fact of a conversation as it is kept. Its seq is so far the newest of its sender."""
-
-    conversation_id: str
-    bucket: int
-    seq: int
-    message_number: int
-    sender_id: str
-    device_id: str
-    client_message_id: str
-    kind: str
-    body: str
-    reply_to_seq: int | None
-    sent_at: int
-    position: int
 
 
 class BucketStarted(NamedTuple):
@@ -42,35 +25,23 @@ class BucketStarted(NamedTuple):
 
 Write = TimelineRow | BucketStarted
 
+_FACTS = frozenset(FACT_TYPES)
+_ROWS = table("projections.history.features", "ROWS")
+
 
 def bucket_of(seq: int) -> int:
     """The bucket that holds a seq."""
     return seq // BUCKET_SEQS
 
 
-def project(event: Struct, position: int) -> list[Write]:
-    """The writes of one record. Refusals and repeats leave none."""
-    match event:
-        case MessageSent():
-            row = TimelineRow(
-                event.conversation_id,
-                bucket_of(event.seq),
-                event.seq,
-                event.message_number,
-                event.sender_id,
-                event.device_id,
-                event.client_message_id,
-                event.kind,
-                event.body,
-                event.reply_to_seq,
-                event.sent_at,
-                position,
-            )
-            if event.seq != 1 and event.seq % BUCKET_SEQS:
-                return [row]
-            return [row, BucketStarted(row.conversation_id, row.bucket, position)]
-        case _:
-            return []
+def project(event: Any, position: int) -> list[Write]:
+    """The writes of one record. What is no fact leaves none."""
+    if type(event) not in _FACTS:
+        return []
+    writes: list[Write] = list(_ROWS[type(event)](event, bucket_of(event.seq), position))
+    if event.seq == 1 or event.seq % BUCKET_SEQS == 0:
+        writes.append(BucketStarted(event.conversation_id, bucket_of(event.seq), position))
+    return writes
 
 
 def cells(write: Write) -> list[Cell]:
@@ -79,7 +50,7 @@ def cells(write: Write) -> list[Cell]:
         case TimelineRow(conversation_id, bucket, seq):
             newest = ("newest_by_sender", conversation_id, bucket, write.sender_id)
             return [
-                Cell(("timeline", conversation_id, bucket, seq), write[3:11], write.position),
+                Cell(("timeline", conversation_id, bucket, seq), write.content, write.position),
                 Cell(newest, seq, write.position),
             ]
         case BucketStarted(conversation_id, bucket, position):

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from projections.cells import Cell
 from projections.database import Database, read_in
-from projections.history.projection import BucketStarted, TimelineRow, Write, bucket_of
+from projections.history.projection import BucketStarted, Write, bucket_of
+from projections.history.rows import TimelineRow
 
 _WRITE_ROW = """
 UPDATE timeline USING TIMESTAMP ? SET message_number = ?, sender_id = ?, device_id = ?,
@@ -216,7 +217,7 @@ def _statement(write: Write) -> tuple[str, tuple[Any, ...]]:
         return _WRITE_BUCKET, (write.position, write.bucket, write.conversation_id)
     return _WRITE_ROW, (
         write.position,
-        *write[3:11],
+        *write.content,
         write.sender_id,
         write.seq,
         *write[:3],

@@ -4,13 +4,13 @@ In: a fact and its position. Out: with a conversation's first fact one row for e
 inbox itself is made of these and of the conversations' newest rows when it is asked for.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from msgspec import Struct
-
-from events.conversations import MessageSent
-from events.ids import members_of
+from events.features import FACT_TYPES
+from events.members import Members
 from projections.cells import Cell
+
+_FACTS = frozenset(FACT_TYPES)
 
 
 class ConversationJoined(NamedTuple):
@@ -22,16 +22,15 @@ class ConversationJoined(NamedTuple):
     position: int
 
 
-def project(event: Struct, position: int) -> list[ConversationJoined]:
-    """The writes of one record."""
-    match event:
-        case MessageSent(seq=1, conversation_id=conversation_id, sent_at=joined_at):
-            return [
-                ConversationJoined(member, conversation_id, joined_at, position)
-                for member in members_of(conversation_id)
-            ]
-        case _:
-            return []
+def project(event: Any, position: int, members: Members) -> list[ConversationJoined]:
+    """The writes of one record. `members` says who is in a conversation."""
+    if type(event) not in _FACTS or event.seq != 1:
+        return []
+    conversation_id = event.conversation_id
+    return [
+        ConversationJoined(member, conversation_id, event.sent_at, position)
+        for member in members(conversation_id)
+    ]
 
 
 def cells(write: ConversationJoined) -> list[Cell]:

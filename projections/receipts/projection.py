@@ -4,15 +4,13 @@ In: a move and its position. Out: one row. A marker is the highest seq among its
 writer's late move never lowers it (I7).
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from msgspec import Struct
-
-from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
+from events.features import MOVE_TYPES
+from events.receipts import MarkerKind
 from projections.cells import Cell
 
-Kind = Literal["delivered", "read"]
-KINDS: tuple[Kind, ...] = ("delivered", "read")
+_MOVES = frozenset(MOVE_TYPES)
 
 
 class MarkerMoved(NamedTuple):
@@ -20,27 +18,22 @@ class MarkerMoved(NamedTuple):
 
     conversation_id: str
     user_id: str
-    kind: Kind
+    kind: MarkerKind
     seq: int
     moved_at: int
     device_id: str
     position: int
 
 
-def project(event: Struct, position: int) -> list[MarkerMoved]:
+def project(event: Any, position: int) -> list[MarkerMoved]:
     """The writes of one record."""
-    match event:
-        case ReadMarkerMoved():
-            kind: Kind = "read"
-        case DeliveredMarkerMoved():
-            kind = "delivered"
-        case _:
-            return []
+    if type(event) not in _MOVES:
+        return []
     return [
         MarkerMoved(
             event.conversation_id,
             event.user_id,
-            kind,
+            event.kind,
             event.seq,
             event.moved_at,
             event.device_id,

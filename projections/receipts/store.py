@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from events.receipts import MARKER_KINDS, MarkerKind
 from projections.cells import Cell
 from projections.database import Database
-from projections.receipts.projection import KINDS, Kind, MarkerMoved
+from projections.receipts.projection import MarkerMoved
 
 _WRITE = """
 INSERT INTO marker_moves (conversation_id, user_id, kind, seq, moved_at, device_id)
@@ -48,14 +49,16 @@ class ReceiptStore:
         """The markers of these members of conversations; those that never moved are absent."""
         answers = await asyncio.gather(
             *(
-                self._database.read(_READ_MARKERS, [conversation_id, list(users), list(KINDS)])
+                self._database.read(
+                    _READ_MARKERS, [conversation_id, list(users), list(MARKER_KINDS)]
+                )
                 for conversation_id, users in members.items()
             )
         )
         return {(row[0], row[1], row[2]): row[3] for rows in answers for row in rows}
 
     async def reached(
-        self, conversation_id: str, user_id: str, kind: Kind, seq: int
+        self, conversation_id: str, user_id: str, kind: MarkerKind, seq: int
     ) -> Move | None:
         """The move by which a message reached a member, or was read by it; one range query."""
         rows = await self._database.read(_READ_MOVE, [conversation_id, user_id, kind, seq])

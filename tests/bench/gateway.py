@@ -10,7 +10,8 @@ from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestServer
 
 from events.frames import SUBPROTOCOL
-from events.ids import direct_conversation, members_of
+from events.ids import direct_conversation
+from events.members import members_of
 
 
 @dataclass

@@ -14,11 +14,11 @@ from cli.__main__ import run
 from cli.letters import REPLAYED_FROM
 from events import frames
 from events.codec import Codec
-from events.conversations import MessageSent, SubmissionRepeated
+from events.conversations import SubmissionRepeated
 from events.deliveries import FramesRouted, RoutedFrame
 from events.ids import direct_conversation
+from events.messages import MessageSent, MessageSubmitted
 from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
-from events.submissions import MessageSubmitted
 from events.topics import (
     CONVERSATIONS,
     DELIVERIES,

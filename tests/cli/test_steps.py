@@ -8,8 +8,9 @@ from cli.log import Readable
 from cli.steps import Receipts, Step, delivery_steps, first_of_each, own_step, summary
 from cli.story import sentence
 from events import frames
-from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
+from events.conversations import SubmissionRejected, SubmissionRepeated
 from events.deliveries import FramesRouted, RoutedFrame
+from events.messages import MessageSent
 from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
 from tests.examples import ANN, BOB, CONVERSATION, NOON, PHONE, message_id, submitted
 

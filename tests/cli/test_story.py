@@ -8,7 +8,8 @@ from msgspec import Struct
 from cli.events import chosen, line
 from cli.log import Readable, instant_of
 from cli.names import names_in
-from cli.story import described, quoted, sentence
+from cli.quoting import quoted
+from cli.story import described, sentence
 from events.codec import EVENTS
 from events.deliveries import FramesRouted, RoutedFrame
 from events.topics import TOPICS

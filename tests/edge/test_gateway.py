@@ -17,9 +17,10 @@ from events.deliveries import (
     SessionReplaced,
 )
 from events.gateways import GatewayAlive, GatewayDraining, GatewayStarted
+from events.messages import MessageSubmitted
 from events.queries import HistoryRequested, InboxRequested
+from events.receipts import MarkersSubmitted
 from events.sessions import SessionClosed, SessionOpened
-from events.submissions import MarkersSubmitted, MessageSubmitted
 from events.topics import delivery_topic
 from infra.settings import EdgeSettings
 from tests.edge.conftest import World

@@ -7,7 +7,7 @@ import pytest
 
 from edge.gateway import Gateway
 from events.deliveries import AnsweredUpTo, FramesRouted
-from events.submissions import MessageSubmitted
+from events.messages import MessageSubmitted
 from events.topics import SUBMISSIONS, delivery_topic, partition_of
 from tests.edge.conftest import World
 from tests.edge.socket import Client

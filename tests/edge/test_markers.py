@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from edge import markers
 from edge.markers import Markers
-from events.submissions import Marker
+from events.receipts import Marker
 from events.topics import partition_of
 
 some_markers = st.lists(

@@ -6,7 +6,7 @@ from typing import Any
 
 from edge.backlog import Backlog
 from edge.publisher import EdgePublisher
-from events.submissions import Marker
+from events.receipts import Marker
 from events.topics import SUBMISSIONS
 from infra.telemetry import Telemetry
 from tests.examples import codec

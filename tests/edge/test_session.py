@@ -14,8 +14,9 @@ from edge.frames import MARKS_MAX
 from edge.limits import Limits, UserRates
 from edge.session import EARLY_MAX, STRIKES_MAX, Session
 from edge.tokens import Principal, Refusal
+from events.messages import MessageSubmitted
 from events.queries import HeadsRequested, HistoryRequested, InboxRequested
-from events.submissions import Marker, MessageSubmitted
+from events.receipts import Marker
 
 ID = "0190f3a2-1111-7222-8333-444455556666"
 OTHER_ID = "0190f3a2-1111-7222-8333-444455556667"

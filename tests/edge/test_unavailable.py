@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from events.messages import MessageSubmitted
+from events.receipts import MarkersSubmitted
 from events.sessions import SessionClosed, SessionOpened
-from events.submissions import MarkersSubmitted, MessageSubmitted
 from infra.stack.stack import Stack
 from tests.edge.conftest import World
 from tests.edge.socket import Client

@@ -23,8 +23,7 @@ from events.codec import (
     UnknownSchema,
     schema_of,
 )
-from events.conversations import MessageSent
-from events.submissions import MessageSubmitted
+from events.messages import MessageSent, MessageSubmitted
 from tests.examples import codec, submitted
 
 CODEC = codec()

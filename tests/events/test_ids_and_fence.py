@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from events.conversations import SubmissionRepeated, WriterClaimed
 from events.fence import Fence
-from events.ids import direct_conversation, is_client_message_id, is_name, members_of
+from events.ids import direct_conversation, is_client_message_id, is_name
+from events.members import members_of
 from events.topics import delivery_topic, partition_of
 from tests.examples import ANN, BOB, CONVERSATION, NOON, PHONE, message_id, submitted
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from events.codec import DecodeError, UnknownSchema
-from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
+from events.conversations import SubmissionRejected, SubmissionRepeated
 from events.fence import Fence
-from events.ids import members_of
-from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
-from events.submissions import MarkersSubmitted
+from events.members import members_of
+from events.messages import MessageSent
+from events.receipts import DeliveredMarkerMoved, MarkersSubmitted, ReadMarkerMoved
 from events.topics import CONVERSATIONS, PARTITIONS, RECEIPTS, SUBMISSIONS, partition_of
 from infra.log_reader import Place
 from tests.examples import CONVERSATION, submitted

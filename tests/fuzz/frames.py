@@ -12,7 +12,7 @@ from edge.limits import Limits, UserRates
 from edge.session import Session
 from edge.strict_json import NotTaken, decode, decode_slowly
 from edge.tokens import Principal, Refusal
-from events.submissions import MarkersSubmitted
+from events.receipts import MarkersSubmitted
 from tests.fuzz.fault import must
 from tests.fuzz.keys import KEY_ID, NOW, UNTIL, FixedKeyring
 from tests.simulation.parts import CODEC

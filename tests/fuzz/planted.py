@@ -14,7 +14,8 @@ from fastavro import schemaless_reader
 
 from edge import frames, strict_json, wire
 from events.codec import Codec, DecodeError
-from processors.admission import agent, decider
+from processors.admission import agent
+from processors.admission.features import receipts
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -121,4 +122,4 @@ def a_message_id_is_taken_for_a_uuid(patch: pytest.MonkeyPatch) -> None:
 
 @_planted("admission", near="delivered")
 def a_marker_may_pass_the_newest_fact(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(decider, "min", lambda marker, newest: marker, raising=False)
+    patch.setattr(receipts, "min", lambda marker, newest: marker, raising=False)

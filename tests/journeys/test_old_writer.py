@@ -11,7 +11,8 @@ import random
 import pytest
 
 from client.messages import direct_conversation
-from events.conversations import MessageSent, SubmissionRejected, WriterClaimed
+from events.conversations import SubmissionRejected, WriterClaimed
+from events.messages import MessageSent
 from events.topics import CONVERSATIONS, partition_of
 from infra.producer import Publisher
 from infra.stack.stack import Stack

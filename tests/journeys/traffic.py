@@ -14,7 +14,7 @@ from client.memory import MemoryStore
 from client.messages import Notice, Tick, direct_conversation
 from client.outgoing import Outgoing
 from client.store import Store
-from events.conversations import MessageSent
+from events.messages import MessageSent
 from events.topics import partition_of
 from infra import cassandra
 from infra.settings import CassandraSettings, TokenSettings, load

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import msgspec
 from msgspec import Struct
 
-from events.conversations import MessageSent, WriterClaimed
+from events.conversations import WriterClaimed
 from events.deliveries import FramesRouted
+from events.messages import MessageSent
 from events.topics import CONVERSATIONS, DELIVERIES, delivery_topic, partition_of
 from infra import topics
 from infra.producer import Publisher

@@ -4,19 +4,15 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
-from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
-from events.submissions import Marker, MessageSubmitted
+from events.conversations import SubmissionRejected, SubmissionRepeated
+from events.messages import MessageSent, MessageSubmitted
+from events.receipts import DeliveredMarkerMoved, Marker, MarkersSubmitted, Move, ReadMarkerMoved
 from events.topics import SUBMISSIONS
 from processors.admission.agent import _place
-from processors.admission.decider import (
-    AHEAD_MS,
-    BODY_BYTES_MAX,
-    STALE_MS,
-    Place,
-    decide,
-    move,
-)
+from processors.admission.decider import AHEAD_MS, STALE_MS, decide
+from processors.admission.features.messages import BODY_BYTES_MAX
+from processors.admission.features.receipts import moves
+from processors.admission.place import Place
 from processors.admission.state import (
     REMEMBERED_MS,
     PartitionState,
@@ -43,6 +39,12 @@ def after(*submissions: object, at: int = NOON) -> PartitionState:
 
 def marker(user: str, kind: str, seq: int, conversation: str = CONVERSATION) -> Marker:
     return Marker(conversation_id=conversation, user_id=user, device_id=PHONE, kind=kind, seq=seq)
+
+
+def move(state: PartitionState, one: Marker, at: Place) -> Move | None:
+    """The move that one marker makes."""
+    submitted = MarkersSubmitted(markers=(one,))
+    return next(moves(state.conversations, state.members, submitted, at), None)
 
 
 def refusal(state: PartitionState, submission: object, at: int = NOON) -> str:

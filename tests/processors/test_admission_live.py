@@ -9,10 +9,10 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from msgspec import structs
 
-from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated, WriterClaimed
+from events.conversations import SubmissionRejected, SubmissionRepeated, WriterClaimed
 from events.ids import direct_conversation
-from events.receipts import DeliveredMarkerMoved
-from events.submissions import Marker, MarkersSubmitted, MessageSubmitted
+from events.messages import MessageSent, MessageSubmitted
+from events.receipts import DeliveredMarkerMoved, Marker, MarkersSubmitted
 from events.topics import CONVERSATIONS, RECEIPTS, SUBMISSIONS, partition_of
 from infra.producer import Publisher
 from infra.stack.stack import Stack

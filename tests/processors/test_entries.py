@@ -4,7 +4,8 @@ import pytest
 
 from events.frames import inbox
 from processors.entries import PREVIEW_LENGTH_MAX, entry, read_seq, receipts_of
-from projections.history.projection import TimelineRow, project
+from projections.history.projection import project
+from projections.history.rows import TimelineRow
 from tests.examples import ANN, BOB, CONVERSATION, NOON
 from tests.projections.facts import sent
 

@@ -14,11 +14,12 @@ from events.codec import Codec, schema_of
 from events.conversations import WriterClaimed
 from events.fence import NO_EPOCH
 from events.marks import Mark
-from events.submissions import MessageSubmitted
+from events.messages import MessageSubmitted
 from events.topics import CONVERSATIONS, SUBMISSIONS
 from infra.reading import NewerRelease
 from infra.telemetry import WORKER_RECORDS, Telemetry
-from processors.admission.decider import Place, decide
+from processors.admission.decider import decide
+from processors.admission.place import Place
 from processors.admission.state import initial
 from processors.guard import LOOK_UPS_AT_A_TIME, Guard, Handler
 from processors.positions import Positions

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from events.conversations import MessageSent
 from events.gateways import GatewayAlive
+from events.messages import MessageSent
 from events.receipts import ReadMarkerMoved
 from events.sessions import SessionOpened
 from processors.admission.decider import decide

@@ -13,7 +13,8 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from events.conversations import MessageSent, SubmissionsRestarted
+from events.conversations import SubmissionsRestarted
+from events.messages import MessageSent
 from events.topics import CONVERSATIONS, SNAPSHOTS, SUBMISSIONS, Topic, partition_of
 from infra import registry, topics
 from infra.catalogues import CatalogueSettings

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from events.queries import HistoryRequested
 from processors.pages import PAGE_BYTES, Ask, ask_of, cut, page_of
-from projections.history.projection import TimelineRow, project
+from projections.history.projection import project
+from projections.history.rows import TimelineRow
 from projections.positions import write_time
 from tests.examples import ANN, CONVERSATION, PHONE
 from tests.projections.facts import sent

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
-from events.conversations import MessageSent, WriterClaimed
+from events.conversations import WriterClaimed
 from events.fence import NO_EPOCH
 from events.marks import Mark, fingerprint_of
+from events.messages import MessageSent
 from events.snapshots import SnapshotCompleted
 from events.topics import (
     CONVERSATIONS,

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from events.ids import members_of
+from events.members import members_of
 from processors.heads import Heads
 from processors.reader import Reader
 from projections.heads.store import HeadsStore, Wanted

@@ -4,11 +4,14 @@ import json
 
 from msgspec import structs
 
-from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
+from events.conversations import SubmissionRejected, SubmissionRepeated
 from events.deliveries import AnsweredUpTo, RoutedFrame
 from events.ids import direct_conversation
+from events.members import members_of
+from events.messages import MessageSent
 from events.receipts import DeliveredMarkerMoved, Move, ReadMarkerMoved
-from processors.admission.decider import Place, decide
+from processors.admission.decider import decide
+from processors.admission.place import Place
 from processors.admission.state import initial
 from processors.fanout.routing import RECORD_BYTES_MAX, answered, audience, records, route
 from projections.sessions.keys import Session
@@ -30,7 +33,7 @@ def sent(number: int = 1) -> MessageSent:
 def shown(*events: object) -> dict[tuple[str, int], list[str]]:
     """Session -> the types of the frames it gets, in order."""
     result: dict[tuple[str, int], list[str]] = {}
-    for (gateway_id, _), routed in route(events, SESSIONS).items():
+    for (gateway_id, _), routed in route(events, SESSIONS, members_of).items():
         for one in routed:
             for session_id in one.session_ids:
                 kind = json.loads(one.frame)["type"]
@@ -58,7 +61,7 @@ def test_the_sending_device_is_told_accepted_and_every_other_device_gets_the_mes
 
 
 def test_a_frame_for_several_sessions_of_one_gateway_is_there_once() -> None:
-    routed = route([sent()], SESSIONS)["gateway-2", "epoch-b"]
+    routed = route([sent()], SESSIONS, members_of)["gateway-2", "epoch-b"]
     assert [one.session_ids for one in routed] == [(1, 2)]
 
 
@@ -105,16 +108,16 @@ def test_frames_keep_the_order_of_the_log() -> None:
 
 
 def test_nobody_connected_means_nothing_encoded_and_nothing_routed() -> None:
-    assert route([sent(), moved(ReadMarkerMoved, BOB)], {}) == {}
+    assert route([sent(), moved(ReadMarkerMoved, BOB)], {}, members_of) == {}
 
 
 def test_only_members_are_an_audience() -> None:
-    assert set(audience(sent())) == {ANN, BOB}
-    assert EVE not in audience(moved(ReadMarkerMoved, BOB))
+    assert set(audience(sent(), members_of)) == {ANN, BOB}
+    assert EVE not in audience(moved(ReadMarkerMoved, BOB), members_of)
 
 
 def test_records_are_bounded_and_hold_every_frame_in_order() -> None:
-    big = route([sent()], SESSIONS)["gateway-1", "epoch-a"][0]
+    big = route([sent()], SESSIONS, members_of)["gateway-1", "epoch-a"][0]
     frames = [type(big)(session_ids=(n,), frame=b"x" * 60_000) for n in range(1, 40)]
     cut = list(records(("gateway-1", "epoch-a"), frames))
     assert len(cut) > 1

@@ -4,8 +4,8 @@ import asyncio
 import time
 
 from events.fence import Fence
+from events.receipts import Marker, MarkersSubmitted
 from events.snapshots import SnapshotCompleted
-from events.submissions import Marker, MarkersSubmitted
 from events.topics import CONVERSATIONS, RECEIPTS, SNAPSHOTS, SUBMISSIONS, partition_of
 from infra.log_reader import LogReader
 from infra.producer import Publisher

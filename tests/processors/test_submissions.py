@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from events.conversations import SubmissionsRestarted, WriterClaimed
-from events.submissions import MessageSubmitted
+from events.messages import MessageSubmitted
 from events.topics import CONVERSATIONS, SUBMISSIONS, partition_of
 from infra.reading import Reading
-from processors.admission.decider import Place, decide
+from processors.admission.decider import decide
+from processors.admission.place import Place
 from processors.admission.restore import restore
 from processors.admission.state import PartitionState, evolve, initial
 from processors.admission.submissions import LOOKED_BACK_MS, begins, restarts

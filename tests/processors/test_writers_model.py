@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from events.conversations import MessageSent, WriterClaimed
+from events.conversations import WriterClaimed
 from events.fence import Fence
-from events.submissions import MessageSubmitted
-from processors.admission.decider import Place, decide
+from events.messages import MessageSent, MessageSubmitted
+from processors.admission.decider import decide
+from processors.admission.place import Place
 from processors.admission.state import PartitionState, evolve, initial
 from tests.examples import NOON, submitted
 

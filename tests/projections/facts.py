@@ -1,6 +1,7 @@
 """Facts and moves of Ann's and Bob's conversation as projections take them; times differ."""
 
-from events.conversations import MessageSent, SubmissionRejected
+from events.conversations import SubmissionRejected
+from events.messages import MessageSent
 from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
 from tests.examples import ANN, BOB, CONVERSATION, NOON, PHONE, message_id
 

@@ -6,7 +6,8 @@ import uuid
 import pytest
 from cassandra import InvalidRequest
 
-from events.ids import direct_conversation, members_of
+from events.ids import direct_conversation
+from events.members import members_of
 from infra.database import Database
 from infra.transient import is_transient
 from projections.cells import Cell, Key, fold
@@ -167,7 +168,7 @@ async def test_a_conversation_is_listed_for_both_from_its_first_fact(
     any_database: AnyDatabase, conversation: str
 ) -> None:
     store = InboxStore(any_database)
-    first = inbox.project(sent(1, conversation_id=conversation), write_time(0, 5))
+    first = inbox.project(sent(1, conversation_id=conversation), write_time(0, 5), members_of)
     await store.apply(first)
     await store.apply(first)
     members = members_of(conversation)

@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
+from events.members import members_of
 from projections.cells import Cell, Key, fold
 from projections.history import projection as history
-from projections.history.projection import BUCKET_SEQS, BucketStarted, TimelineRow
+from projections.history.projection import BUCKET_SEQS, BucketStarted
+from projections.history.rows import TimelineRow
 from projections.inbox import projection as inbox
 from projections.inbox.projection import ConversationJoined
 from projections.positions import GENERATION_MAX, OFFSET_MAX, offset_of, write_time
@@ -26,7 +28,9 @@ def history_cells(event: Struct, position: int) -> list[Cell]:
 
 
 def inbox_cells(event: Struct, position: int) -> list[Cell]:
-    return [cell for write in inbox.project(event, position) for cell in inbox.cells(write)]
+    return [
+        cell for write in inbox.project(event, position, members_of) for cell in inbox.cells(write)
+    ]
 
 
 def receipt_cells(event: Struct, position: int) -> list[Cell]:
@@ -118,16 +122,16 @@ def test_the_first_fact_of_a_bucket_says_where_the_conversation_ends(
 
 
 def test_only_the_first_fact_lists_the_conversation_for_its_members() -> None:
-    assert inbox.project(sent(1), 5) == [
+    assert inbox.project(sent(1), 5, members_of) == [
         ConversationJoined(ANN, CONVERSATION, NOON + 1, 5),
         ConversationJoined(BOB, CONVERSATION, NOON + 1, 5),
     ]
-    assert inbox.project(sent(2), 6) == []
+    assert inbox.project(sent(2), 6, members_of) == []
 
 
 def test_refusals_leave_nothing() -> None:
     assert history.project(rejected(1), 5) == []
-    assert inbox.project(rejected(1), 5) == []
+    assert inbox.project(rejected(1), 5, members_of) == []
 
 
 def test_an_old_writers_late_and_lower_move_does_not_lower_the_marker() -> None:

@@ -20,7 +20,11 @@ EVENT_NAME = "ReplyRefused"
 MOOD = "glad"
 
 _CONVERSATIONS = "events/conversations.py"
+_MESSAGES = "events/messages.py"
 _DECIDER = "processors/admission/decider.py"
+_RULES = "processors/admission/features/messages.py"
+_ROUTING = "processors/fanout/routing.py"
+_STATE = "processors/admission/state.py"
 _SCHEMAS = "schemas/conversations"
 
 Edit = tuple[str, str, str]
@@ -28,11 +32,11 @@ Edit = tuple[str, str, str]
 
 FIELD: tuple[Edit, ...] = (
     (
-        _CONVERSATIONS,
-        "    reply_to_seq: Seq | None = None\n",
-        '    reply_to_seq: Seq | None = None\n    mood: str = ""\n',
+        _MESSAGES,
+        "    reply_to_seq: Seq | None = None\n    sent_at: Milliseconds\n",
+        '    reply_to_seq: Seq | None = None\n    mood: str = ""\n    sent_at: Milliseconds\n',
     ),
-    (_DECIDER, "        kind=submitted.kind,\n", f'        kind=submitted.kind, mood="{MOOD}",\n'),
+    (_RULES, "        kind=submitted.kind,\n", f'        kind=submitted.kind, mood="{MOOD}",\n'),
     (
         f"{_SCHEMAS}/MessageSent.avsc",
         '  "fields": [\n',
@@ -60,10 +64,27 @@ EVENT: tuple[Edit, ...] = (
         f"from events.conversations import {EVENT_NAME}\n\n_DECISIONS = frozenset({{{EVENT_NAME}, ",
     ),
     (
+        _STATE,
+        "    SubmissionRejected: _fold_refusal,\n",
+        "    **dict.fromkeys((SubmissionRejected, *SubmissionRejected.__subclasses__()), "
+        "_fold_refusal),\n",
+    ),
+    (
+        _ROUTING,
+        "    SubmissionRejected: _rejected,\n",
+        "    **dict.fromkeys((SubmissionRejected, *SubmissionRejected.__subclasses__()), "
+        "_rejected),\n",
+    ),
+    (
+        _ROUTING,
+        "SubmissionRepeated, SubmissionRejected})",
+        "SubmissionRepeated, SubmissionRejected, *SubmissionRejected.__subclasses__()})",
+    ),
+    (
         _DECIDER,
         "    return SubmissionRejected(\n",
         f"    from events.conversations import {EVENT_NAME}\n\n"
-        "    unknown_reply = code is RejectionCode.UNKNOWN_REPLY\n"
+        "    unknown_reply = refusal.code is RejectionCode.UNKNOWN_REPLY\n"
         f"    return ({EVENT_NAME} if unknown_reply else SubmissionRejected)(\n",
     ),
 )

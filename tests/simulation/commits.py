@@ -11,10 +11,11 @@ from typing import Any
 
 from client import frames
 from events.codec import Codec, DecodeError, UnknownSchema
-from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
+from events.conversations import SubmissionRejected, SubmissionRepeated
 from events.deliveries import FramesRouted
 from events.fence import Fence
-from events.ids import members_of
+from events.members import members_of
+from events.messages import MessageSent
 from events.receipts import DeliveredMarkerMoved, ReadMarkerMoved
 from events.snapshots import SnapshotCompleted
 from events.topics import CONVERSATIONS, RECEIPTS, SNAPSHOTS, delivery_topic

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from events.codec import Codec, schema_of
-from events.conversations import MessageSent
+from events.messages import MessageSent
 from events.receipts import DeliveredMarkerMoved
 
 News = Literal["event", "field"]

@@ -18,7 +18,7 @@ from edge import announcer, markers
 from processors import heads as processors_heads
 from processors import pages, queries, reader, sessions
 from processors.admission import agent, decider, restore
-from processors.admission.decider import Place
+from processors.admission.place import Place
 from processors.fanout import routing
 from processors.snapshots import plan
 from projections.heads import store as heads

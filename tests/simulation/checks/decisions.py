@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from events.conversations import SubmissionsRestarted
-from events.submissions import MessageSubmitted
+from events.messages import MessageSubmitted
 from events.topics import SUBMISSIONS
-from processors.admission.decider import AHEAD_MS, Place
+from processors.admission.decider import AHEAD_MS
+from processors.admission.place import Place
 from processors.admission.remembered import message_digest
 from processors.admission.state import PartitionState, evolve
 from tests.simulation.checks.registry import check

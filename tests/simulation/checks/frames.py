@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from client import frames
-from events.conversations import MessageSent, SubmissionRejected
+from events.conversations import SubmissionRejected
 from events.deliveries import FramesRouted
-from events.ids import members_of
+from events.members import members_of
+from events.messages import MessageSent
 from events.receipts import ReadMarkerMoved
 from events.topics import QUERIES, RECEIPTS, delivery_topic
 from tests.simulation.checks.registry import check

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from events.ids import members_of
+from events.members import members_of
 from events.topics import QUERIES
 from tests.simulation.checks.registry import check
 from tests.simulation.checks.seen import Seen

@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from events.conversations import MessageSent
-from events.ids import made_at, members_of
+from events.ids import made_at
+from events.members import members_of
+from events.messages import MessageSent
 from events.topics import SUBMISSIONS
 from processors.admission.decider import AHEAD_MS
 from tests.simulation.checks.registry import check

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from events.conversations import MessageSent
-from events.ids import members_of
+from events.members import members_of
+from events.messages import MessageSent
 from events.topics import CONVERSATIONS
 from processors.reader import Reader
 from tests.examples import history_asked, inbox_asked

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from events.ids import members_of
+from events.members import members_of
 from events.receipts import Move
 from events.topics import RECEIPTS
 from tests.simulation.checks.registry import check

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from events.ids import members_of
+from events.members import members_of
 from events.topics import SESSIONS
 from projections.heads import keys as heads
 from projections.sessions import keys as sessions

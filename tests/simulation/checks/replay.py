@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from events.members import members_of
 from events.topics import RECEIPTS
 from projections.cells import Cell, Key, fold
 from projections.history import projection as history
@@ -25,7 +26,7 @@ def replay_equals_live(seen: Seen) -> Iterator[str]:
         position = write_time(generation, record.at)
         for write in history.project(fact, position):
             fold(expected, history.cells(write))
-        for joined in inbox.project(fact, position):
+        for joined in inbox.project(fact, position, members_of):
             fold(expected, inbox.cells(joined))
     for record in seen.world.parts.log.of(RECEIPTS.name):
         move = decoded(record)

@@ -7,8 +7,9 @@ from functools import cached_property
 from msgspec import Struct
 
 from events.codec import DecodeError, UnknownSchema
-from events.conversations import MessageSent, SubmissionRejected, SubmissionRepeated
+from events.conversations import SubmissionRejected, SubmissionRepeated
 from events.fence import Fence
+from events.messages import MessageSent
 from events.receipts import Move, ReadMarkerMoved
 from events.topics import CONVERSATIONS, RECEIPTS
 from infra.log_reader import Place

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from client.messages import Tick
-from events.ids import members_of
+from events.members import members_of
 from tests.simulation.checks.registry import check
 from tests.simulation.checks.seen import Seen
 

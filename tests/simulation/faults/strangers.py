@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from bench.frames import text_frame
 from events.ids import timed_id
-from events.submissions import Marker, MarkersSubmitted, MessageSubmitted
+from events.messages import MessageSubmitted
+from events.receipts import Marker, MarkersSubmitted
 from events.topics import SUBMISSIONS, partition_of
 from tests.simulation.faults.registry import fault
 from tests.simulation.parts import CODEC

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from events import fence
-from events.ids import members_of
+from events.members import members_of
 from processors.admission import agent, decider, owner, remembered, restore, state
+from processors.admission.features import receipts
+from processors.admission.place import Place
 from processors.snapshots import agent as snapshots
 from tests.simulation.planted.registry import planted
 
@@ -128,8 +130,8 @@ def _decided(states: Any) -> dict[int, int]:
 
 @planted
 def time_may_run_back(patch: pytest.MonkeyPatch) -> None:
-    def place(one: state.PartitionState, received: Any) -> decider.Place:
-        return decider.Place(one.epoch, received.offset, received.timestamp)
+    def place(one: state.PartitionState, received: Any) -> Place:
+        return Place(one.epoch, received.offset, received.timestamp)
 
     patch.setattr(agent, "_place", place)
 
@@ -139,9 +141,9 @@ def anybody_may_speak_anywhere(patch: pytest.MonkeyPatch) -> None:
     def everybody(conversation_id: str) -> tuple[str, ...]:
         return (*members_of(conversation_id), "ann", "bob", "cat")
 
-    patch.setattr(decider, "members_of", everybody)
+    patch.setattr(state, "members_of", everybody)
 
 
 @planted
 def a_marker_may_pass_the_newest_fact(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(decider, "min", lambda marker, newest: marker, raising=False)
+    patch.setattr(receipts, "min", lambda marker, newest: marker, raising=False)

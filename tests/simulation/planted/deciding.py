@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from processors.admission import agent, decider, owner, remembered, restore, state
+from processors.admission import decider, owner, remembered, restore, state
+from processors.admission.features import receipts
 from processors.admission.remembered import Remembered
 from tests.simulation.planted.registry import planted
 
@@ -51,24 +52,19 @@ def what_comes_before_is_not_asked_for(patch: pytest.MonkeyPatch) -> None:
 
     def lenient(*asked: Any) -> Any:
         found = refusal(*asked)
-        return None if found is not None and found[0].value == "out_of_order" else found
+        return None if found is not None and found.code.value == "out_of_order" else found
 
     patch.setattr(decider, "_refusal", lenient)
 
 
 @planted
 def anybody_may_move_any_marker(patch: pytest.MonkeyPatch) -> None:
-    move = agent.move
+    move = receipts.move
 
-    def open_to_all(one: Any, marker: Any, place: Any) -> Any:
-        own = decider.members_of
-        decider.members_of = lambda conversation_id: (*own(conversation_id), marker.user_id)
-        try:
-            return move(one, marker, place)
-        finally:
-            decider.members_of = own
+    def open_to_all(conversation: Any, members: Any, marker: Any, place: Any) -> Any:
+        return move(conversation, (*members, marker.user_id), marker, place)
 
-    patch.setattr(agent, "move", open_to_all)
+    patch.setattr(receipts, "move", open_to_all)
 
 
 @planted

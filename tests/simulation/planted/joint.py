@@ -94,12 +94,12 @@ def deliveries_of_another_epoch_are_taken(patch: pytest.MonkeyPatch) -> None:
 def a_users_other_devices_are_left_out(patch: pytest.MonkeyPatch) -> None:
     shown = routing._shown
 
-    def selfish(event: Any, sessions: Any) -> Any:
+    def selfish(event: Any, sessions: Any, members: Any) -> Any:
         others = {user: some for user, some in sessions.items()}
         sender = getattr(event, "sender_id", None)
         if sender is not None:
             own = [one for one in others.get(sender, ()) if one.device_id == event.device_id]
             others[sender] = own
-        return shown(event, others)
+        return shown(event, others, members)
 
     patch.setattr(routing, "_shown", selfish)

@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 
 from events import frames
-from events.ids import members_of
+from events.members import members_of
 from processors import pages, reader
 from processors.admission import restore, state
 from processors.snapshots import agent as snapshots

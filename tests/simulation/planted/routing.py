@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from events.ids import members_of
+from events.members import members_of
 from events.receipts import ReadMarkerMoved
 from processors.fanout import agent, routing
 from projections.pipe import pack
@@ -30,34 +30,45 @@ def only_the_last_head_of_a_batch_is_recorded(patch: pytest.MonkeyPatch) -> None
 
 @planted
 def who_began_a_conversation_is_not_among_its_members(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(agent, "members_of", lambda one: members_of(one)[1:])
+    record = RoutingStore.record_and_find
+
+    async def partial(self: Any, heads: Any, markers: Any, by_user: Any, users: Any) -> Any:
+        some = [(user, one) for user, one in by_user if user != members_of(one)[0]]
+        return await record(self, heads, markers, some, users)
+
+    patch.setattr(RoutingStore, "record_and_find", partial)
 
 
 @planted
 def read_moves_are_not_shown_to_the_readers_own_devices(patch: pytest.MonkeyPatch) -> None:
     shown = routing._shown
 
-    def shy(event: Any, sessions: Any) -> Any:
+    def shy(event: Any, sessions: Any, members: Any) -> Any:
         if isinstance(event, ReadMarkerMoved):
             sessions = {user: some for user, some in sessions.items() if user != event.user_id}
-        return shown(event, sessions)
+        return shown(event, sessions, members)
 
     patch.setattr(routing, "_shown", shy)
 
 
 @planted
 def one_of_two_members_is_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(routing, "members_of", lambda one: members_of(one)[:1])
+    shown = routing._shown
+    patch.setattr(
+        routing,
+        "_shown",
+        lambda event, sessions, _: shown(event, sessions, lambda one: members_of(one)[:1]),
+    )
 
 
 @planted
 def only_one_device_of_each_member_is_shown(patch: pytest.MonkeyPatch) -> None:
     shown = routing._shown
 
-    def frugal(event: Any, sessions: Any) -> Any:
+    def frugal(event: Any, sessions: Any, members: Any) -> Any:
         own = getattr(event, "sender_id", None)
         few = {user: some if user == own else some[:1] for user, some in sessions.items()}
-        return shown(event, few)
+        return shown(event, few, members)
 
     patch.setattr(routing, "_shown", frugal)
 
@@ -78,8 +89,8 @@ def the_last_of_several_records_is_not_sent(patch: pytest.MonkeyPatch) -> None:
 def frames_of_a_batch_are_sent_in_reverse(patch: pytest.MonkeyPatch) -> None:
     route = routing.route
 
-    def backwards(events: Any, sessions: Any) -> Any:
-        return {gateway: some[::-1] for gateway, some in route(events, sessions).items()}
+    def backwards(*asked: Any) -> Any:
+        return {gateway: some[::-1] for gateway, some in route(*asked).items()}
 
     patch.setattr(agent, "route", backwards)
 
