@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from infra.access import (
     COMPONENTS,
     EDGE,
+    MIGRATIONS_TABLE,
     OPERATOR,
     REGISTRY,
     Component,
@@ -39,6 +40,7 @@ def access_page() -> list[str]:
         "every name with that prefix.",
         "## Cassandra",
         _table("role | writes rows of | reads rows of", _cassandra()),
+        f"Each of these roles reads `{MIGRATIONS_TABLE}` at its start. "
         f"`{OPERATOR}` is a superuser; the server's own `cassandra` may not log in.",
         "## Redis",
         _table("user | commands | keys (`%R` read, `%W` written, otherwise both)", _redis()),

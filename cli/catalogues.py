@@ -15,6 +15,7 @@ from infra.acls import AclChanges
 from infra.catalogues import CatalogueSettings
 from infra.catalogues import apply as apply_catalogues
 from infra.catalogues import apply_topics as apply_topics_and_rights
+from infra.migrations import Migration, catalogue
 from infra.settings import KafkaSettings, RegistrySettings, SchemaSettings, load
 
 topics = App(name="topics", help="Apply or list the topic catalogue.")
@@ -48,7 +49,7 @@ def apply(
     applied = apply_catalogues(settings, gateway)
     _say_topics(applied.topics)
     _say_schemas(applied.schemas, settings.schemas)
-    print(f"Keyspace and tables: {applied.cql_statements} statements were carried out.")
+    _say_migrations(applied.migrations)
     _say_rights(applied.rights)
 
 
@@ -110,6 +111,12 @@ def _say_schemas(changes: registry_catalogue.SchemaChanges, schemas: SchemaSetti
     for subject in changes.registered:
         print(f"registered  {subject}")
     print(f"{len(changes.unchanged)} subjects were as they should be; ids: {schemas.ids}")
+
+
+def _say_migrations(done: list[Migration]) -> None:
+    for migration in done:
+        print(f"applied    {migration}")
+    print(f"Keyspace and tables: {len(catalogue()) - len(done)} migrations were there already.")
 
 
 def _say_rights(rights: AclChanges) -> None:

@@ -19,7 +19,7 @@ refuses to continue when anything else differs. A setting that Kafka does not sh
 managed services, is logged as one that cannot be seen; it is not refused.
 - **Each program at its start**: a gateway checks its topics before it listens, and ends with \
 status 78; a worker checks its topics, Cassandra and Redis as soon as each answers, and ends \
-with one sentence. A worker does not wait for a service that is down.
+with one sentence and the same status. A worker does not wait for a service that is down.
 - **`chatlog doctor`** checks all of it, including the gateways' own topics. It warns of a topic \
 with several copies all of which must hold a record: that breaks no promise, but nothing can be \
 written to the topic while one broker is down.

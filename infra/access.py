@@ -90,7 +90,9 @@ _TIMELINE = ("timeline", "newest_buckets")
 _INBOX = "conversations_by_user"
 _RECEIPTS = "marker_moves"
 TABLES = (*_TIMELINE, _INBOX, _RECEIPTS)
-"""Every table of `projections/*/tables.cql`."""
+"""Every table of `projections/*/migrations`."""
+MIGRATIONS_TABLE = "migrations"
+"""Which of them were applied: each role reads it at its start, the apply step writes it."""
 
 # Scripts run with the rights of whoever calls them, so these two add none.
 _SCRIPTS = ("evalsha", "script|load")
@@ -206,12 +208,12 @@ def cassandra_grants() -> dict[tuple[str, str], frozenset[str]]:
         (component.name, table): frozenset(
             [
                 *(("MODIFY",) if table in component.modifies else ()),
-                *(("SELECT",) if table in component.selects else ()),
+                *(("SELECT",) if table in (*component.selects, MIGRATIONS_TABLE) else ()),
             ]
         )
         for component in COMPONENTS.values()
         if component.uses_cassandra
-        for table in TABLES
+        for table in (*TABLES, MIGRATIONS_TABLE)
     }
 
 

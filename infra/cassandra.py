@@ -1,17 +1,17 @@
 """Cassandra: the keyspace, its tables, and the driver's session.
 
-`apply` runs every `projections/*/tables.cql` (statements that may be repeated: CREATE … IF NOT
-EXISTS), and where it comes with a name, gives the roles their rights on the tables. `connect` opens
-a session; `infra.database` puts prepared statements on it.
+`apply` carries out every `projections/*/migrations/*.cql` that the keyspace has not had, and where
+it comes with a name, gives the roles their rights on the tables. `connect` opens a session, and
+`connect_to_known` one on tables that this release works with; `infra.database` puts prepared
+statements on it.
 """
 
 from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import resources
 
 import structlog
 from cassandra import DriverException
@@ -30,10 +30,13 @@ from cassandra.policies import (
 )
 from cassandra.protocol import ErrorMessage
 
+from infra import migrating
 from infra.access import cassandra_grants
 from infra.demands import cassandra as demanded
 from infra.demands.catalogue import Breach, refuse
 from infra.errors import UserError
+from infra.migrations import Migration, catalogue
+from infra.migrations import breaches as migration_breaches
 from infra.settings import CassandraSettings
 from infra.tls import client_context
 
@@ -50,21 +53,18 @@ _HEARTBEAT_SECONDS = 30.0
 _PATIENCE_SECONDS = 60.0
 
 
-def apply(settings: CassandraSettings, statements: Iterable[str] | None = None) -> int:
-    """Create the keyspace and every table; says how many statements ran."""
+def apply(settings: CassandraSettings, known: Sequence[Migration] | None = None) -> list[Migration]:
+    """Create the keyspace and migrate its tables; says what was applied."""
+    migrations = catalogue() if known is None else known
     with _without_keyspace(settings) as session:
         _apply_keyspace(session, settings)
         session.set_keyspace(settings.keyspace)
-        count = 0
-        for statement in catalogue() if statements is None else statements:
-            session.execute(statement)
-            count += 1
-        if statements is None:
-            refuse(demanded.breaches(session, settings, catalogue()))
-        if settings.username and statements is None:
+        done = migrating.apply(session, migrations)
+        refuse(demanded.breaches(session, settings, migrations))
+        if settings.username and known is None:
             for statement in rights():
                 session.execute(statement)
-        return count
+        return done
 
 
 def breaches(settings: CassandraSettings) -> list[Breach]:
@@ -99,15 +99,6 @@ def drop(settings: CassandraSettings) -> None:
         session.execute(f"DROP KEYSPACE IF EXISTS {settings.keyspace}", timeout=DROP_SECONDS)
 
 
-def catalogue() -> list[str]:
-    """The statements of every projection's `tables.cql`, in the order of their folders."""
-    folders = sorted(resources.files("projections").iterdir(), key=lambda folder: folder.name)
-    files = [folder / "tables.cql" for folder in folders if folder.is_dir()]
-    return [
-        statement for file in files if file.is_file() for statement in split_cql(file.read_text())
-    ]
-
-
 def rights() -> Iterator[str]:
     """The statements that give each role its permissions on tables, and take all others."""
     seen = set()
@@ -122,12 +113,6 @@ def rights() -> Iterator[str]:
                 yield f"REVOKE {permission} ON TABLE {table} FROM {role}"
 
 
-def split_cql(text: str) -> list[str]:
-    """The statements of a CQL text, without `--` comments. No literal may hold `;` or `--`."""
-    code = "\n".join(line.partition("--")[0] for line in text.splitlines())
-    return [statement.strip() for statement in code.split(";") if statement.strip()]
-
-
 def connect(settings: CassandraSettings) -> Session:
     """Open a session on the keyspace. Close it with `session.cluster.shutdown()`."""
     cluster = cluster_of(settings)
@@ -138,6 +123,18 @@ def connect(settings: CassandraSettings) -> Session:
         if isinstance(error, NoHostAvailable):
             raise _failed(settings, "no node answered") from error
         raise
+
+
+def connect_to_known(settings: CassandraSettings) -> Session:
+    """The same; raises UserError for tables that this release must not work with."""
+    session = connect(settings)
+    try:
+        applied = migrating.applied(session, settings.keyspace)
+        refuse(migration_breaches(catalogue(), applied))
+    except BaseException:
+        session.cluster.shutdown()
+        raise
+    return session
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from infra.access import COMPONENTS, EDGE, edge_principal
 from infra.demands.at_start import cluster_breaches
 from infra.demands.catalogue import refuse
 from infra.errors import UserError
+from infra.migrations import Migration
 from infra.settings import CassandraSettings, KafkaSettings, RegistrySettings, SchemaSettings
 
 
@@ -36,7 +37,7 @@ class Applied:
 
     topics: topics.TopicChanges
     schemas: registry.SchemaChanges
-    cql_statements: int
+    migrations: list[Migration]
     rights: acls.AclChanges
 
 
@@ -50,18 +51,18 @@ def apply(settings: CatalogueSettings, gateways: Iterable[str] = ()) -> Applied:
     with ThreadPoolExecutor(max_workers=4) as pool:
         topic_changes = pool.submit(topics.apply, settings.kafka)
         schema_changes = pool.submit(registry.apply, settings.registry, settings.schemas)
-        statements = pool.submit(cassandra.apply, settings.cassandra)
+        migrations = pool.submit(cassandra.apply, settings.cassandra)
         right_changes = pool.submit(apply_rights, settings.kafka, tuple(gateways))
     parts: dict[str, Future[Any]] = {
         "topics": topic_changes,
         "schemas": schema_changes,
-        "keyspace and tables": statements,
+        "keyspace and tables": migrations,
     }
     require_done(parts | _rights(settings.kafka, right_changes))
     return Applied(
         topic_changes.result(),
         schema_changes.result(),
-        statements.result(),
+        migrations.result(),
         right_changes.result(),
     )
 

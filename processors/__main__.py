@@ -79,7 +79,9 @@ async def work(roles: list[str], settings: Settings) -> None:
         context.loop.add_signal_handler(name, stop.set)
     await runner.setup()
     await web.TCPSite(runner, settings.worker.host, settings.worker.health_port).start()
-    ask_in_background(asks_of(roles, settings), context.end_process)
+    ask_in_background(
+        asks_of(roles, settings), lambda reason: context.end_process(reason, Exit.SETTINGS)
+    )
     app.flow_control.resume()
     await app.start()
     for source in app.sources:

@@ -20,6 +20,7 @@ from events.codec import Codec
 from events.topics import CONVERSATIONS
 from infra import cassandra
 from infra.database import Database
+from infra.errors import UserError
 from infra.exits import Exit
 from infra.log_reader import LogReader
 from infra.producer import Publisher
@@ -55,16 +56,16 @@ class Settings:
     worker: WorkerSettings
 
 
-def end_process(reason: str) -> None:
+def end_process(reason: str, status: Exit) -> None:
     """End at once, acknowledging nothing: the next owner of the partitions gets the batch again."""
     log.critical("process ends", reason=reason)
-    os._exit(Exit.INTERNAL)
+    os._exit(status)
 
 
 class Context:
     """The shared parts of one worker process; made on its event loop.
 
-    `end` is called with the reason when the process met a fault of its own.
+    `end` is called with the reason and the exit status when the process cannot go on.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Context:
         settings: Settings,
         codec: Codec,
         telemetry: Telemetry,
-        end: Callable[[str], None] = end_process,
+        end: Callable[[str, Exit], None] = end_process,
     ) -> None:
         self._end = end
         self.leaving: list[Callable[[], None]] = []
@@ -91,8 +92,8 @@ class Context:
         self.background: set[asyncio.Task[None]] = set()
         """What goes on beside the batches; ended when the process stops."""
 
-    def end_process(self, reason: str) -> None:
-        """The process met a fault of its own: it leaves its groups, in bounded time, and ends.
+    def end_process(self, reason: str, status: Exit = Exit.INTERNAL) -> None:
+        """The process cannot go on: it leaves its groups, in bounded time, and ends.
 
         Others get its partitions now, and not when its sessions have ended.
         """
@@ -103,12 +104,20 @@ class Context:
         give_up_at = time.monotonic() + _LEAVE_SECONDS
         for thread in threads:
             thread.join(max(0.0, give_up_at - time.monotonic()))
-        self._end(reason)
+        self._end(reason, status)
 
     @cached_property
     def cassandra(self) -> Session:
-        """The Cassandra session, connected on first use."""
-        return cassandra.connect(self.settings.cassandra)
+        """The Cassandra session, connected on first use; for a thread.
+
+        The process ends when the tables are not those that it works with.
+        """
+        try:
+            return cassandra.connect_to_known(self.settings.cassandra)
+        except UserError as error:
+            if error.exit_status == Exit.SETTINGS:
+                self.end_process(str(error), Exit.SETTINGS)
+            raise
 
     @cached_property
     def database(self) -> Database:

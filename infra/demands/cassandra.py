@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cassandra import Unauthorized
@@ -18,25 +17,27 @@ from infra.demands.catalogue import (
     breaches_of,
 )
 from infra.errors import UserError
+from infra.migrating import applied
+from infra.migrations import Migration, statements_of, tables_of, unchanged
+from infra.migrations import breaches as migration_breaches
 from infra.settings import CassandraSettings
-
-_TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*)\)", re.DOTALL)
-_COLUMN = re.compile(r"^\s*([a-z]\w*) ", re.MULTILINE)
 
 
 def breaches(
-    session: Session, settings: CassandraSettings, statements: Iterable[str]
+    session: Session, settings: CassandraSettings, known: Sequence[Migration]
 ) -> list[Breach]:
     """Everything that is not as demanded. Raises the driver's errors when it cannot be asked."""
     keyspace = settings.keyspace
     place = f"keyspace {keyspace}"
-    found: list[Breach] = []
-    if (known := keyspace_of(session, keyspace)) is not None:
-        replication, durable = known
+    had = applied(session, keyspace)
+    found = migration_breaches(known, had)
+    if (copied := keyspace_of(session, keyspace)) is not None:
+        replication, durable = copied
         if copies_of(replication, settings.datacenter) < settings.replication_factor:
             found.append(Breach(REPLICATION, place, str(dict(replication))))
         found += breaches_of([DURABLE_WRITES], place, {"durable_writes": str(durable).lower()})
-        found += missing_columns(columns_of(session, keyspace), statements)
+        ours = statements_of(unchanged(known, had))
+        found += missing_columns(columns_of(session, keyspace), ours)
     for host in session.cluster.metadata.all_hosts():
         if host.is_up:
             try:
@@ -78,15 +79,12 @@ def copies_of(replication: Mapping[str, str], datacenter: str) -> int:
 
 
 def missing_columns(columns: Mapping[str, set[str]], statements: Iterable[str]) -> list[Breach]:
-    """Tables that lack a column which their statement names. Pure."""
-    found = []
-    for statement in statements:
-        if (match := _TABLE.search(statement)) is None or match.group(1) not in columns:
-            continue
-        table = match.group(1)
-        if lacking := sorted(set(_COLUMN.findall(match.group(2))) - columns[table]):
-            found.append(Breach(COLUMNS, f"table {table}", f"without {', '.join(lacking)}"))
-    return found
+    """Tables that lack a column which the statements give them. Pure."""
+    return [
+        Breach(COLUMNS, f"table {table}", f"without {', '.join(lacking)}")
+        for table, wanted in tables_of(statements).items()
+        if table in columns and (lacking := sorted(wanted - columns[table]))
+    ]
 
 
 def keyspace_change(

@@ -64,12 +64,16 @@ class Breach:
     place: str
     """Which topic, node or server."""
     found: str
+    said: str = ""
+    """The sentence, where the general one does not fit."""
+    to_do: str = ""
+    """The remedy, where the general one does not fit."""
 
     @property
     def sentence(self) -> str:
         """What is wrong, and what that breaks."""
         demand = self.demand
-        return (
+        return self.said or (
             f"{demand.name} of {self.place} is {self.found or 'empty'}, "
             f"and must be {demand.demanded}: {demand.otherwise}"
         )
@@ -77,8 +81,10 @@ class Breach:
     @property
     def remedy(self) -> str:
         """What to do about it."""
+        if self.to_do:
+            return self.to_do
         if self.demand.mending == Mending.SET:
-            return "Apply the catalogues: `chatlog up`, or `chatlog topics apply`."
+            return "Apply the catalogues: `chatlog up`, or `chatlog apply`."
         return f"Set it in the configuration of {self.place}, and restart that if it has to be."
 
 
@@ -249,10 +255,32 @@ DURABLE_WRITES = Demand(
     Mending.SET,
     holds=is_("true"),
 )
+MIGRATIONS = Demand(
+    "migrations of each projection",
+    Where.KEYSPACE,
+    "all in projections/*/migrations",
+    "statements would name columns that are not there.",
+    "I9",
+    Mending.SET,
+)
+NEWER_MIGRATIONS = Demand(
+    "migrations of newer releases",
+    Where.KEYSPACE,
+    "compatible with this release (ADR 0029)",
+    "what this release reads and writes has changed.",
+    "I9",
+)
+MIGRATION_TEXTS = Demand(
+    "text of an applied migration",
+    Where.KEYSPACE,
+    "as it was applied",
+    "a keyspace that is made anew would differ from this one.",
+    "I9",
+)
 COLUMNS = Demand(
     "columns of each table",
     Where.KEYSPACE,
-    "as in projections/*/tables.cql",
+    "as the migrations make them",
     "CREATE TABLE IF NOT EXISTS leaves a table of another release as it is.",
     "I9",
 )
@@ -310,6 +338,9 @@ DEMANDS = (
     OFFSETS_COPIES,
     REPLICATION,
     DURABLE_WRITES,
+    MIGRATIONS,
+    NEWER_MIGRATIONS,
+    MIGRATION_TEXTS,
     COLUMNS,
     *NODE_DEMANDS,
     *REDIS_DEMANDS,

@@ -7,7 +7,6 @@ import pytest
 
 from events.topics import TOPICS
 from infra.access import COMPONENTS, Operation, edge_principal, kafka_grants
-from infra.cassandra import catalogue as statements
 from infra.demands.at_start import ask_in_background, topics_of
 from infra.demands.cassandra import copies_of, keyspace_change, missing_columns, require_nodes
 from infra.demands.catalogue import (
@@ -25,6 +24,7 @@ from infra.demands.catalogue import (
 from infra.demands.kafka import needs_every_copy
 from infra.demands.redis import values_of
 from infra.errors import UserError
+from infra.migrations import catalogue, statements_of
 from infra.settings import CassandraSettings
 from infra.statements import BATCH_BYTES
 from infra.topics import config_of
@@ -197,7 +197,7 @@ def test_a_new_keyspace_needs_as_many_nodes_as_copies():
 
 def test_a_table_of_another_release_is_named_with_what_it_lacks():
     columns = {"marker_moves": {"conversation_id", "user_id", "kind", "seq", "moved_at"}}
-    (breach,) = missing_columns(columns, statements())
+    (breach,) = missing_columns(columns, statements_of(catalogue()))
 
     assert breach.place == "table marker_moves"
     assert breach.found == "without device_id"

@@ -41,7 +41,7 @@ class SimulatedContext(Context):
         self, parts: Parts, process: Process, codec: Codec, ended: Callable[[str], None]
     ) -> None:
         settings: Any = SimpleNamespace(kafka=_KAFKA[parts.log_generation])
-        super().__init__(settings, codec, TELEMETRY, ended)
+        super().__init__(settings, codec, TELEMETRY, lambda reason, status: ended(reason))
         machine = parts.machine
         self._parts = parts
         self.worker_id = process.name
