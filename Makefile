@@ -14,7 +14,7 @@ setup: ## Install what is missing: system packages, Python packages, jars (also 
 up: setup ## Start the stack, two gateways and the workers
 	@$(CHATLOG) up
 
-down: ## End everything that `up` started
+down: ## Stop everything that `up` started
 	@if [ -x $(CHATLOG) ]; then $(CHATLOG) down; fi
 
 test: setup ## Run every test, also those on the real stack
@@ -37,7 +37,7 @@ mutants: setup ## Plant small mistakes in the core, one at a time, and say which
 	@awk -F ': ' '$$2 != "not checked" {sub(/\.[^.]*__mutmut_[0-9]+$$/, "", $$1); n[$$1 ": " $$2]++} \
 	  END {for (one in n) print one ": " n[one]}' mutants/results.txt | sort
 
-demo: setup ## Two people, two gateways, two crashes: the whole story, checked
+demo: setup ## Two people, two gateways, two crashes: the whole scenario, checked
 	@$(CHATLOG) demo
 
 bench: setup ## Load through real sockets: throughput, latencies, cost
@@ -46,22 +46,22 @@ bench: setup ## Load through real sockets: throughput, latencies, cost
 bench-gate: setup ## Fail when a message costs more CPU than in bench/baseline.json
 	@$(CHATLOG) bench gate
 
-bench-peers: setup ## ejabberd, Prosody and Synapse beside chatlog, in turns: ratios (installs them)
+bench-peers: setup ## Compare with ejabberd, Prosody and Synapse, in turns: ratios (installs them)
 	@$(CHATLOG) bench peers
 
-chaos: setup ## Faults on a real stack under load, eight minutes of them, and a check of what people saw
+chaos: setup ## Eight minutes of faults on a real stack under load, and a check of what clients saw
 	@$(CHATLOG) chaos
 
 conformance: setup ## Autobahn's WebSocket cases against the gateway's own parts (installs the suite)
 	@.venv/bin/python -m tests.conformance $(foreach case,$(CASES),'$(case)')
 	@$(CHATLOG) docs
 
-docs: setup ## Write the generated pages anew
+docs: setup ## Rewrite the generated pages
 	@$(CHATLOG) docs
 
-lock: ## Resolve requirements.lock anew from pyproject.toml (needs uv)
+lock: ## Resolve requirements.lock again from pyproject.toml (needs uv)
 	@uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev \
 	  --generate-hashes --no-emit-index-url --quiet --output-file requirements.lock
 
-clean: down ## End everything and delete what was installed or stored here
+clean: down ## Stop everything and delete what was installed or stored here
 	@rm -rf .chatlog .venv

@@ -60,7 +60,7 @@ def _table(demands: list[Demand]) -> str:
         f"| `{one.name}` | {one.demanded} | {one.otherwise} | {one.promise} | {_mended(one)} |"
         for one in demands
     ]
-    head = "| setting | required | otherwise | promises | fixed |\n| --- | --- | --- | --- | --- |"
+    head = "| setting | required | otherwise | promises | fix |\n| --- | --- | --- | --- | --- |"
     return "\n".join([head, *rows])
 
 
