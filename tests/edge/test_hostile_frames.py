@@ -258,6 +258,19 @@ async def test_30_a_goodbye_of_a_client_that_does_not_read_frees_its_socket(worl
         client.end()
 
 
+@pytest.mark.parametrize("said", [b"\x81\x02hi", frame((1000).to_bytes(2, "big"), CLOSE)])
+async def test_who_does_not_end_its_side_when_the_gateway_has_is_cut(
+    world: World, said: bytes
+) -> None:
+    async with world.gateway() as gateway:
+        client = await open_socket(world, gateway)
+        client.writer.write(said)
+        await client.closed()
+        await client.ended()
+        await until(lambda: gateway.connections.sockets == 0, what="the end of the socket")
+        client.end()
+
+
 async def test_a_client_that_reads_late_gets_everything_in_order(world: World) -> None:
     async with world.gateway(outbox_bytes_max=16 * MIB) as gateway:
         late = await open_socket(world, gateway)
