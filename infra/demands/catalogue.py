@@ -259,7 +259,7 @@ MIGRATIONS = Demand(
     "migrations of each projection",
     Where.KEYSPACE,
     "all in projections/*/migrations",
-    "statements would name columns that are not there.",
+    "statements would name columns that do not exist.",
     "I9",
     Mending.SET,
 )
@@ -274,13 +274,13 @@ MIGRATION_TEXTS = Demand(
     "text of an applied migration",
     Where.KEYSPACE,
     "as it was applied",
-    "a keyspace that is made anew would differ from this one.",
+    "a newly created keyspace would differ from this one.",
     "I9",
 )
 COLUMNS = Demand(
     "columns of each table",
     Where.KEYSPACE,
-    "as the migrations make them",
+    "as the migrations create them",
     "CREATE TABLE IF NOT EXISTS leaves a table of another release as it is.",
     "I9",
 )
