@@ -1,20 +1,18 @@
-"""What processes spend: CPU time and memory, read from /proc.
+"""What processes spend: CPU time and memory.
 
 CPU is of all threads, user and system, in ticks of 10 ms: over half a minute that is exact enough.
 What the whole machine spent, less what is ours, is what others took from us.
 """
 
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+
+import psutil
 
 OTHERS_CORES_MAX = 0.1
 """More than this taken by other programs, and latencies say little."""
-
-_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ def mark(pids: Mapping[str, int], clock: Callable[[int], float] | None = None) -
     return Mark(
         at=time.monotonic(),
         cpu_seconds={name: clock(pid) for name, pid in pids.items()},
-        machine_seconds=_machine_seconds(Path("/proc/stat").read_text()),
+        machine_seconds=_machine_seconds(),
     )
 
 
@@ -71,63 +69,47 @@ def spent(begin: Mark, end: Mark) -> Spent:
 
 def cpu_seconds(pid: int) -> float:
     """CPU time of a process, all its threads; 0 when it is gone."""
-    fields = _stat(pid)
-    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND if fields else 0.0
+    with suppress(psutil.Error):
+        times = psutil.Process(pid).cpu_times()
+        return times.user + times.system
+    return 0.0
 
 
 def family_cpu_seconds(pid: int) -> float:
     """CPU time of a process and of all it has started, also of those that have ended since."""
-    ticks = 0
+    total = 0.0
     for member in family(pid):
-        fields = _stat(member)
-        ticks += sum(map(int, fields[11:15])) if fields else 0
-    return ticks / _TICKS_A_SECOND
+        with suppress(psutil.Error):
+            times = member.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
 
 
 def family_bytes(pid: int) -> int:
     """Memory of a process and of all it has started; what they share is counted once (PSS)."""
     total = 0
     for member in family(pid):
-        try:
-            rollup = Path(f"/proc/{member}/smaps_rollup").read_text()
-        except OSError:
-            continue
-        total += sum(
-            int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:")
-        )
+        with suppress(psutil.Error):
+            total += member.memory_full_info().pss
     return total
 
 
-def family(pid: int) -> Iterator[int]:
+def family(pid: int) -> list[psutil.Process]:
     """A process and all that it, and those it started, have started."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        fields = _stat(int(entry.name)) if entry.name.isdigit() else None
-        if fields:
-            children.setdefault(int(fields[1]), []).append(int(entry.name))
-    found = [pid]
-    for member in found:
-        yield member
-        found += children.get(member, [])
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    return []
 
 
 def resident_bytes(pid: int) -> int:
     """Memory a process holds in RAM; 0 when it is gone."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
-    except OSError:
-        return 0
+    with suppress(psutil.Error):
+        return psutil.Process(pid).memory_info().rss
+    return 0
 
 
-def _stat(pid: int) -> list[str] | None:
-    """Fields of /proc/<pid>/stat from the state on; None when it is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-
-
-def _machine_seconds(stat: str) -> float:
-    """CPU time the machine spent on processes, from the first line of /proc/stat."""
-    user, nice, system = (int(field) for field in stat.split(None, 4)[1:4])
-    return (user + nice + system) / _TICKS_A_SECOND
+def _machine_seconds() -> float:
+    """CPU time the machine spent on processes."""
+    times = psutil.cpu_times()
+    return times.user + times.nice + times.system

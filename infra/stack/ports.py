@@ -14,9 +14,10 @@ import contextlib
 import json
 import random
 import socket
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+
+import psutil
 
 from infra.files import write_whole
 from infra.stack.lock import one_at_a_time
@@ -103,30 +104,8 @@ def _ephemeral_lowest() -> int:
 
 def holder_of(port: int) -> str:
     """Who listens on the port, as far as this user may see."""
-    sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and sockets & _open_files(entry):
-            with contextlib.suppress(OSError):
-                return f"{(entry / 'comm').read_text().strip()} (process {entry.name})"
+    for one in psutil.net_connections("tcp"):
+        if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
+            with contextlib.suppress(psutil.Error):
+                return f"{psutil.Process(one.pid).name()} (process {one.pid})"
     return "another program"
-
-
-def _open_files(process: Path) -> set[str]:
-    targets = set()
-    with contextlib.suppress(OSError):
-        for link in (process / "fd").iterdir():
-            with contextlib.suppress(OSError):  # It was closed while we looked.
-                targets.add(str(link.readlink()))
-    return targets
-
-
-def _listening_inodes(port: int) -> Iterator[str]:
-    listening = "0A"
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            rows = Path(table).read_text().splitlines()[1:]
-        except OSError:
-            continue
-        for row in map(str.split, rows):
-            if row[3] == listening and int(row[1].rpartition(":")[2], 16) == port:
-                yield row[9]
