@@ -9,7 +9,9 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from edge.frames import BODY_BYTES_MAX, FRAME_BYTES_MAX, MARKS_MAX
+from edge.features.messages import BODY_BYTES_MAX
+from edge.features.receipts import MARKS_MAX
+from edge.frames import FRAME_BYTES_MAX
 from events.queries import INBOX_MAX, PAGE_MAX, UNREAD_MAX, WAITING_MAX
 
 KEYS_MAX = 100_000

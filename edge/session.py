@@ -8,6 +8,7 @@ socket may say and have waiting for Kafka, is limited; some texts in a row that 
 flood, or the end of its token end it. Pure: no socket, no clock.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -24,28 +25,16 @@ from edge.answers import (
     unavailable,
 )
 from edge.effects import Ask, Check, Close, Effects, Mark, MarkAll, Refuse, Reply, Submit
-from edge.frames import (
-    Delivered,
-    Fetch,
-    Heads,
-    Hello,
-    Inbox,
-    Marks,
-    Problem,
-    Read,
-    Send,
-    Token,
-    parse,
-)
+from edge.fields import Problem
+from edge.frames import Fetch, Heads, Hello, Inbox, Token, parse
 from edge.limits import Bucket, Limits, UserRates
 from edge.reach import is_in_reach
 from edge.tokens import Principal, Refusal
 from events import frames
+from events.features import table
 from events.frames import CloseCode, ErrorCode
-from events.ids import direct_conversation
-from events.messages import MessageSubmitted
 from events.queries import HeadsRequested, HistoryRequested, InboxRequested
-from events.receipts import Marker, MarkerKind
+from events.receipts import Marker
 
 STRIKES_MAX = 3
 """Within a short time; each is forgotten after a minute."""
@@ -54,6 +43,8 @@ _STRIKES_FORGOTTEN_PER_MINUTE = 1
 
 EARLY_MAX = 50
 """Answers that wait for the welcome; who asks for more before it is too fast."""
+
+_SUBMIT, _MARK = table("edge.features", "SUBMIT"), table("edge.features", "MARK")
 
 _NONE: Effects = ()
 _OVER: Effects = (Close(CloseCode.TOKEN_EXPIRED, "token_expired"),)
@@ -119,21 +110,19 @@ class Session:
                 self.since = frame.since
                 return (Check(frame.token),)
             return (Close(CloseCode.NOT_AUTHENTICATED, "hello_first"),)
-        match frame:
-            case Send() | Marks() | Fetch() | Inbox() | Heads() if not self.is_registered:
-                return (unavailable(frame.id),)
-            case Send():
-                return self._send(frame, self.principal, now)
-            case Delivered() | Read():
-                return self._mark(frame, self.principal, now)
-            case Marks():
-                return self._mark_all(frame, self.principal, now)
-            case Fetch() | Inbox() | Heads():
-                return self._ask(frame, self.principal, now)
-            case Token():
-                if wait_seconds := self._renewals.take(now):
-                    return (not_renewed(frame.id, "Too many tokens.", wait_seconds),)
-                return (Check(frame.token, frame.id),)
+        request_id = getattr(frame, "id", None)
+        if request_id is not None and not self.is_registered and type(frame) is not Token:
+            return (unavailable(request_id),)
+        if rule := _SUBMIT.get(type(frame)):
+            return self._submit(rule(frame, self.principal), now)
+        if rule := _MARK.get(type(frame)):
+            return self._mark(rule(frame, self.principal), request_id, self.principal, now)
+        if isinstance(frame, Fetch | Inbox | Heads):
+            return self._ask(frame, self.principal, now)
+        if type(frame) is Token:
+            if wait_seconds := self._renewals.take(now):
+                return (not_renewed(frame.id, "Too many tokens.", wait_seconds),)
+            return (Check(frame.token, frame.id),)
         return self._problem(Problem(ErrorCode.BAD_REQUEST, "The session is open already."), now)
 
     def control(self, now: float) -> Effects:
@@ -247,50 +236,30 @@ class Session:
     def _is_over(self, now: float) -> bool:
         return self.principal is not None and now >= self._expires_at
 
-    def _send(self, frame: Send, sender: Principal, now: float) -> Effects:
-        conversation_id = frame.conversation_id or frame.to or ""
-        if frame.to is not None and ":" not in frame.to:
-            conversation_id = direct_conversation(sender.user_id, frame.to)
-        if not is_in_reach(sender.user_id, conversation_id):
-            return self._mistake(out_of_reach(frame.id), now)
+    def _submit(self, event: Any, now: float) -> Effects:
+        request_id = event.client_message_id
+        if not is_in_reach(event.sender_id, event.conversation_id):
+            return self._mistake(out_of_reach(request_id), now)
         if self._in_flight >= self._limits.in_flight:
-            return (unavailable(frame.id),)
-        if wait_seconds := self._users.sends.take(sender.user_id, now):
-            return (rate_limited(frame.id, wait_seconds),)
+            return (unavailable(request_id),)
+        if wait_seconds := self._users.sends.take(event.sender_id, now):
+            return (rate_limited(request_id, wait_seconds),)
         self._in_flight += 1
-        event = MessageSubmitted(
-            conversation_id=conversation_id,
-            sender_id=sender.user_id,
-            device_id=sender.device_id,
-            client_message_id=frame.id,
-            kind=frame.kind,
-            body=frame.body,
-            reply_to_seq=frame.reply_to,
-            after=frame.after,
-        )
-        return (Submit(event, conversation_id, frame.id),)
+        return (Submit(event, event.conversation_id, request_id),)
 
-    def _mark(self, frame: Delivered | Read, sender: Principal, now: float) -> Effects:
-        if not is_in_reach(sender.user_id, frame.conversation_id):
-            return self._mistake(out_of_reach(None), now)
-        if wait_seconds := self._users.marks.take(sender.user_id, now):
-            return (rate_limited(None, wait_seconds),)
-        kind: MarkerKind = "read" if type(frame) is Read else "delivered"
-        return (Mark(_marker(sender, kind, frame.conversation_id, frame.seq)),)
-
-    def _mark_all(self, frame: Marks, sender: Principal, now: float) -> Effects:
-        named = (conversation_id for conversation_id, _ in (*frame.delivered, *frame.read))
-        if not all(is_in_reach(sender.user_id, conversation_id) for conversation_id in named):
-            return self._mistake(out_of_reach(frame.id), now)
-        if self._in_flight >= self._limits.in_flight:
-            return (unavailable(frame.id),)
-        count = len(frame.delivered) + len(frame.read)
-        if wait_seconds := self._users.marks.take(sender.user_id, now, count):
-            return (rate_limited(frame.id, wait_seconds),)
+    def _mark(
+        self, markers: Sequence[Marker], request_id: str | None, sender: Principal, now: float
+    ) -> Effects:
+        if not all(is_in_reach(sender.user_id, one.conversation_id) for one in markers):
+            return self._mistake(out_of_reach(request_id), now)
+        if request_id is not None and self._in_flight >= self._limits.in_flight:
+            return (unavailable(request_id),)
+        if wait_seconds := self._users.marks.take(sender.user_id, now, len(markers)):
+            return (rate_limited(request_id, wait_seconds),)
+        if request_id is None:
+            return tuple(map(Mark, markers))
         self._in_flight += 1
-        delivered = (_marker(sender, "delivered", *mark) for mark in frame.delivered)
-        read = (_marker(sender, "read", *mark) for mark in frame.read)
-        return (MarkAll((*delivered, *read), frame.id),)
+        return (MarkAll(tuple(markers), request_id),)
 
     def _ask(self, frame: Fetch | Inbox | Heads, asker: Principal, now: float) -> Effects:
         if self._in_flight >= self._limits.in_flight:
@@ -337,16 +306,6 @@ class Session:
         if problem.strike and self._strikes.take(now):
             return (error, Close(CloseCode.POLICY_VIOLATION, "bad_frames"))
         return self._mistake(error, now)
-
-
-def _marker(sender: Principal, kind: MarkerKind, conversation_id: str, seq: int) -> Marker:
-    return Marker(
-        conversation_id=conversation_id,
-        user_id=sender.user_id,
-        device_id=sender.device_id,
-        kind=kind,
-        seq=seq,
-    )
 
 
 def _same_device(one: Principal, other: Principal) -> bool:

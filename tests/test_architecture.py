@@ -15,11 +15,13 @@ ROOT = Path(__file__).parent.parent
 PURE = sorted(
     [
         *(ROOT / "projections").rglob("projection.py"),
+        *(path for path in ROOT.glob("[!.]*/**/features/*.py") if "tests" not in path.parts),
         ROOT / "processors/admission/decider.py",
         ROOT / "processors/admission/state.py",
         ROOT / "processors/fanout/routing.py",
         ROOT / "processors/snapshots/plan.py",
         ROOT / "edge/session.py",
+        ROOT / "edge/fields.py",
         ROOT / "edge/frames.py",
         ROOT / "edge/liveness.py",
         ROOT / "edge/markers.py",

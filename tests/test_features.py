@@ -40,6 +40,14 @@ def test_each_submission_is_decided_or_moves_watermarks() -> None:
     assert all(kind.__struct_fields__ for kind in decided)
 
 
+def test_each_frame_of_a_client_is_submitted_or_tells_of_watermarks() -> None:
+    frames, checked = table("edge.features", "FRAMES"), table("edge.features", "CHECK")
+    submitted, marked = table("edge.features", "SUBMIT"), table("edge.features", "MARK")
+    assert submitted.keys() | marked.keys() == set(frames.values()) == set(checked)
+    assert not submitted.keys() & marked.keys()
+    assert all("id" in kind.__struct_fields__ for kind in submitted)
+
+
 @pytest.mark.parametrize("fact", FACT_TYPES)
 def test_facts_have_what_the_core_knows_them_by(fact: type) -> None:
     assert set(BASE) <= set(fact.__struct_fields__)

@@ -8,21 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.frames import (
-    BODY_BYTES_MAX,
-    FRAME_BYTES_MAX,
-    TYPES,
-    Delivered,
-    Fetch,
-    Heads,
-    Hello,
-    Inbox,
-    Problem,
-    Read,
-    Send,
-    Token,
-    parse,
-)
+from edge.features.messages import BODY_BYTES_MAX, Send
+from edge.features.receipts import Delivered, Read
+from edge.fields import Problem
+from edge.frames import FRAME_BYTES_MAX, TYPES, Fetch, Heads, Hello, Inbox, Token, parse
 from edge.strict_json import NotTaken, decode, decode_slowly
 
 ID = "0190f3a2-1111-7222-8333-444455556666"

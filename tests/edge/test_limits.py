@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge import frames
+from edge.features import messages, receipts
 from edge.limits import MEANINGS, Bucket, Limits, Rates, UserRates
 from events import queries
 
@@ -54,9 +55,9 @@ def test_whatever_is_enforced_is_announced_with_its_meaning() -> None:
     assert set(Limits.__struct_fields__) - NOT_ANNOUNCED <= set(announced)
     assert set(MEANINGS) == set(announced)
     sizes = {
-        "body_bytes": frames.BODY_BYTES_MAX,
+        "body_bytes": messages.BODY_BYTES_MAX,
         "frame_bytes": frames.FRAME_BYTES_MAX,
-        "marks": frames.MARKS_MAX,
+        "marks": receipts.MARKS_MAX,
         "page": queries.PAGE_MAX,
         "inbox": queries.INBOX_MAX,
         "questions": queries.WAITING_MAX,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from edge.effects import Ask, Check, Close, Effect, Mark, MarkAll, Refuse, Reply, Submit
-from edge.frames import MARKS_MAX
+from edge.features.receipts import MARKS_MAX
 from edge.limits import Limits, UserRates
 from edge.session import EARLY_MAX, STRIKES_MAX, Session
 from edge.tokens import Principal, Refusal

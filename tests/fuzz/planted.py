@@ -13,9 +13,10 @@ import pytest
 from fastavro import schemaless_reader
 
 from edge import frames, strict_json, wire
+from edge.features import messages, receipts
 from events.codec import Codec, DecodeError
 from processors.admission import agent
-from processors.admission.features import receipts
+from processors.admission.features import receipts as receipt_rules
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -51,7 +52,8 @@ def the_reason_of_a_close_is_taken_for_ascii(patch: pytest.MonkeyPatch) -> None:
 
 @_planted("frames")
 def a_conversation_is_taken_apart_unseen(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(frames, "is_conversation", lambda text: bool(text.split(":")[1]))
+    for module in (frames, messages, receipts):
+        patch.setattr(module, "is_conversation", lambda text: bool(text.split(":")[1]))
 
 
 @_planted("frames")
@@ -122,4 +124,4 @@ def a_message_id_is_taken_for_a_uuid(patch: pytest.MonkeyPatch) -> None:
 
 @_planted("admission", near="delivered")
 def a_marker_may_pass_the_newest_fact(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(receipts, "min", lambda marker, newest: marker, raising=False)
+    patch.setattr(receipt_rules, "min", lambda marker, newest: marker, raising=False)
