@@ -101,7 +101,7 @@ def described(frame: bytes) -> str:
         kind = content["type"]
     except (ValueError, TypeError, KeyError):
         return f"{len(frame)} bytes"
-    if tell := _FRAMES.get(kind):
+    if isinstance(kind, str) and (tell := _FRAMES.get(kind)):
         return str(tell(content))
     match kind:
         case "accepted" | "rejected":

@@ -46,8 +46,9 @@ _FIRST: Step = (
 STEPS: Sequence[Step] = (_FIRST,)
 
 
-def migrate(db: sqlite3.Connection, path: Path | str, steps: Sequence[Step] = STEPS) -> None:
-    """Bring a store up to date. Raises StoreError for one of a newer release, and sqlite3.Error."""
+def version_of(db: sqlite3.Connection, path: Path | str, steps: Sequence[Step] = STEPS) -> int:
+    """How many steps a store has had. Raises StoreError for one of a newer release."""
+    version: int
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > len(steps):
         raise StoreError(
@@ -55,6 +56,12 @@ def migrate(db: sqlite3.Connection, path: Path | str, steps: Sequence[Step] = ST
             f"{path} has version {version}, of a newer release, and this one knows {len(steps)}: "
             "use that release again, or another file",
         )
+    return version
+
+
+def migrate(db: sqlite3.Connection, path: Path | str, steps: Sequence[Step] = STEPS) -> None:
+    """Bring a store up to date. Raises StoreError for one of a newer release, and sqlite3.Error."""
+    version = version_of(db, path, steps)
     for number, step in enumerate(steps[version:], start=version + 1):
         _carry_out(db, number, step)
 

@@ -28,7 +28,7 @@ from client.effects import (
 )
 from client.errors import StoreError
 from client.messages import UNREAD_MAX, Message
-from client.migrations import migrate
+from client.migrations import migrate, version_of
 
 _COLUMNS = "conversation_id, seq, id, sender_id, device_id, kind, body, reply_to, sent_at"
 
@@ -83,9 +83,11 @@ class SqliteStore:
 
     def _open(self, path: Path | str) -> None:
         try:
+            version_of(self._db, path)  # one of a newer release is left as it is
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
-            migrate(self._db, path)
+            # Before that: two that migrate one new file in the old mode would wait for each other.
             self._db.execute("PRAGMA journal_mode=WAL")
+            migrate(self._db, path)
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 raise StoreError("in_use", f"{path} is in use by another process") from error

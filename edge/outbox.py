@@ -124,7 +124,10 @@ class Outbox:
         self._budget.changed(self, self._bytes)
 
     def end(self) -> None:
-        """Nothing is put any more: once it is flushed, the client sees the end of the stream."""
+        """Nothing is put any more: once it is flushed, the client sees the end of the stream.
+
+        A client that ends its own side before it has read everything does without the rest.
+        """
         self._is_last = True
 
     def abandon(self, last: bytes) -> None:

@@ -210,6 +210,7 @@ class ClientSocket:
         for opcode, content in messages:
             if opcode == wire.CLOSE:
                 self._closed_by_client(content)
+                break
             elif self._closing:
                 continue
             elif opcode < wire.CLOSE:
@@ -340,6 +341,7 @@ class ClientSocket:
             answer = code if isinstance(code, int) and code != 1005 else CloseCode.NORMAL
             self.send(wire.close_frame(answer, ""))
             self._cut_soon()
+        self._reader.stop()  # what follows would be read without a limit until the client has ended
         self._end()
 
     def _end(self) -> None:

@@ -5,6 +5,9 @@ A feature is a set of modules with one name, at most one per layer: `events/mess
 or frame, what is the feature's own; the core of a layer knows no feature, and looks up what to do
 by type. To delete a feature is to delete its modules and its name here.
 
+What clients submit is found beside what becomes of it, in the feature's module of `events`. Such a
+module imports of `events` only `ids` and other features: topics, fence and codec are made of it.
+
 Every fact has what `Fact` names, every submission that becomes a fact what `Submission` names: the
 core numbers facts, orders them, refuses strangers, repeats and stale retries by these alone.
 """

@@ -60,10 +60,10 @@ def apply(settings: CassandraSettings, known: Sequence[Migration] | None = None)
         _apply_keyspace(session, settings)
         session.set_keyspace(settings.keyspace)
         done = migrating.apply(session, migrations)
-        refuse(demanded.breaches(session, settings, migrations))
         if settings.username and known is None:
             for statement in rights():
                 session.execute(statement)
+        refuse(demanded.breaches(session, settings, migrations))
         return done
 
 

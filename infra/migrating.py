@@ -25,7 +25,7 @@ from cassandra.query import SimpleStatement
 from infra.access import MIGRATIONS_TABLE
 from infra.demands.catalogue import refuse
 from infra.errors import UserError
-from infra.migrations import Applied, Migration, missing, refusals
+from infra.migrations import Applied, Migration, missing, refusals, standing
 
 HELD_SECONDS = 150
 """Longer than one statement may take (`infra.cassandra.APPLY_SECONDS`)."""
@@ -58,12 +58,12 @@ log = structlog.get_logger()
 def apply(session: Session, known: Sequence[Migration]) -> list[Migration]:
     """Apply to the session's keyspace what it has not had; says what that was. Raises UserError."""
     session.execute(_CREATE)
-    had = applied(session, session.keyspace)
-    refuse(refusals(known, had))
+    refuse(refusals(known, applied(session, session.keyspace)))
     done: list[Migration] = []
-    for projection, migrations in groupby(missing(known, had), key=lambda one: one.projection):
+    lacking = missing(known, _standing(session, known))
+    for projection, migrations in groupby(lacking, key=lambda one: one.projection):
         with _held(session, projection) as me:
-            for migration in missing(migrations, applied(session, session.keyspace)):
+            for migration in missing(migrations, _standing(session, known)):
                 _carry_out(session, migration, me)
                 done.append(migration)
     return done
@@ -81,12 +81,22 @@ def applied(session: Session, keyspace: str) -> list[Applied]:
     return [Applied(*row) for row in rows if row.number is not None]
 
 
+def _standing(session: Session, known: Sequence[Migration]) -> list[Applied]:
+    """What a keyspace has had and still has: a table that was dropped is made again."""
+    rows = session.execute(
+        "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", (session.keyspace,)
+    )
+    tables = {row.table_name for row in rows}
+    return standing(known, applied(session, session.keyspace), tables)
+
+
 def hold(
     session: Session, projection: str, me: str, instead_of: str | None, seconds: int = HELD_SECONDS
 ) -> bool:
     """Hold a projection for some time, if nobody else does; whether that succeeded."""
     answer = _run(session, _HOLD, (seconds, me, projection, instead_of)).one()
-    return bool(answer[0]) or answer.held_by == me
+    # Without any row of the projection the answer says no more than that it was not applied.
+    return bool(answer[0]) or getattr(answer, "held_by", None) == me
 
 
 def release(session: Session, projection: str, me: str) -> None:
@@ -98,23 +108,32 @@ def release(session: Session, projection: str, me: str) -> None:
 def _held(session: Session, projection: str) -> Iterator[str]:
     me = uuid.uuid4().hex
     give_up_at = time.monotonic() + _PATIENCE_SECONDS
+    waiting = False
     while not hold(session, projection, me, None):
-        log.info("another apply step is at work", projection=projection)
+        if not waiting:
+            log.info("another apply step is at work", projection=projection)
+        waiting = True
         if time.monotonic() > give_up_at:
             raise _not_held(projection)
         time.sleep(_PAUSE_SECONDS)
-    try:
-        yield me
-    finally:
-        with suppress(DriverException, ErrorMessage):  # then it ends by itself
-            release(session, projection, me)
+    yield me
+    # Not after a failure: a statement that was not answered may still run, and must not meet
+    # another one. The claim then ends by itself.
+    with suppress(DriverException, ErrorMessage):
+        release(session, projection, me)
 
 
 def _carry_out(session: Session, migration: Migration, me: str) -> None:
     for statement in migration.statements:
         if not hold(session, migration.projection, me, me):
             raise _not_held(migration.projection)
-        session.execute(statement)
+        result = session.execute(statement)
+        if not result.response_future.is_schema_agreed:
+            raise UserError(
+                "schema_not_agreed",
+                "The nodes of Cassandra have not agreed on a changed table in time.",
+                "Wait until `nodetool describecluster` shows one schema version; apply again.",
+            )
     values = (migration.digest, migration.needs, migration.projection, migration.number, me)
     if not _run(session, _NOTE, values).was_applied:
         raise _not_held(migration.projection)

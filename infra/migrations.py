@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -87,7 +87,8 @@ def catalogue() -> list[Migration]:
     for folder in sorted(resources.files("projections").iterdir(), key=lambda one: one.name):
         migrations = folder / "migrations"
         if migrations.is_dir():
-            files = sorted(migrations.iterdir(), key=lambda file: file.name)
+            texts = (file for file in migrations.iterdir() if file.name.endswith(".cql"))
+            files = sorted(texts, key=lambda file: file.name)
             names = [f"{number:04}.cql" for number in range(1, len(files) + 1)]
             if [file.name for file in files] != names:
                 raise ValueError(f"the migrations of {folder.name} must be {', '.join(names)}")
@@ -102,6 +103,27 @@ def missing(known: Iterable[Migration], applied: Iterable[Applied]) -> list[Migr
     """What is still to be applied."""
     numbers = {(one.projection, one.number) for one in applied}
     return [one for one in known if (one.projection, one.number) not in numbers]
+
+
+def standing(
+    known: Sequence[Migration], applied: Sequence[Applied], tables: Collection[str]
+) -> list[Applied]:
+    """What was applied, without projections of which a table is absent from these."""
+    lost = {projection for projection, _ in lost_tables(known, applied, tables)}
+    return [one for one in applied if one.projection not in lost]
+
+
+def lost_tables(
+    known: Sequence[Migration], applied: Sequence[Applied], tables: Collection[str]
+) -> list[tuple[str, str]]:
+    """The tables that migrations have made and that are not among these, with their projections."""
+    had = {(one.projection, one.number) for one in applied}
+    ours = [one for one in unchanged(known, applied) if (one.projection, one.number) in had]
+    return [
+        (projection, table)
+        for projection, some in groupby(ours, key=lambda one: one.projection)
+        for table in sorted(tables_of(statements_of(some)).keys() - set(tables))
+    ]
 
 
 def refusals(known: Sequence[Migration], applied: Sequence[Applied]) -> list[Breach]:

@@ -11,6 +11,7 @@ from cassandra.cluster import Session
 from infra.demands.catalogue import (
     COLUMNS,
     DURABLE_WRITES,
+    MIGRATIONS,
     NODE_DEMANDS,
     REPLICATION,
     Breach,
@@ -18,7 +19,7 @@ from infra.demands.catalogue import (
 )
 from infra.errors import UserError
 from infra.migrating import applied
-from infra.migrations import Migration, statements_of, tables_of, unchanged
+from infra.migrations import Migration, lost_tables, statements_of, tables_of, unchanged
 from infra.migrations import breaches as migration_breaches
 from infra.settings import CassandraSettings
 
@@ -37,7 +38,9 @@ def breaches(
             found.append(Breach(REPLICATION, place, str(dict(replication))))
         found += breaches_of([DURABLE_WRITES], place, {"durable_writes": str(durable).lower()})
         ours = statements_of(unchanged(known, had))
-        found += missing_columns(columns_of(session, keyspace), ours)
+        columns = columns_of(session, keyspace)
+        found += missing_columns(columns, ours)
+        found += missing_tables(lost_tables(known, had, columns))
     for host in session.cluster.metadata.all_hosts():
         if host.is_up:
             try:
@@ -84,6 +87,20 @@ def missing_columns(columns: Mapping[str, set[str]], statements: Iterable[str]) 
         Breach(COLUMNS, f"table {table}", f"without {', '.join(lacking)}")
         for table, wanted in tables_of(statements).items()
         if table in columns and (lacking := sorted(wanted - columns[table]))
+    ]
+
+
+def missing_tables(lost: Iterable[tuple[str, str]]) -> list[Breach]:
+    """Tables of a projection that were applied and are gone. Pure."""
+    return [
+        Breach(
+            MIGRATIONS,
+            f"projection {projection}",
+            f"without table {table}",
+            said=f"Table {table} of projection {projection} is missing, though it was applied.",
+            to_do="Run `chatlog apply`, which makes it again; `chatlog replay rebuild` fills it.",
+        )
+        for projection, table in lost
     ]
 
 

@@ -28,6 +28,7 @@ late; for so long it is remembered.
 Decision = Fact | SubmissionRejected | SubmissionRepeated
 
 _EMPTY = ConversationState()
+"""Of a conversation without facts. Rules read the state and never change it."""
 _DECIDE = table("processors.admission.features", "DECIDE")
 
 
@@ -50,10 +51,10 @@ def decide(state: PartitionState, submitted: Submission, place: Place) -> Decisi
             epoch=place.epoch,
             submission_offset=place.submission_offset,
         )
-    outcome = _refusal(state, submitted, place)
-    if outcome is None:
-        rule = _DECIDE[type(submitted)]
-        outcome = rule(conversation, submitted, conversation.seq + 1, place)
+    # What can never be accepted is said before what may pass later.
+    outcome = _DECIDE[type(submitted)](conversation, submitted, conversation.seq + 1, place)
+    if not isinstance(outcome, Refusal):
+        outcome = _refusal(state, submitted, place) or outcome
     return _refuse(submitted, place, outcome) if isinstance(outcome, Refusal) else outcome
 
 

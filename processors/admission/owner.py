@@ -2,7 +2,7 @@
 
 On assignment it folds snapshot, facts and moves, appends WriterClaimed to each partition of the
 fact log with the next number (ADR 0002), folds on up to its own claim, and starts reading where the
-group is, but never behind the last message that is decided in the log (`submissions`). What an
+group is, but never after the last message that is decided in the log (`submissions`). What an
 older owner appends behind the claim is seen by nobody. When another's claim came first, under the
 same number or a greater one, its own does not count and silences nobody: it looks at the group
 again, which may have given the partition away, and begins anew. Should a claim land that does count

@@ -1,6 +1,6 @@
 """Where an owner begins to read `chat.submissions`, and whether it still is the log it decided.
 
-It goes on where the group is, but never behind the last message that is decided: what the group
+It goes on where the group is, but never after the last message that is decided: what the group
 committed may come from an owner whose decisions nobody sees. Between the two lie watermarks, whose
 moves may be missing when an owner died: they are taken again, and only rise. Messages there have
 their decisions, and are passed over.

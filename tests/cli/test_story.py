@@ -127,3 +127,7 @@ def test_a_record_names_users_messages_and_gateways_and_no_parts_of_names() -> N
     names = names_in(Readable("chat.x", 1, 2, NOON, None, routed, "said"))
     assert names == {"gateway-1", "eve", "d:ann:eve", "ann"}
     assert names_in(Readable("chat.x", 1, 2, NOON, "ann", None, "nonsense")) == {"ann"}
+
+
+def test_a_frame_whose_type_is_no_word_is_described_all_the_same() -> None:
+    assert described(b'{"type": []}') == "[]"

@@ -18,6 +18,20 @@ from client.store import SqliteStore
 PREVIOUS = Path(__file__).parent / "before_migrations.sql"
 """The layout of the last release whose stores had no version."""
 
+_OPEN = """
+import sys, time
+from client.store import SqliteStore
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    store = SqliteStore(sys.argv[1])
+except Exception as error:
+    print(error.code, flush=True)
+else:
+    print("open", flush=True)
+    sys.stdin.readline()
+"""
+
 STEP = ("ALTER TABLE messages ADD COLUMN edited INTEGER", "CREATE TABLE more (a INTEGER)")
 FURTHER = ("CREATE TABLE further (b INTEGER)",)
 
@@ -150,3 +164,28 @@ def test_a_process_that_is_killed_leaves_the_rest_to_the_next(tmp_path: Path, be
     db.close()
     assert version_of(path) == len(STEPS) + 2
     assert {"more", "further"} <= set(tables_of(path))
+
+
+def test_of_two_processes_that_open_a_new_store_at_once_one_has_it(tmp_path: Path) -> None:
+    for number in range(8):
+        path = tmp_path / f"{number}.db"
+        both = [
+            subprocess.Popen(
+                [sys.executable, "-c", _OPEN, str(path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(2)
+        ]
+        for one in both:
+            assert one.stdout is not None
+            assert one.stdout.readline() == "ready\n"
+        for one in both:
+            assert one.stdin is not None
+            one.stdin.write("\n")
+            one.stdin.flush()
+        said = sorted(one.stdout.readline().strip() for one in both if one.stdout)
+        for one in both:
+            one.communicate("\n", timeout=60)
+        assert said == ["in_use", "open"]

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from edge.outbox import Budget, Outbox
+from tests.fuzz.wire import Client
 from tests.simulation.gateway import Wire
 
 FRAME = bytes(100_000)
@@ -92,3 +93,14 @@ async def test_the_end_comes_with_the_flush() -> None:
     assert not wire.is_at_end
     outbox.flush()
     assert wire.is_at_end
+
+
+def test_nothing_is_read_of_a_client_that_has_said_goodbye() -> None:
+    """It has three seconds to end its side; what it says then would be limited by nothing."""
+    goodbye, nothing = b"\x88\x82\0\0\0\0\x03\xe8", b"\x81\x80\0\0\0\0"
+    client = Client(known=True)
+    client.feed(goodbye + nothing * 10)
+    assert client.outcome == "closed-1000"
+    assert list(client.socket._reader.feed(nothing)) == []
+    client.feed(nothing * 1_000)
+    assert client.wire.down == []

@@ -2,6 +2,7 @@
 
 import pytest
 
+from infra.demands.cassandra import missing_tables
 from infra.demands.catalogue import refuse
 from infra.errors import UserError
 from infra.exits import Exit
@@ -10,9 +11,11 @@ from infra.migrations import (
     Migration,
     breaches,
     catalogue,
+    lost_tables,
     missing,
     refusals,
     split_cql,
+    standing,
     tables_of,
 )
 
@@ -55,6 +58,22 @@ def test_a_keyspace_that_lacks_migrations_is_told_with_what_to_do() -> None:
     assert marks.sentence == "The tables of projection marks lack migration 0001."
     assert notes.sentence == "The tables of projection notes lack migration 0001, 0002."
     assert notes.remedy == "Run `chatlog apply` of this release."
+
+
+def test_what_was_applied_and_is_gone_is_applied_again_and_told() -> None:
+    applied = had(*KNOWN)
+    assert standing(KNOWN, applied, {"notes", "marks", "others"}) == applied
+    assert standing(KNOWN, applied, {"marks"}) == had(OTHER)
+    assert missing(KNOWN, standing(KNOWN, applied, {"marks"})) == [FIRST, SECOND]
+    assert lost_tables(KNOWN, had(OTHER), set()) == [("marks", "marks")]
+    (breach,) = missing_tables(lost_tables(KNOWN, applied, {"marks"}))
+    assert breach.sentence == "Table notes of projection notes is missing, though it was applied."
+    assert "chatlog apply" in breach.remedy
+
+
+def test_tables_that_a_newer_release_may_have_removed_are_not_asked_for() -> None:
+    newer = [*had(*KNOWN), Applied("notes", 3, "later", 1)]
+    assert lost_tables(KNOWN, newer, {"marks"}) == []
 
 
 def test_a_release_goes_on_beside_what_is_newer_if_it_knows_enough() -> None:

@@ -93,6 +93,26 @@ def test_a_keyspace_of_the_previous_release_is_adopted_with_its_rows(
     assert row.bucket == 7
 
 
+def test_a_table_that_was_dropped_is_told_and_made_again(settings: CassandraSettings) -> None:
+    cassandra.apply(settings)
+    with session_of(settings) as session:
+        session.execute("DROP TABLE marker_moves")
+    assert MIGRATIONS in [one.demand for one in cassandra.breaches(settings)]
+    assert [one.projection for one in cassandra.apply(settings)] == ["receipts"]
+    assert cassandra.breaches(settings) == []
+
+
+def test_a_step_that_failed_keeps_its_claim_until_it_ends_by_itself(
+    settings: CassandraSettings,
+) -> None:
+    """Its statement may still run on a node; another one beside it would give a table two ids."""
+    cassandra.apply(settings)
+    with session_of(settings) as session:
+        with suppress(RuntimeError), migrating._held(session, "history"):
+            raise RuntimeError("the statement was not answered")
+        assert not migrating.hold(session, "history", "the next", None)
+
+
 def test_only_what_is_missing_is_applied(settings: CassandraSettings) -> None:
     cassandra.apply(settings)
     assert cassandra.apply(settings, NEWER) == [ADDED]

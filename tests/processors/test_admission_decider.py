@@ -190,6 +190,15 @@ def test_size_kind_and_reply_are_checked() -> None:
     assert isinstance(fits, MessageSent)
 
 
+def test_what_can_never_be_accepted_is_told_before_what_may_pass_later() -> None:
+    """Or its client would wait, or take another id, for nothing."""
+    late = submitted(1, kind="hologram", client_message_id=message_id(1, NOON - STALE_MS - 1))
+    assert refusal(initial(), late) == "unknown_kind"
+    ahead = submitted(1, kind="hologram", client_message_id=message_id(1, NOON + AHEAD_MS + 1))
+    assert refusal(initial(), ahead) == "unknown_kind"
+    assert refusal(initial(), submitted(2, kind="hologram", after=message_id(1))) == "unknown_kind"
+
+
 def test_a_marker_moves_once_never_back_and_never_beyond_the_newest() -> None:
     state = after(submitted(1), submitted(2))
     moved = move(state, marker(BOB, "delivered", 99), place(9))
