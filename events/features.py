@@ -22,8 +22,8 @@ from msgspec import Struct
 FEATURES = ("messages", "receipts")
 
 
-class Submission(Protocol):
-    """What every submission has that is decided as one fact, refusal or repeat."""
+class HasSender(Protocol):
+    """An event that says who sent it from which device to which conversation."""
 
     @property
     def conversation_id(self) -> str: ...
@@ -31,8 +31,18 @@ class Submission(Protocol):
     def sender_id(self) -> str: ...
     @property
     def device_id(self) -> str: ...
+
+
+class HasId(HasSender, Protocol):
+    """One that also says by which id a retry would repeat it."""
+
     @property
     def client_message_id(self) -> str: ...
+
+
+class Submission(HasId, Protocol):
+    """What every submission has that is decided as one fact, refusal or repeat."""
+
     @property
     def after(self) -> str | None: ...
     @property
@@ -41,19 +51,11 @@ class Submission(Protocol):
     def submitted_at(self) -> int | None: ...
 
 
-class Fact(Protocol):
+class Fact(HasId, Protocol):
     """What every fact of a conversation has."""
 
     @property
-    def conversation_id(self) -> str: ...
-    @property
     def seq(self) -> int: ...
-    @property
-    def sender_id(self) -> str: ...
-    @property
-    def device_id(self) -> str: ...
-    @property
-    def client_message_id(self) -> str: ...
     @property
     def sent_at(self) -> int: ...
     @property

@@ -11,22 +11,12 @@ from collections import deque
 from collections.abc import Iterator
 from hashlib import blake2b
 from struct import Struct as Layout
-from typing import Protocol
+
+from events.features import HasSender
 
 _LAYOUT = Layout(">16sQQ")
 _SEQ_BITS = 48
 _SEQ_MASK = (1 << _SEQ_BITS) - 1
-
-
-class HasSender(Protocol):
-    """An event that says who sent it from which device to which conversation."""
-
-    @property
-    def conversation_id(self) -> str: ...
-    @property
-    def sender_id(self) -> str: ...
-    @property
-    def device_id(self) -> str: ...
 
 
 def message_digest(sent: HasSender, client_message_id: str) -> bytes:
