@@ -14,8 +14,7 @@ from processors.admission.conversation import ConversationState
 from processors.admission.place import Place
 
 _MOVED: dict[str, type[DeliveredMarkerMoved | ReadMarkerMoved]] = {
-    "delivered": DeliveredMarkerMoved,
-    "read": ReadMarkerMoved,
+    moved.kind: moved for moved in (DeliveredMarkerMoved, ReadMarkerMoved)
 }
 
 
