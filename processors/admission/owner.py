@@ -86,12 +86,11 @@ class Owner:
         async with asyncio.timeout(_CLAIM_SECONDS):
             claims = await self._claim(states)
         await asyncio.to_thread(self._fold_up_to, claims, states)
-        found = await asyncio.to_thread(self._look_at_submissions, states)
-        restarted = await self._restart_submissions(found, states)
         reached = {one.partition: one.offset for one in committed if one.offset >= 0}
+        found, starts = await asyncio.to_thread(self._look_at_submissions, states, reached)
+        restarted = await self._restart_submissions(found, states)
         # What was committed there before is not what lies there now.
-        reached |= {one: states[one].submission_offset + 1 for one in restarted}
-        begins = await asyncio.to_thread(self._begins, states, reached)
+        starts |= {one: states[one].submission_offset + 1 for one in restarted}
         said = claims | restarted
         self.states.update(states)
         for partition, (offset, value) in said.items():
@@ -104,7 +103,7 @@ class Owner:
             seconds=round(time.monotonic() - started_at, 3),
         )
         for place in committed:
-            place.offset = begins[place.partition]
+            place.offset = starts[place.partition]
         self._guard.read_before([one for one in committed if one.partition in restarted])
         return committed
 
@@ -182,17 +181,13 @@ class Owner:
         return said
 
     def _look_at_submissions(
-        self, states: Mapping[int, PartitionState]
-    ) -> dict[int, SubmissionsRestarted]:
-        """Which are not those that were decided. For a thread."""
-        with self._context.log_reader() as reader:
-            return restarts(reader, self._reading(), states)
-
-    def _begins(
         self, states: Mapping[int, PartitionState], reached: Mapping[int, int]
-    ) -> dict[int, int]:
+    ) -> tuple[dict[int, SubmissionsRestarted], dict[int, int]]:
+        """Which are not those that were decided, and where reading of the others starts; `reached`
+        is where the group is. For a thread."""
         with self._context.log_reader() as reader:
-            return begins(reader, states, reached)
+            found = restarts(reader, self._reading(), states)
+            return found, begins(reader, states, reached)
 
     def _fold_restarts(
         self, said: Mapping[int, Said], states: Mapping[int, PartitionState]
